@@ -1,0 +1,15 @@
+//! A deterministic simulator of Redis Cluster.
+//!
+//! Many virtual Redis nodes run in one process over a simulated network on virtual time. The same
+//! scenario and seed give the same bytes, always.
+//!
+//! The modules are layers; each may use the ones before it, never the ones after it:
+//! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → `network` → `world` → `admin` →
+//! `scenario` → `report` → `cli`.
+
+pub mod id;
+pub mod node;
+pub mod resp;
+pub mod rng;
+pub mod slot;
+pub mod time;

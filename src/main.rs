@@ -1,0 +1,3 @@
+//! `sim`: the command line of the simulator.
+
+fn main() {}

@@ -1,0 +1,85 @@
+//! The process around the protocol: what it is started with and what is left when it ends.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::id::NodeId;
+use crate::node::config::Config;
+use crate::node::keyspace::Keyspace;
+use crate::rng::Seed;
+use crate::time::Millis;
+
+/// What a process is started with.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// Its configuration file.
+    pub config: Config,
+    /// The first address that it binds.
+    pub ip: IpAddr,
+    /// Its process id.
+    pub pid: u32,
+    /// The id to take if there is no nodes.conf; random if not given.
+    pub id: Option<NodeId>,
+    /// The seed of the run.
+    pub seed: Seed,
+    /// Which node of the run this is, to derive its streams of randomness from.
+    pub subject: u64,
+    /// How many processes were started for this node before.
+    pub incarnation: u64,
+    /// What it finds on its disk.
+    pub disk: Disk,
+    /// The machine it runs on.
+    pub host: Host,
+}
+
+/// What a process finds on its disk when it starts.
+#[derive(Debug, Clone, Default)]
+pub struct Disk {
+    /// The text of nodes.conf, if the file exists.
+    pub nodes_conf: Option<Arc<str>>,
+    /// Saved keys, if there is a dump or an append-only file.
+    pub keys: Option<Keyspace>,
+}
+
+/// What the start-up log lines tell of the machine (§13.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// The limit of open files, if it is low enough to be raised at start.
+    pub open_files: Option<u32>,
+    /// `/proc/sys/net/core/somaxconn`
+    pub somaxconn: u32,
+    /// Whether `overcommit_memory` is 0, which Redis warns of.
+    pub overcommit_warning: bool,
+}
+
+impl Default for Host {
+    fn default() -> Host {
+        Host { open_files: None, somaxconn: 4_096, overcommit_warning: true }
+    }
+}
+
+/// How a process ends (Appendix B).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// SHUTDOWN or SIGTERM: it saves what it is configured to save.
+    Shutdown,
+    /// SIGKILL, a crash: what was written to files before is there, nothing else.
+    Killed,
+}
+
+/// The running process: identity, stage of starting up, cached clocks.
+#[derive(Debug)]
+pub struct Process {
+    /// Its process id.
+    pub pid: u32,
+    /// The machine it runs on.
+    pub host: Host,
+    /// The first address that it binds.
+    pub ip: IpAddr,
+    /// When it was started.
+    pub started: Millis,
+    /// `server.mstime`: the clock as of the last cron or command (§0.3.2).
+    pub cached_time: Millis,
+    /// How often `serverCron` has run (§0.1.4).
+    pub cron_loops: u64,
+}

@@ -1,0 +1,135 @@
+//! Randomness: one ChaCha8 stream for each purpose, subject and incarnation.
+//!
+//! A stream's key *is* its address (seed, purpose, subject, incarnation), so a draw added in one
+//! place, or a fault removed from a plan, shifts no other stream. Shrinking rests on this.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
+use crate::time::Span;
+
+/// What a stream of random numbers is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u64)]
+pub enum Purpose {
+    /// Node ids and replication ids (§0.5, `/dev/urandom` there).
+    Identity = 1,
+    /// The seed that orders a process's node table (§0.6).
+    TableOrder = 2,
+    /// Random picks of nodes for pings and gossip (§0.6.4).
+    Gossip = 3,
+    /// The random part of an election's delay (§8.2).
+    Election = 4,
+    /// How long a pass of the event loop really takes (§0.1.3).
+    Loop = 5,
+    /// Latency of one direction of one connection.
+    Latency = 6,
+    /// Message loss and other faults of the network.
+    Fault = 7,
+    /// What `redis-cli` draws (anti-affinity, random master).
+    Admin = 8,
+    /// Process ids.
+    Pid = 9,
+    /// Virtual clients.
+    Workload = 10,
+    /// Generated fault schedules.
+    Schedule = 11,
+}
+
+/// The seed of a run, from which every stream is derived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
+/// One stream of random numbers.
+#[derive(Debug, Clone)]
+pub struct Stream(ChaCha8Rng);
+
+impl Seed {
+    /// The stream for `purpose` about `subject` (a node, a pair of nodes, …) in its `incarnation`
+    /// (how many times the subject was started before).
+    #[must_use]
+    pub fn stream(self, purpose: Purpose, subject: u64, incarnation: u64) -> Stream {
+        let mut key = [0; 32];
+        for (chunk, word) in
+            key.chunks_exact_mut(8).zip([self.0, purpose as u64, subject, incarnation])
+        {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        Stream(ChaCha8Rng::from_seed(key))
+    }
+}
+
+impl Stream {
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number in `0..bound`. The bias of the multiply-shift method is below `bound / 2^32`, far
+    /// under anything a simulation of less than billions of draws can see.
+    ///
+    /// # Panics
+    /// If `bound` is zero.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        assert_ne!(bound, 0, "a draw needs at least one outcome");
+        ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
+    }
+
+    /// A span between `low` and `high`, both included.
+    pub fn span(&mut self, low: Span, high: Span) -> Span {
+        match high.0.saturating_sub(low.0) {
+            0 => low,
+            width => match u32::try_from(width + 1) {
+                Ok(width) => Span(low.0 + u64::from(self.below(width))),
+                Err(_) => Span(low.0 + self.bits() % (width + 1)),
+            },
+        }
+    }
+
+    /// Fills `bytes` with random bytes.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_with_another_address_are_independent() {
+        let seed = Seed(7);
+        let mut first: Vec<u64> = [
+            seed.stream(Purpose::Gossip, 1, 0),
+            seed.stream(Purpose::Gossip, 2, 0),
+            seed.stream(Purpose::Gossip, 1, 1),
+            seed.stream(Purpose::Election, 1, 0),
+            Seed(8).stream(Purpose::Gossip, 1, 0),
+        ]
+        .iter_mut()
+        .map(Stream::bits)
+        .collect();
+        first.sort_unstable();
+        first.dedup();
+        assert_eq!(first.len(), 5);
+    }
+
+    #[test]
+    fn a_stream_repeats_itself() {
+        let mut a = Seed(7).stream(Purpose::Loop, 3, 2);
+        let mut b = Seed(7).stream(Purpose::Loop, 3, 2);
+        assert!((0..100).all(|_| a.bits() == b.bits()));
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        let mut stream = Seed(1).stream(Purpose::Latency, 0, 0);
+        for _ in 0..1_000 {
+            assert!(stream.below(5) < 5);
+            let span = stream.span(Span(200), Span(1_000));
+            assert!((200..=1_000).contains(&span.0));
+        }
+        assert_eq!(stream.span(Span(9), Span(9)), Span(9));
+        assert!(stream.span(Span(0), Span(u64::MAX - 1)).0 < u64::MAX);
+    }
+}

@@ -1,0 +1,199 @@
+//! Hash slots: which slot a key belongs to, and sets of slots.
+
+use std::fmt;
+
+/// How many hash slots a cluster has (§1.1).
+pub const SLOTS: u16 = 16_384;
+
+/// A hash slot, `0..16384`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u16);
+
+impl Slot {
+    /// The slot with this number, or `None` if there is no such slot.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Slot> {
+        if number < SLOTS { Some(Slot(number)) } else { None }
+    }
+
+    /// The slot of a key: CRC16 (XMODEM) of its hash tag, or of the whole key if it has none
+    /// (§9.12).
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Slot {
+        Slot(crc16::State::<crc16::XMODEM>::calculate(hash_tag(key)) % SLOTS)
+    }
+
+    /// The slot's number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The slot's number as an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Every slot, ascending.
+    pub fn all() -> impl DoubleEndedIterator<Item = Slot> + ExactSizeIterator {
+        (0..SLOTS).map(Slot)
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The part of a key that is hashed: what stands between the first `{` and the first `}` after it,
+/// if that is not empty (§9.12).
+fn hash_tag(key: &[u8]) -> &[u8] {
+    let Some(open) = key.iter().position(|&b| b == b'{') else { return key };
+    let rest = &key[open + 1..];
+    match rest.iter().position(|&b| b == b'}') {
+        None | Some(0) => key,
+        Some(close) => &rest[..close],
+    }
+}
+
+/// A set of slots, laid out as in the bus header: slot `s` is bit `s & 7` of byte `s / 8` (§4.2).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SlotSet {
+    words: [u64; SLOTS as usize / 64],
+}
+
+impl Default for SlotSet {
+    fn default() -> SlotSet {
+        SlotSet { words: [0; SLOTS as usize / 64] }
+    }
+}
+
+impl SlotSet {
+    /// Adds a slot.
+    pub fn insert(&mut self, slot: Slot) {
+        self.words[slot.index() / 64] |= 1 << (slot.index() % 64);
+    }
+
+    /// Removes a slot.
+    pub fn remove(&mut self, slot: Slot) {
+        self.words[slot.index() / 64] &= !(1 << (slot.index() % 64));
+    }
+
+    /// Whether a slot is in the set.
+    #[must_use]
+    pub fn contains(&self, slot: Slot) -> bool {
+        self.words[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
+    }
+
+    /// How many slots are in the set.
+    #[must_use]
+    pub fn len(&self) -> u16 {
+        self.words.iter().map(|word| word.count_ones() as u16).sum()
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
+    /// The slots of the set, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
+        self.words.iter().enumerate().flat_map(|(index, &word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                rest = rest.checked_sub(1)? & rest;
+                Some(Slot((index as u16) * 64 + bit as u16))
+            })
+        })
+    }
+
+    /// The maximal runs of slots of the set, ascending, as (first, last).
+    pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot)> + '_ {
+        let mut slots = self.iter().peekable();
+        std::iter::from_fn(move || {
+            let first = slots.next()?;
+            let mut last = first;
+            while let Some(next) = slots.next_if(|next| next.0 == last.0 + 1) {
+                last = next;
+            }
+            Some((first, last))
+        })
+    }
+
+    /// The 2048 bytes of the bus header's slot bitmap (§4.2).
+    pub fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        self.words.iter().flat_map(|word| word.to_le_bytes())
+    }
+
+    /// The set that the bus header's slot bitmap stands for (§4.2).
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; SLOTS as usize / 8]) -> SlotSet {
+        let mut set = SlotSet::default();
+        for (word, chunk) in set.words.iter_mut().zip(bytes.chunks_exact(8)) {
+            for (shift, byte) in chunk.iter().enumerate() {
+                *word |= u64::from(*byte) << (8 * shift);
+            }
+        }
+        set
+    }
+}
+
+impl FromIterator<Slot> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> SlotSet {
+        let mut set = SlotSet::default();
+        for slot in slots {
+            set.insert(slot);
+        }
+        set
+    }
+}
+
+impl fmt::Debug for SlotSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.runs().map(|(a, b)| (a.0, b.0))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_hash_as_redis_hashes_them_9_12() {
+        assert_eq!(Slot::of_key(b"foo").number(), 12_182);
+        assert_eq!(Slot::of_key(b"key").number(), 12_539);
+        assert_eq!(Slot::of_key(b"{06S}").number(), 0);
+        assert_eq!(Slot::of_key(b"123456789").number(), 0x31C3);
+    }
+
+    #[test]
+    fn only_a_closed_and_filled_tag_is_hashed_alone_9_12() {
+        assert_eq!(hash_tag(b"{user}.name"), b"user");
+        assert_eq!(hash_tag(b"a{b}{c}"), b"b");
+        assert_eq!(hash_tag(b"{}x"), b"{}x");
+        assert_eq!(hash_tag(b"{x"), b"{x");
+        assert_eq!(hash_tag(b"a{{b}"), b"{b");
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_set_behaves_like_a_set(numbers in prop::collection::btree_set(0..SLOTS, 0..200)) {
+            let slots: BTreeSet<Slot> = numbers.iter().filter_map(|&n| Slot::new(n)).collect();
+            let set: SlotSet = slots.iter().copied().collect();
+            prop_assert!(set.iter().eq(slots.iter().copied()));
+            prop_assert_eq!(usize::from(set.len()), slots.len());
+            prop_assert_eq!(set.is_empty(), slots.is_empty());
+            let unrolled: Vec<u16> = set.runs().flat_map(|(a, b)| a.0..=b.0).collect();
+            prop_assert!(unrolled.iter().copied().eq(numbers.iter().copied()));
+            let bytes: Vec<u8> = set.bytes().collect();
+            let back = SlotSet::from_bytes(bytes.as_slice().try_into().unwrap());
+            prop_assert_eq!(back, set);
+        }
+    }
+}
