@@ -7,6 +7,7 @@
 //! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → `network` → `world` → `admin` →
 //! `scenario` → `report` → `cli`.
 
+pub mod admin;
 pub mod id;
 pub mod node;
 pub mod resp;
