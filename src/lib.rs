@@ -14,3 +14,4 @@ pub mod resp;
 pub mod rng;
 pub mod slot;
 pub mod time;
+pub mod world;
