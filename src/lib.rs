@@ -9,8 +9,10 @@
 
 pub mod admin;
 pub mod id;
+pub mod network;
 pub mod node;
 pub mod resp;
 pub mod rng;
 pub mod slot;
 pub mod time;
+pub mod world;
