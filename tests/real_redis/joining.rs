@@ -103,7 +103,7 @@ fn nodes_come_and_go_alike_6_7() {
             if ours { run_ours(&delete, &shell, &[]) } else { binaries.run_cli(&delete, &[]) };
         outputs.push(comparable(ran));
     }
-    assert_eq!(outputs[0].exit, outputs[1].exit);
+    assert_eq!(outputs[0].exit, outputs[1].exit, "{outputs:#?}");
     // Which master has the fewest replicas depends on the order of the list.
     let shape = |text: &str| {
         text.lines().map(|line| line.split(" of ").next().unwrap().to_owned()).collect::<Vec<_>>()
