@@ -11,7 +11,7 @@ use crate::{Comparison, assert_same, three_masters};
 fn one_command_prints_the_same_18() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 1);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let (first, fresh) = (servers.port(0).to_string(), servers.port(3).to_string());
     for words in [
         &["-c", "-p", &first, "set", "foo", "b\"a\\r\u{1}\u{e9}\n"][..],

@@ -55,7 +55,7 @@ fn plant(servers: &Servers, number: usize, (slot, tag): (u16, &str), keys: &[&st
 fn open_slots_are_repaired_alike_12_2() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let [a, b, c] = [0, 1, 2].map(|number| servers.id(number));
     let (slot, _) = OPEN;
     let migrating = |from: usize, to: &str| {
@@ -118,7 +118,7 @@ fn open_slots_are_repaired_alike_12_2() {
 fn uncovered_slots_are_repaired_alike_12_3() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     for number in 0..3 {
         servers.tell(number, "CONFIG SET cluster-require-full-coverage no");
     }
@@ -145,7 +145,7 @@ fn uncovered_slots_are_repaired_alike_12_3() {
 fn disputed_slots_are_repaired_alike_12_4() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let dispute = || {
         healthy(&servers);
         plant(&servers, 0, OPEN, &["1", "2"]);

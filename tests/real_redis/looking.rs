@@ -9,7 +9,7 @@ fn looking_at_a_cluster_prints_the_same_2_11_13() {
     let Some(binaries) = Binaries::find() else { return };
     let mut servers = three_masters(&binaries, 1);
     let alone = servers.add(&[]);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let first = servers.address(0);
     let second_port = servers.port(1).to_string();
     servers.tell(0, "SET {06S}a 1");
@@ -71,18 +71,18 @@ fn what_is_wrong_with_a_cluster_is_said_in_the_same_words_4() {
         servers.tell(1, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", ids[0]));
     }
     let first = servers.address(0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     assert_eq!(comparison.same(&["--cluster", "check", &first]).exit, 1);
     let words = ["--cluster", "reshard", &first, "--cluster-slots", "1"];
     assert_eq!(comparison.same(&words).exit, 1);
     assert_eq!(comparison.same(&["--cluster", "rebalance", &first]).exit, 1);
 
     servers.tell(0, "CLUSTER DELSLOTS 700");
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     assert_eq!(comparison.same(&["--cluster", "check", &first]).exit, 1);
 
     servers.kill(2);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     assert_eq!(comparison.same(&["--cluster", "check", &first]).exit, 1);
     assert_eq!(comparison.same(&["--cluster", "info", &first]).exit, 0);
     assert_eq!(comparison.same(&["--cluster", "fix", &first]).exit, 1);

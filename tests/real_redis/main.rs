@@ -32,7 +32,6 @@ fn three_masters(binaries: &Binaries, spare: usize) -> Servers {
 /// Lets both tools run and compares everything they say.
 struct Comparison<'a> {
     binaries: &'a Binaries,
-    servers: &'a Servers,
 }
 
 impl Comparison<'_> {
@@ -65,7 +64,8 @@ impl Comparison<'_> {
 /// Without ids, without the order of nodes, and without the number of seconds that a join took.
 fn comparable(ran: Ran) -> Ran {
     let text = masking::sort_listings(&masking::ids(&ran.stdout));
-    let lines = text.split_inclusive('\n').filter(|line| line.trim_matches(['.', '\n']) != "");
+    let lines =
+        text.split_inclusive('\n').filter(|line| !line.trim_matches(['.', '\n']).is_empty());
     Ran { stdout: lines.collect(), stderr: masking::ids(&ran.stderr), exit: ran.exit }
 }
 

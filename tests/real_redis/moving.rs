@@ -42,7 +42,7 @@ fn fill_slot_0(servers: &Servers, keys: usize) {
 fn resharding_prints_the_same_9() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let first = servers.address(0);
     let [a, b, c] = [0, 1, 2].map(|number| servers.id(number));
     let words = ["--cluster", "reshard", &first, "--cluster-from", &a, "--cluster-to", &b];
@@ -106,7 +106,7 @@ fn resharding_prints_the_same_9() {
 fn keys_that_are_there_already_are_dealt_with_alike_8_3() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let (first, a, b) = (servers.address(0), servers.id(0), servers.id(1));
     let plant = |value: &str| {
         fill_slot_0(&servers, 3);
@@ -132,7 +132,7 @@ fn keys_that_are_there_already_are_dealt_with_alike_8_3() {
 fn rebalancing_prints_the_same_10() {
     let Some(binaries) = Binaries::find() else { return };
     let servers = three_masters(&binaries, 0);
-    let comparison = Comparison { binaries: &binaries, servers: &servers };
+    let comparison = Comparison { binaries: &binaries };
     let first = servers.address(0);
     let ids = [0, 1, 2].map(|number| servers.id(number));
     let rebalance = ["--verbose", "--cluster", "rebalance", &first];

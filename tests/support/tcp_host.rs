@@ -1,4 +1,5 @@
 //! The tool against real servers: a host that blocks on real sockets.
+#![allow(clippy::disallowed_types)] // The real clock, for once: real servers live by it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -71,8 +72,6 @@ impl Host for TcpHost {
         std::thread::sleep(Duration::from_micros(span.as_micros()));
     }
 
-    // The real clock, for once: real servers live by it.
-    #[allow(clippy::disallowed_types)]
     fn now(&self) -> Wall {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Wall(u64::try_from(now.as_micros()).unwrap())
