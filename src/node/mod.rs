@@ -12,11 +12,14 @@ pub mod command;
 pub mod config;
 pub mod effect;
 pub mod flags;
+pub mod glob;
 pub mod keyspace;
 pub mod log;
+pub mod number;
 pub mod packet;
 pub mod process;
 pub mod table;
+pub mod value;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
