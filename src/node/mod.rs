@@ -13,12 +13,19 @@ pub mod config;
 pub mod effect;
 pub mod flags;
 pub mod glob;
+pub mod info;
 pub mod keyspace;
 pub mod log;
 pub mod number;
 pub mod packet;
 pub mod process;
+pub mod pubsub;
+pub mod rdb;
+pub mod redirect;
 pub mod replication;
+pub mod server;
+pub mod stats;
+pub mod storage;
 pub mod table;
 pub mod value;
 
@@ -28,8 +35,9 @@ use crate::node::config::Config;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::log::{Level, Role};
-use crate::node::process::{Boot, Death, Process};
+use crate::node::process::{Boot, Process};
 use crate::node::replication::Replication;
+use crate::node::server::Server;
 
 /// A Redis process in cluster mode.
 #[derive(Debug)]
@@ -46,6 +54,8 @@ pub struct Node {
     pub(crate) clients: Clients,
     /// Whom it replicates.
     pub(crate) replication: Replication,
+    /// What its administration knows.
+    pub(crate) server: Server,
 }
 
 impl Node {
@@ -68,7 +78,7 @@ impl Node {
     /// Writes a log line, if anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
-        if ctx.out.logs(level) {
+        if level >= self.config.loglevel && ctx.out.logs(level) {
             let role = self.log_role();
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
         }
@@ -77,12 +87,5 @@ impl Node {
     /// The letter of my log lines: a replica is who has a master configured for replication (§13.1).
     pub(crate) fn log_role(&self) -> Role {
         if self.replication.master.is_some() { Role::Replica } else { Role::Master }
-    }
-
-    /// The keys that the next process on the same disk will find, if this one ends in this way.
-    #[must_use]
-    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
-        let _ = death;
-        todo!("the command worktree writes this")
     }
 }
