@@ -8,13 +8,11 @@
 //! noticed by the next `serverCron`, as in Redis.
 
 use crate::node::Node;
-use crate::node::bus::Todo;
 use crate::node::client::Clients;
 use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::keyspace::Keyspace;
 use crate::node::log::{Level, Role};
 use crate::node::process::Death;
-use crate::slot::Slot;
 use crate::time::Millis;
 
 /// What is on disk and what is not yet.
@@ -84,10 +82,10 @@ impl Storage {
 
 impl Node {
     /// Takes over the keys that were found on disk, before the node answers anybody (§13.3.11).
-    pub(crate) fn load_dataset(&mut self, ctx: &mut Ctx<'_>, found: Option<Keyspace>) {
+    pub(crate) fn load_dataset(&mut self, ctx: &mut Ctx<'_>) {
         let now = ctx.now.secs();
         self.server.storage.last_save = now;
-        let Some(found) = found else { return };
+        let Some(found) = self.process.disk.keys.take() else { return };
         if self.config.appendonly {
             self.keys = found;
             self.log(
@@ -101,7 +99,7 @@ impl Node {
         for line in [
             "Loading RDB produced by version 6.2.3",
             &format!("RDB age {age} seconds"),
-            "RDB memory usage when created 2.54 Mb",
+            "RDB memory usage when created 2.58 Mb",
             "DB loaded from disk: 0.000 seconds",
         ] {
             self.log(ctx, Level::Notice, format_args!("{line}"));
@@ -124,50 +122,6 @@ impl Node {
     fn dead_keys(&self, now: Millis) -> Vec<Vec<u8>> {
         let dead = self.keys.deadlines().take_while(|(deadline, _)| *deadline < now);
         dead.map(|(_, key)| key.to_vec()).collect()
-    }
-
-    /// Compares the loaded keys with the slots that the node owns (§12.4).
-    pub(crate) fn verify_config_with_data(&mut self, ctx: &mut Ctx<'_>) {
-        if !self.bus.is_master() {
-            return;
-        }
-        let me = self.bus.myself;
-        let slots: Vec<Slot> = self.keys.slots().collect();
-        let mut changed = false;
-        for slot in slots {
-            let owner = self.bus.slots.owner(slot);
-            if owner == Some(me) || self.bus.slots.importing.contains_key(&slot) {
-                continue;
-            }
-            changed = true;
-            match owner {
-                None => {
-                    self.log(
-                        ctx,
-                        Level::Warning,
-                        format_args!(
-                            "I have keys for unassigned slot {slot}. Taking responsibility for it."
-                        ),
-                    );
-                    self.bus.add_slot(slot, me);
-                }
-                Some(owner) => {
-                    self.log(
-                        ctx,
-                        Level::Warning,
-                        format_args!(
-                            "I have keys for slot {slot}, but the slot is assigned to another \
-                             node. Setting it to importing state."
-                        ),
-                    );
-                    self.bus.slots.importing.insert(slot, owner);
-                }
-            }
-        }
-        if changed {
-            self.bus.todo.clear(Todo::SAVE | Todo::FSYNC);
-            self.bus.save_config(ctx, true);
-        }
     }
 
     /// Writes the RDB file while everybody waits (SAVE).

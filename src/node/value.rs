@@ -118,11 +118,11 @@ impl Set {
             if let Some(integer) = number::parse(member) {
                 let new = integers.insert(integer);
                 if integers.len() > INTSET_ENTRIES {
-                    self.to_table();
+                    self.become_table();
                 }
                 return new;
             }
-            self.to_table();
+            self.become_table();
         }
         match self {
             Set::Members(members) => members.insert(member.to_vec()),
@@ -149,7 +149,7 @@ impl Set {
         }
     }
 
-    fn to_table(&mut self) {
+    fn become_table(&mut self) {
         *self = Set::Members(self.members().into_iter().collect());
     }
 }
@@ -184,7 +184,10 @@ mod tests {
 
     #[test]
     fn an_intset_is_sorted_by_number() {
-        assert_eq!(set(&["10", "9", "-1"]).members(), [b"-1".to_vec(), b"9".to_vec(), b"10".to_vec()]);
+        assert_eq!(
+            set(&["10", "9", "-1"]).members(),
+            [b"-1".to_vec(), b"9".to_vec(), b"10".to_vec()]
+        );
     }
 
     #[test]

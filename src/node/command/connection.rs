@@ -203,9 +203,9 @@ fn parse_type(word: &[u8]) -> Result<&'static str, CommandError> {
         ("master", "master"),
     ];
     let known = types.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
-    known.map(|(_, kind)| *kind).ok_or_else(|| {
-        CommandError::err(format_args!("Unknown client type '{}'", text(word)))
-    })
+    known
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| CommandError::err(format_args!("Unknown client type '{}'", text(word))))
 }
 
 /// The address that a client seems to come from. A node learns only the number of the connection, so
@@ -289,9 +289,10 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
         }
     };
     let id = call.integer(2)?;
-    let waiting = call.node.clients.iter().find(|(_, client)| {
-        client.id as i64 == id && matches!(client.block, Some(Block::Wait(_)))
-    });
+    let waiting =
+        call.node.clients.iter().find(|(_, client)| {
+            client.id as i64 == id && matches!(client.block, Some(Block::Wait(_)))
+        });
     let Some((link, _)) = waiting else { return Ok(Reply::Int(0)) };
     if let Some(client) = call.node.clients.get_mut(link) {
         client.block = None;

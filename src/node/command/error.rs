@@ -20,9 +20,8 @@ impl CommandError {
     pub(crate) const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
     pub(crate) const NOT_POSITIVE: CommandError =
         CommandError::fixed("ERR value is out of range, must be positive");
-    pub(crate) const WRONG_TYPE: CommandError = CommandError::fixed(
-        "WRONGTYPE Operation against a key holding the wrong kind of value",
-    );
+    pub(crate) const WRONG_TYPE: CommandError =
+        CommandError::fixed("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub(crate) const NO_SUCH_KEY: CommandError = CommandError::fixed("ERR no such key");
     pub(crate) const SAME_OBJECT: CommandError =
         CommandError::fixed("ERR source and destination objects are the same");

@@ -15,10 +15,7 @@ fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c Hash>, 
     }
 }
 
-fn write<'c>(
-    call: &'c mut Call<'_, '_>,
-    key: &[u8],
-) -> Result<Option<&'c mut Hash>, CommandError> {
+fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut Hash>, CommandError> {
     match call.write(key) {
         None => Ok(None),
         Some(Value::Hash(hash)) => Ok(Some(hash)),
@@ -89,10 +86,8 @@ pub(super) fn hmget(call: &mut Call<'_, '_>) -> Answer {
 pub(super) fn hdel(call: &mut Call<'_, '_>) -> Answer {
     let (key, fields) = (call.word(1), &call.args[2..]);
     let Some(hash) = write(call, key)? else { return Ok(Reply::Int(0)) };
-    let deleted = fields
-        .iter()
-        .filter(|field| hash.fields.shift_remove(field.as_slice()).is_some())
-        .count();
+    let deleted =
+        fields.iter().filter(|field| hash.fields.shift_remove(field.as_slice()).is_some()).count();
     if hash.fields.is_empty() {
         call.node.keys.remove(key);
     }
@@ -159,9 +154,9 @@ pub(super) fn hincrby(call: &mut Call<'_, '_>) -> Answer {
             number::parse(value).ok_or(CommandError::fixed("ERR hash value is not an integer"))?
         }
     };
-    let after = before.checked_add(step).ok_or(CommandError::fixed(
-        "ERR increment or decrement would overflow",
-    ))?;
+    let after = before
+        .checked_add(step)
+        .ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
     put(call, key, &[field.to_vec(), after.to_string().into_bytes()])?;
     Ok(Reply::Int(after))
 }

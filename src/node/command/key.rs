@@ -43,7 +43,9 @@ pub(super) fn randomkey(call: &mut Call<'_, '_>) -> Answer {
             return Ok(Reply::Nil);
         }
         let drawn = call.node.server.draws.below(len) as usize;
-        let Some(key) = call.node.keys.iter().nth(drawn).map(|(key, _)| key.to_vec()) else { break };
+        let Some(key) = call.node.keys.iter().nth(drawn).map(|(key, _)| key.to_vec()) else {
+            break;
+        };
         let dead = call.node.expire_if_needed(call.ctx, &key);
         if !dead || call.node.keys.get(&key).is_some() {
             return Ok(Reply::Bulk(key));
@@ -98,10 +100,7 @@ fn expire_at(call: &mut Call<'_, '_>, base: Millis, unit: i64) -> Answer {
     let time = call.integer(2)?;
     let deadline = time.checked_mul(unit).and_then(|span| span.checked_add(base.0));
     let Some(deadline) = deadline.map(Millis) else {
-        return Err(CommandError::err(format_args!(
-            "invalid expire time in {}",
-            call.spec.name
-        )));
+        return Err(CommandError::err(format_args!("invalid expire time in {}", call.spec.name)));
     };
     if !call.exists(key) {
         return Ok(Reply::Int(0));

@@ -154,8 +154,8 @@ pub(super) fn lindex(call: &mut Call<'_, '_>) -> Answer {
 pub(super) fn lset(call: &mut Call<'_, '_>) -> Answer {
     let (key, index, element) = (call.word(1), call.word(2), call.word(3));
     let list = write(call, key)?.ok_or(CommandError::NO_SUCH_KEY)?;
-    let at = place(integer(index)?, list.len())
-        .ok_or(CommandError::fixed("ERR index out of range"))?;
+    let at =
+        place(integer(index)?, list.len()).ok_or(CommandError::fixed("ERR index out of range"))?;
     list[at] = element.to_vec();
     changed(call, key, 1);
     Ok(Reply::ok())
@@ -165,9 +165,9 @@ fn pop(call: &mut Call<'_, '_>, end: End) -> Answer {
     let key = call.word(1);
     let count = match call.args {
         [_, _] => None,
-        [_, _, count] => Some(
-            usize::try_from(integer(count)?).map_err(|_| CommandError::NOT_POSITIVE)?,
-        ),
+        [_, _, count] => {
+            Some(usize::try_from(integer(count)?).map_err(|_| CommandError::NOT_POSITIVE)?)
+        }
         _ => return Err(CommandError::arity(call.spec.name)),
     };
     if count == Some(0) {
@@ -175,8 +175,7 @@ fn pop(call: &mut Call<'_, '_>, end: End) -> Answer {
     }
     let Some(list) = write(call, key)? else { return Ok(Reply::Nil) };
     let take = count.unwrap_or(1).min(list.len());
-    let mut popped: Vec<Reply> =
-        (0..take).filter_map(|_| end.pop(list)).map(Reply::Bulk).collect();
+    let mut popped: Vec<Reply> = (0..take).filter_map(|_| end.pop(list)).map(Reply::Bulk).collect();
     changed(call, key, take);
     Ok(match count {
         Some(_) => Reply::Array(popped),

@@ -9,6 +9,7 @@ mod connection;
 mod debug;
 mod error;
 mod hash;
+mod help;
 mod key;
 mod list;
 pub(crate) mod migrate;
@@ -19,11 +20,13 @@ mod set;
 mod spec;
 mod string;
 mod table;
-mod transaction;
+pub(crate) mod transaction;
 mod wait;
 
 pub(crate) use call::Call;
 pub(crate) use error::CommandError;
+pub use migrate::call_done;
+pub(crate) use server::VERSION;
 pub(crate) use spec::{Spec, Traits};
 
 use crate::node::Node;
@@ -116,9 +119,10 @@ fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
     if let Some(error) = reply.error() {
         node.server.stats.count_error(error);
     }
-    let wanted = node.clients.get(client).is_none_or(|state| {
-        matches!(state.replies, Replies::On | Replies::SkipNext)
-    });
+    let wanted = node
+        .clients
+        .get(client)
+        .is_none_or(|state| matches!(state.replies, Replies::On | Replies::SkipNext));
     if wanted {
         ctx.out.effects.push(Effect::Reply(client, reply));
     }
@@ -202,9 +206,7 @@ fn check_role(
         return Err(CommandError::fixed("NOREPLICAS Not enough good replicas to write."));
     }
     if writes && is_replica && config.replica_read_only {
-        return Err(CommandError::fixed(
-            "READONLY You can't write against a read only replica.",
-        ));
+        return Err(CommandError::fixed("READONLY You can't write against a read only replica."));
     }
     let listens = node.clients.get(client).is_some_and(|state| state.subscriptions() > 0);
     if listens && !publish::may_be_said_while_listening(spec) {
@@ -240,12 +242,7 @@ fn call(
 
 /// Refuses a command before it is carried out: a transaction that it was meant for will fail, and
 /// EXEC itself fails.
-fn reject(
-    node: &mut Node,
-    client: LinkId,
-    spec: Option<&Spec>,
-    error: CommandError,
-) -> Outcome {
+fn reject(node: &mut Node, client: LinkId, spec: Option<&Spec>, error: CommandError) -> Outcome {
     Outcome::Reply(transaction::rejected(node, client, spec, error).into())
 }
 
@@ -269,6 +266,19 @@ fn unknown(args: &[Vec<u8>]) -> CommandError {
 /// A client's state. It is there while its command is carried out.
 fn state<'n>(node: &'n mut Node, client: LinkId, ctx: &Ctx<'_>) -> &'n mut Client {
     node.clients.enter(client, ctx.now.secs())
+}
+
+/// Ends the process as SIGTERM asked (Appendix B.1).
+pub fn shutdown(node: &mut Node, ctx: &mut Ctx<'_>) {
+    node.terminate(ctx);
+}
+
+/// What `serverCron` does for clients, keys and files (§0.1.4).
+pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
+    let now = ctx.now.millis();
+    node.active_expire(now);
+    node.storage_cron(ctx);
+    node.clients.is_paused(now);
 }
 
 /// What is due before the process sleeps: clients whose wait is over are answered, and the commands

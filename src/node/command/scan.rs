@@ -25,8 +25,10 @@ fn options<'a>(args: &'a [Vec<u8>], keyspace: bool) -> Result<Options<'a>, Comma
         let value = words.next().ok_or(CommandError::SYNTAX)?;
         if name.eq_ignore_ascii_case(b"count") {
             let count = integer(value)?;
-            options.count =
-                usize::try_from(count).ok().filter(|&count| count > 0).ok_or(CommandError::SYNTAX)?;
+            options.count = usize::try_from(count)
+                .ok()
+                .filter(|&count| count > 0)
+                .ok_or(CommandError::SYNTAX)?;
         } else if name.eq_ignore_ascii_case(b"match") {
             options.pattern = Some(value);
         } else if keyspace && name.eq_ignore_ascii_case(b"type") {
@@ -64,9 +66,7 @@ pub(super) fn scan(call: &mut Call<'_, '_>) -> Answer {
         let right_type = options
             .type_name
             .is_none_or(|name| entry.value.type_name().as_bytes().eq_ignore_ascii_case(name));
-        right_type
-            && options.match_key(key)
-            && entry.expires.is_none_or(|deadline| now <= deadline)
+        right_type && options.match_key(key) && entry.expires.is_none_or(|deadline| now <= deadline)
     });
     let seen = seen.map(|(key, _)| Reply::bulk(key)).collect();
     Ok(page(if next < keys.len() { next } else { 0 }, seen))
@@ -100,12 +100,7 @@ pub(super) fn hscan(call: &mut Call<'_, '_>) -> Answer {
 }
 
 /// Which elements one call shows, and the next cursor. Small encodings are shown whole.
-fn window(
-    cursor: usize,
-    count: usize,
-    len: usize,
-    whole: bool,
-) -> (usize, std::ops::Range<usize>) {
+fn window(cursor: usize, count: usize, len: usize, whole: bool) -> (usize, std::ops::Range<usize>) {
     if whole {
         return (0, 0..len);
     }

@@ -62,14 +62,15 @@ fn config_get(call: &Call<'_, '_>, pattern: &[u8]) -> Reply {
 }
 
 fn config_set(call: &mut Call<'_, '_>, name: &str, value: &str) -> Answer {
-    let unsupported =
-        || CommandError::err(format_args!("Unsupported CONFIG parameter: {name}"));
+    let unsupported = || CommandError::err(format_args!("Unsupported CONFIG parameter: {name}"));
     let directive = config::find(name).filter(|it| !it.fixed).ok_or_else(unsupported)?;
     if directive.name == "dir" && call.node.config.get("dir").as_deref() != Some(value) {
         return Err(CommandError::fixed("ERR Changing directory: No such file or directory"));
     }
     let invalid = |reason: &str| {
-        CommandError::err(format_args!("Invalid argument '{value}' for CONFIG SET '{name}'{reason}"))
+        CommandError::err(format_args!(
+            "Invalid argument '{value}' for CONFIG SET '{name}'{reason}"
+        ))
     };
     let mut changed = call.node.config.clone();
     changed.set(directive.name, value).map_err(|error| match error {
@@ -96,7 +97,8 @@ pub(super) fn command(call: &mut Call<'_, '_>) -> Answer {
         [_, _] if call.is(1, "help") => Ok(help::command()),
         [_, _] if call.is(1, "count") => Ok(Reply::Int(table::COMMANDS.len() as i64)),
         [_, _, names @ ..] if call.is(1, "info") => {
-            let found = names.iter().map(|name| table::find(name).map_or(Reply::NilArray, describe));
+            let found =
+                names.iter().map(|name| table::find(name).map_or(Reply::NilArray, describe));
             Ok(Reply::Array(found.collect()))
         }
         [_, _, command @ ..] if call.is(1, "getkeys") && !command.is_empty() => keys_of(command),
@@ -122,9 +124,27 @@ fn describe(spec: &Spec) -> Reply {
 /// A command's ACL categories: its own, and those that its traits imply.
 fn categories(spec: &Spec) -> Vec<Reply> {
     const ORDER: [&str; 21] = [
-        "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap",
-        "hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous",
-        "connection", "transaction", "scripting",
+        "keyspace",
+        "read",
+        "write",
+        "set",
+        "sortedset",
+        "list",
+        "hash",
+        "string",
+        "bitmap",
+        "hyperloglog",
+        "geo",
+        "stream",
+        "pubsub",
+        "admin",
+        "fast",
+        "slow",
+        "blocking",
+        "dangerous",
+        "connection",
+        "transaction",
+        "scripting",
     ];
     let implied = |category: &str| match category {
         "read" => spec.traits.any(Traits::READONLY),
@@ -140,8 +160,8 @@ fn categories(spec: &Spec) -> Vec<Reply> {
 }
 
 fn keys_of(command: &[Vec<u8>]) -> Answer {
-    let spec = table::find(&command[0])
-        .ok_or(CommandError::fixed("ERR Invalid command specified"))?;
+    let spec =
+        table::find(&command[0]).ok_or(CommandError::fixed("ERR Invalid command specified"))?;
     if !spec.may_have_keys() {
         return Err(CommandError::fixed("ERR The command has no key arguments"));
     }

@@ -44,8 +44,7 @@ pub(super) fn sadd(call: &mut Call<'_, '_>) -> Answer {
         call.node.keys.insert(key, Value::Set(Set::default()));
     }
     let set = write(call, key)?;
-    let added =
-        set.map_or(0, |set| members.iter().filter(|member| set.insert(member)).count());
+    let added = set.map_or(0, |set| members.iter().filter(|member| set.insert(member)).count());
     changed(call, key, added);
     Ok(Reply::Int(added as i64))
 }
@@ -54,8 +53,7 @@ pub(super) fn sadd(call: &mut Call<'_, '_>) -> Answer {
 pub(super) fn srem(call: &mut Call<'_, '_>) -> Answer {
     let (key, members) = (call.word(1), &call.args[2..]);
     let set = write(call, key)?;
-    let removed =
-        set.map_or(0, |set| members.iter().filter(|member| set.remove(member)).count());
+    let removed = set.map_or(0, |set| members.iter().filter(|member| set.remove(member)).count());
     changed(call, key, removed);
     Ok(Reply::Int(removed as i64))
 }

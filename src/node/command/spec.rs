@@ -3,16 +3,15 @@
 
 use smallvec::SmallVec;
 
+use crate::node::command::Outcome;
 use crate::node::command::call::Call;
 use crate::node::command::error::Answer;
-use crate::node::command::Outcome;
 
 /// Properties of a command, as COMMAND shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Traits(pub(crate) u32);
 
 impl Traits {
-    pub(crate) const NONE: Traits = Traits(0);
     pub(crate) const WRITE: Traits = Traits(1);
     pub(crate) const READONLY: Traits = Traits(1 << 1);
     pub(crate) const DENYOOM: Traits = Traits(1 << 2);

@@ -62,7 +62,12 @@ struct Options {
 
 impl Options {
     /// Reads the words from `at` on.
-    fn parse(call: &Call<'_, '_>, at: usize, keyword: &str, set: bool) -> Result<Options, CommandError> {
+    fn parse(
+        call: &Call<'_, '_>,
+        at: usize,
+        keyword: &str,
+        set: bool,
+    ) -> Result<Options, CommandError> {
         let mut options = Options::default();
         let mut at = at;
         while at < call.args.len() {
@@ -95,7 +100,8 @@ impl Options {
         };
         match self.expiry {
             Expiry::Unsaid => {}
-            Expiry::At { unit: other, date: other_date, .. } if (other, other_date) == (unit, date) => {}
+            Expiry::At { unit: other, date: other_date, .. }
+                if (other, other_date) == (unit, date) => {}
             _ => return Err(CommandError::SYNTAX),
         }
         Ok(Expiry::At { word: at + 1, unit, date })
@@ -117,8 +123,7 @@ fn deadline(
     unit: i64,
     date: bool,
 ) -> Result<Millis, CommandError> {
-    let invalid =
-        || CommandError::err(format_args!("invalid expire time in {}", call.spec.name));
+    let invalid = || CommandError::err(format_args!("invalid expire time in {}", call.spec.name));
     let number = call.integer(word)?;
     let span = number.checked_mul(unit).filter(|&span| span > 0).ok_or_else(invalid)?;
     if date {
@@ -199,10 +204,8 @@ pub(super) fn getex(call: &mut Call<'_, '_>) -> Answer {
             call.node.keys.set_expiry(key, Some(deadline));
             call.touched(key);
         }
-        (Expiry::Keyword, None) => {
-            if call.node.keys.set_expiry(key, None).is_some() {
-                call.touched(key);
-            }
+        (Expiry::Keyword, None) if call.node.keys.set_expiry(key, None).is_some() => {
+            call.touched(key);
         }
         _ => {}
     }
@@ -237,9 +240,7 @@ pub(super) fn setrange(call: &mut Call<'_, '_>) -> Answer {
         return Ok(Reply::Int(length.unwrap_or(0) as i64));
     }
     if offset.saturating_add(piece.len() as i64) > MAX_BYTES {
-        return Err(CommandError::fixed(
-            "ERR string exceeds maximum allowed size (512MB)",
-        ));
+        return Err(CommandError::fixed("ERR string exceeds maximum allowed size (512MB)"));
     }
     if length.is_none() {
         call.node.keys.insert(key, Value::String(Vec::new()));
@@ -319,9 +320,9 @@ fn add(call: &mut Call<'_, '_>, step: i64) -> Answer {
         Some(bytes) => number::parse(bytes).ok_or(CommandError::NOT_AN_INTEGER)?,
         None => 0,
     };
-    let after = before.checked_add(step).ok_or(CommandError::fixed(
-        "ERR increment or decrement would overflow",
-    ))?;
+    let after = before
+        .checked_add(step)
+        .ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
     call.node.keys.insert_string(key, after.to_string().as_bytes());
     call.touched(key);
     Ok(Reply::Int(after))

@@ -58,9 +58,8 @@ pub(crate) fn catch_up(node: &mut Node, link: LinkId, ctx: &mut Ctx<'_>) {
 
 /// A time limit in milliseconds, 0 for none, as the time when it ends.
 pub(crate) fn time_limit(call: &Call<'_, '_>, at: usize) -> Result<Option<Millis>, CommandError> {
-    let limit = number::parse(call.word(at)).ok_or(CommandError::fixed(
-        "ERR timeout is not an integer or out of range",
-    ))?;
+    let limit = number::parse(call.word(at))
+        .ok_or(CommandError::fixed("ERR timeout is not an integer or out of range"))?;
     match limit {
         ..0 => Err(CommandError::fixed("ERR timeout is negative")),
         0 => Ok(None),
