@@ -14,6 +14,8 @@ pub mod config;
 pub mod effect;
 pub mod flags;
 pub mod keyspace;
+#[cfg(test)]
+mod lab;
 pub mod log;
 pub mod nodes_conf;
 pub mod packet;
