@@ -17,6 +17,8 @@ pub mod flags;
 pub mod glob;
 pub mod info;
 pub mod keyspace;
+#[cfg(test)]
+mod lab;
 pub mod log;
 pub mod nodes_conf;
 pub mod number;
