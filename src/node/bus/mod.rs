@@ -1,16 +1,47 @@
 //! The cluster bus side of a node: who is there, who owns what, who fails (§2-§8).
 //!
-//! One file for each concern of the protocol. All of it works on [`Bus`], the record that Redis
-//! calls `clusterState` (§2.6).
+//! One file for each concern of the protocol. What concerns only the record that Redis calls
+//! `clusterState` (§2.6) is a method of [`Bus`]; what also needs the configuration, the keys or
+//! replication is a method of [`Node`](crate::node::Node).
+
+mod address;
+mod before_sleep;
+mod claims;
+mod cron;
+mod describe;
+mod epoch;
+mod failure;
+mod gossip;
+mod handshake;
+mod links;
+mod membership;
+mod persist;
+mod receive;
+mod reset;
+mod roles;
+mod send;
+mod slots;
+mod state;
+mod todo;
+mod watch;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::id::NodeIx;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::{PeerIx, Table};
 use crate::rng::Stream;
-use crate::slot::{SLOTS, Slot};
+use crate::slot::SlotSet;
 use crate::time::Millis;
+
+pub use address::Announced;
+pub use gossip::Drawn;
+pub use send::PongTo;
+pub use slots::SlotMap;
+pub use todo::Todo;
+pub use watch::Watch;
 
 /// A node's view of the cluster and of its own place in it (§2.6).
 #[derive(Debug)]
@@ -49,73 +80,63 @@ pub struct Bus {
     pub gossip_draws: Stream,
     /// Draws for ids (§0.5).
     pub identity_draws: Stream,
+    /// The empty set, shared by everybody who owns nothing.
+    pub no_slots: Arc<SlotSet>,
+    /// Messages queued since the last pass of the event loop (§0.4).
+    pub queued: u32,
+    /// What my headers announce.
+    pub announced: Announced,
+    /// `cluster-announce-ip` as of the last cron (§7.1).
+    pub announced_ip_seen: Option<IpAddr>,
+    /// Which peers the cron must look at, and when.
+    pub watch: Watch,
+    /// Makes the cron look at every peer every time, to compare.
+    #[cfg(test)]
+    pub(crate) naive: bool,
 }
 
-/// Who owns which slot in one process's view, and which slots are being moved.
-#[derive(Debug)]
-pub struct SlotMap {
-    owner: Vec<Option<PeerIx>>,
-    /// Slots that I give away, and to whom (§9.9).
-    pub migrating: BTreeMap<Slot, PeerIx>,
-    /// Slots that I take over, and from whom (§9.9).
-    pub importing: BTreeMap<Slot, PeerIx>,
-}
-
-impl Default for SlotMap {
-    fn default() -> SlotMap {
-        SlotMap {
-            owner: vec![None; SLOTS as usize],
-            migrating: BTreeMap::new(),
-            importing: BTreeMap::new(),
+impl Bus {
+    /// A view of nothing, before nodes.conf was read (§2.6). There is nobody in the table yet, not
+    /// even myself.
+    #[must_use]
+    pub fn new(order_seed: u64, gossip_draws: Stream, identity_draws: Stream) -> Bus {
+        Bus {
+            table: Table::new(order_seed),
+            myself: PeerIx(0),
+            current_epoch: Epoch(0),
+            last_vote_epoch: Epoch(0),
+            state_ok: false,
+            size: 1,
+            slots: SlotMap::default(),
+            todo: Todo::NOTHING,
+            sent: [0; MessageType::COUNT],
+            received: [0; MessageType::COUNT],
+            pfail_nodes: 0,
+            blacklist: BTreeMap::new(),
+            first_state_check: Millis::NEVER,
+            among_minority: Millis::NEVER,
+            cron_iteration: 0,
+            gossip_draws,
+            identity_draws,
+            no_slots: Arc::default(),
+            queued: 0,
+            announced: Announced::default(),
+            announced_ip_seen: None,
+            watch: Watch::default(),
+            #[cfg(test)]
+            naive: false,
         }
     }
-}
 
-impl SlotMap {
-    /// The owner of a slot.
+    /// Whether I am a master.
     #[must_use]
-    #[inline]
-    pub fn owner(&self, slot: Slot) -> Option<PeerIx> {
-        self.owner[slot.index()]
-    }
-}
-
-/// The before-sleep to-do set (§0.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Todo(pub u8);
-
-impl Todo {
-    /// Run the failover step.
-    pub const FAILOVER: Todo = Todo(1);
-    /// Evaluate the cluster state.
-    pub const UPDATE: Todo = Todo(2);
-    /// Write nodes.conf.
-    pub const SAVE: Todo = Todo(4);
-    /// … and have it on disk before going on.
-    pub const FSYNC: Todo = Todo(8);
-    /// Run the manual failover step.
-    pub const MANUAL_FAILOVER: Todo = Todo(16);
-
-    /// Adds to the set.
-    pub fn add(&mut self, more: Todo) {
-        self.0 |= more.0;
+    pub fn is_master(&self) -> bool {
+        self.table.flags(self.myself).is_master()
     }
 
-    /// Takes from the set.
-    pub fn clear(&mut self, done: Todo) {
-        self.0 &= !done.0;
-    }
-
-    /// Whether any of `some` is in the set.
+    /// My master, if I am a replica and know it.
     #[must_use]
-    pub fn any(self, some: Todo) -> bool {
-        self.0 & some.0 != 0
-    }
-}
-
-impl std::ops::BitOr for Todo {
-    type Output = Todo;
-    fn bitor(self, other: Todo) -> Todo {
-        Todo(self.0 | other.0)
+    pub fn my_master(&self) -> Option<PeerIx> {
+        self.table.peer(self.myself).replica_of()
     }
 }
