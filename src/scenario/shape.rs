@@ -1,0 +1,156 @@
+//! Checks keys and types of a scenario against the schema of the format, all of them at once.
+//!
+//! The schema is the same one that editors get (`sim schema`), so the two cannot disagree. Only the
+//! keywords that the format's types produce are understood.
+
+use serde_json::Value as Json;
+use toml::de::DeValue;
+
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::source::Bytes;
+use crate::scenario::suggest;
+use crate::scenario::tree::{Table, Value, article};
+
+/// The mistakes in the shape of a whole scenario; `end` is where a missing key is complained of.
+pub fn check(table: &Table, schema: &Json, end: Bytes) -> Vec<Diagnostic> {
+    let mut shape = Shape { root: schema, mistakes: Vec::new() };
+    shape.table(table, schema, &end, "the scenario");
+    shape.mistakes
+}
+
+struct Shape<'a> {
+    root: &'a Json,
+    mistakes: Vec<Diagnostic>,
+}
+
+impl<'a> Shape<'a> {
+    /// Follows a reference into the definitions.
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
+        let Some(path) = schema["$ref"].as_str() else { return schema };
+        self.root.pointer(path.trim_start_matches('#')).unwrap_or(&Json::Null)
+    }
+
+    /// The one alternative that could take a value of this kind, if there are alternatives.
+    fn choose(&self, schema: &'a Json, kind: &str) -> &'a Json {
+        let Some(choices) = schema["anyOf"].as_array() else { return schema };
+        let fitting = |choice: &&Json| allows(self.resolve(choice), kind);
+        choices.iter().find(fitting).map_or(schema, |choice| self.resolve(choice))
+    }
+
+    /// The kinds of value that a schema takes, for messages.
+    fn kinds(&self, schema: &'a Json) -> Vec<&'static str> {
+        let alone = std::slice::from_ref(schema);
+        let choices = schema["anyOf"].as_array().map_or(alone, Vec::as_slice);
+        let types = choices.iter().flat_map(|choice| types(self.resolve(choice)));
+        types.filter(|&name| name != "null").map(|name| article(toml_type(name))).collect()
+    }
+
+    fn value(&mut self, value: &Value, schema: &'a Json, key: &str) {
+        let schema = self.resolve(schema);
+        let kind = json_type(value.get_ref(), schema);
+        let chosen = self.choose(schema, kind);
+        if !allows(chosen, kind) {
+            self.wrong_type(value, schema, key);
+            return;
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(table, chosen, &value.span(), &format!("`{key}`")),
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    self.value(item, &chosen["items"], key);
+                }
+            }
+            DeValue::Integer(number) => {
+                let wide = i128::from_str_radix(number.as_str(), number.radix());
+                self.range(wide.ok(), value.span(), chosen, key);
+            }
+            _ => {}
+        }
+    }
+
+    fn wrong_type(&mut self, value: &Value, schema: &'a Json, key: &str) {
+        let expected = self.kinds(schema).join(" or ");
+        let found = article(value.get_ref().type_str());
+        let message = format!("`{key}` cannot be {found}");
+        let label = format!("expected {expected}, found {found}");
+        let meaning = schema["description"].as_str().map(str::to_owned);
+        self.mistakes.push(Diagnostic::new(message, value.span(), label).maybe_hint(meaning));
+    }
+
+    fn table(&mut self, table: &Table, schema: &'a Json, span: &Bytes, name: &str) {
+        let known = schema["properties"].as_object();
+        let names = || known.into_iter().flat_map(|known| known.keys().map(String::as_str));
+        for (key, value) in table {
+            let word = key.get_ref().as_ref();
+            if let Some(property) = known.and_then(|known| known.get(word)) {
+                self.value(value, property, word);
+            } else if schema["additionalProperties"].is_object() {
+                self.value(value, &schema["additionalProperties"], word);
+            } else {
+                let message = format!("unknown key `{word}`");
+                let label = format!("{name} has no such key");
+                let mistake = Diagnostic::new(message, key.span(), label);
+                self.mistakes.push(mistake.maybe_hint(suggest::hint(word, names().collect::<Vec<_>>())));
+            }
+        }
+        for key in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+            if table.get(key).is_none() {
+                let meaning = &schema["properties"][key]["description"];
+                let mistake =
+                    Diagnostic::new(format!("{name} needs `{key}`"), span.clone(), "missing here");
+                self.mistakes.push(mistake.maybe_hint(meaning.as_str().map(str::to_owned)));
+            }
+        }
+    }
+
+    fn range(&mut self, number: Option<i128>, span: Bytes, schema: &Json, key: &str) {
+        let bound = |name: &str| schema[name].as_i64().map(i128::from);
+        let unsigned = schema["format"].as_str().is_some_and(|format| format.starts_with("uint"));
+        let least = bound("minimum").unwrap_or(if unsigned { 0 } else { i128::from(i64::MIN) });
+        let most = bound("maximum").unwrap_or(match schema["format"].as_str() {
+            Some("uint32") => i128::from(u32::MAX),
+            Some("uint64") => i128::from(u64::MAX),
+            _ => i128::from(i64::MAX),
+        });
+        if number.is_none_or(|number| !(least..=most).contains(&number)) {
+            let label = format!("not between {least} and {most}");
+            self.mistakes.push(Diagnostic::new(format!("`{key}` is out of range"), span, label));
+        }
+    }
+}
+
+/// The types that a schema names.
+fn types(schema: &Json) -> Vec<&str> {
+    match &schema["type"] {
+        Json::String(name) => vec![name],
+        Json::Array(names) => names.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn allows(schema: &Json, kind: &str) -> bool {
+    types(schema).contains(&kind)
+}
+
+/// What JSON calls the type of a value. A date is a string where the format says so.
+fn json_type(value: &DeValue<'_>, schema: &Json) -> &'static str {
+    match value {
+        DeValue::String(_) => "string",
+        DeValue::Integer(_) => "integer",
+        DeValue::Float(_) => "number",
+        DeValue::Boolean(_) => "boolean",
+        DeValue::Datetime(_) if schema["format"] == "date-time" => "string",
+        DeValue::Datetime(_) => "date",
+        DeValue::Array(_) => "array",
+        DeValue::Table(_) => "object",
+    }
+}
+
+/// What TOML calls a type of JSON.
+fn toml_type(name: &str) -> &str {
+    match name {
+        "number" => "float",
+        "object" => "table",
+        other => other,
+    }
+}
