@@ -12,18 +12,24 @@ pub mod command;
 pub mod config;
 pub mod effect;
 pub mod flags;
+pub mod glob;
 pub mod keyspace;
 pub mod log;
+pub mod number;
 pub mod packet;
 pub mod process;
+pub mod replication;
 pub mod table;
+pub mod value;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
 use crate::node::config::Config;
-use crate::node::effect::{Ctx, Input};
+use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
+use crate::node::log::{Level, Role};
 use crate::node::process::{Boot, Death, Process};
+use crate::node::replication::Replication;
 
 /// A Redis process in cluster mode.
 #[derive(Debug)]
@@ -38,6 +44,8 @@ pub struct Node {
     pub(crate) keys: Keyspace,
     /// Its clients.
     pub(crate) clients: Clients,
+    /// Whom it replicates.
+    pub(crate) replication: Replication,
 }
 
 impl Node {
@@ -55,6 +63,20 @@ impl Node {
     pub fn handle(&mut self, input: Input<'_>, ctx: &mut Ctx<'_>) {
         let _ = (input, ctx);
         todo!("the bus worktree writes this")
+    }
+
+    /// Writes a log line, if anybody wants it (§13.1).
+    #[inline]
+    pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
+        if ctx.out.logs(level) {
+            let role = self.log_role();
+            ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
+        }
+    }
+
+    /// The letter of my log lines: a replica is who has a master configured for replication (§13.1).
+    pub(crate) fn log_role(&self) -> Role {
+        if self.replication.master.is_some() { Role::Replica } else { Role::Master }
     }
 
     /// The keys that the next process on the same disk will find, if this one ends in this way.

@@ -1,16 +1,33 @@
 //! The cluster bus side of a node: who is there, who owns what, who fails (§2-§8).
 //!
-//! One file for each concern of the protocol. All of it works on [`Bus`], the record that Redis
-//! calls `clusterState` (§2.6).
+//! One file for each concern of the protocol. What concerns only the record that Redis calls
+//! `clusterState` (§2.6) is a method of [`Bus`]; what also needs the configuration, the keys or
+//! replication is a method of [`Node`](crate::node::Node).
+
+mod describe;
+mod epoch;
+mod failure;
+mod handshake;
+mod membership;
+mod reset;
+mod roles;
+mod send;
+mod slots;
+mod todo;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::id::NodeIx;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::{PeerIx, Table};
 use crate::rng::Stream;
-use crate::slot::{SLOTS, Slot};
+use crate::slot::SlotSet;
 use crate::time::Millis;
+
+pub use send::PongTo;
+pub use slots::SlotMap;
+pub use todo::Todo;
 
 /// A node's view of the cluster and of its own place in it (§2.6).
 #[derive(Debug)]
@@ -49,73 +66,20 @@ pub struct Bus {
     pub gossip_draws: Stream,
     /// Draws for ids (§0.5).
     pub identity_draws: Stream,
+    /// The empty set, shared by everybody who owns nothing.
+    pub no_slots: Arc<SlotSet>,
 }
 
-/// Who owns which slot in one process's view, and which slots are being moved.
-#[derive(Debug)]
-pub struct SlotMap {
-    owner: Vec<Option<PeerIx>>,
-    /// Slots that I give away, and to whom (§9.9).
-    pub migrating: BTreeMap<Slot, PeerIx>,
-    /// Slots that I take over, and from whom (§9.9).
-    pub importing: BTreeMap<Slot, PeerIx>,
-}
-
-impl Default for SlotMap {
-    fn default() -> SlotMap {
-        SlotMap {
-            owner: vec![None; SLOTS as usize],
-            migrating: BTreeMap::new(),
-            importing: BTreeMap::new(),
-        }
-    }
-}
-
-impl SlotMap {
-    /// The owner of a slot.
+impl Bus {
+    /// Whether I am a master.
     #[must_use]
-    #[inline]
-    pub fn owner(&self, slot: Slot) -> Option<PeerIx> {
-        self.owner[slot.index()]
-    }
-}
-
-/// The before-sleep to-do set (§0.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Todo(pub u8);
-
-impl Todo {
-    /// Run the failover step.
-    pub const FAILOVER: Todo = Todo(1);
-    /// Evaluate the cluster state.
-    pub const UPDATE: Todo = Todo(2);
-    /// Write nodes.conf.
-    pub const SAVE: Todo = Todo(4);
-    /// … and have it on disk before going on.
-    pub const FSYNC: Todo = Todo(8);
-    /// Run the manual failover step.
-    pub const MANUAL_FAILOVER: Todo = Todo(16);
-
-    /// Adds to the set.
-    pub fn add(&mut self, more: Todo) {
-        self.0 |= more.0;
+    pub fn is_master(&self) -> bool {
+        self.table.flags(self.myself).is_master()
     }
 
-    /// Takes from the set.
-    pub fn clear(&mut self, done: Todo) {
-        self.0 &= !done.0;
-    }
-
-    /// Whether any of `some` is in the set.
+    /// My master, if I am a replica and know it.
     #[must_use]
-    pub fn any(self, some: Todo) -> bool {
-        self.0 & some.0 != 0
-    }
-}
-
-impl std::ops::BitOr for Todo {
-    type Output = Todo;
-    fn bitor(self, other: Todo) -> Todo {
-        Todo(self.0 | other.0)
+    pub fn my_master(&self) -> Option<PeerIx> {
+        self.table.peer(self.myself).replica_of
     }
 }

@@ -1,9 +1,14 @@
 //! The table of known nodes (§2.1, §0.6): dense records indexed by [`PeerIx`], and the hash table
 //! order in which Redis walks them and draws from them.
 //!
-//! What the inner loop touches for every peer lies in [`Hot`], small and contiguous; the rest is in
+//! What the inner loop touches for every peer lies in [`Hot`], two to a cache line; the rest is in
 //! [`Peer`]. Both are indexed by the same [`PeerIx`], which stays the same for as long as the node is
 //! known, also when a handshake gives it its real id.
+//!
+//! Flags and links change only through the table, because it counts them: what nobody can need
+//! (a node without a link, a handshake) is then known without looking at every record.
+
+mod order;
 
 use std::sync::Arc;
 
@@ -14,6 +19,9 @@ use crate::node::packet::Epoch;
 use crate::rng::Stream;
 use crate::slot::SlotSet;
 use crate::time::Millis;
+
+pub use order::Layout;
+use order::Order;
 
 /// A node's index in one process's own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,21 +34,23 @@ pub struct Hot {
     pub ping_sent: Millis,
     /// When it last answered me, or when somebody else said it answered (§5.9.2).
     pub pong_received: Millis,
-    /// My outbound link to it, also while it is still connecting (§3.1.3).
-    pub link: Option<LinkId>,
+    /// Its id; a random one during the handshake.
+    node: NodeIx,
+    /// Its address.
+    pub endpoint: EndpointIx,
+    /// My outbound link to it; `NO_LINK` = none.
+    link: u32,
     /// Its flags as I see them.
-    pub flags: Flags,
+    flags: Flags,
     /// How many failure reports I hold about it (expired ones included until they are purged).
     pub reports: u16,
 }
 
+const NO_LINK: u32 = u32::MAX;
+
 /// The rest of what a process knows of a node (§2.1).
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Its id; a random one during the handshake.
-    pub node: NodeIx,
-    /// Its address.
-    pub endpoint: EndpointIx,
     /// When this record was made.
     pub ctime: Millis,
     /// When anything last came from it, on any link (§5.1.4).
@@ -53,7 +63,7 @@ pub struct Peer {
     pub voted_time: Millis,
     /// Since when it has no working replica (§8.7).
     pub orphaned_time: Millis,
-    /// The replication offset it last announced, and when.
+    /// The replication offset it last announced.
     pub repl_offset: u64,
     /// When it announced that offset.
     pub repl_offset_time: Millis,
@@ -80,21 +90,66 @@ pub struct FailReport {
     pub time: Millis,
 }
 
+/// How many nodes there are of the kinds that make the cron look closer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Nodes that should have an outbound link and have none (§3.1).
+    pub unlinked: u32,
+    /// Nodes in handshake.
+    pub handshakes: u32,
+    /// Nodes in PFAIL with a known address (§7.2).
+    pub pfail: u32,
+}
+
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
 pub struct Table {
     hot: Vec<Hot>,
     peers: Vec<Peer>,
     free: Vec<PeerIx>,
-    by_node: Vec<Option<PeerIx>>,
+    /// By interned id; `NOBODY` = not known.
+    by_node: Vec<u32>,
     order: Order,
+    census: Census,
+}
+
+const NOBODY: u32 = u32::MAX;
+
+impl Hot {
+    /// The node's interned id; a random one during the handshake.
+    #[must_use]
+    #[inline]
+    pub fn node(&self) -> NodeIx {
+        self.node
+    }
+
+    /// The node's flags as I see them.
+    #[must_use]
+    #[inline]
+    pub fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// My outbound link to it, also while it is still connecting (§3.1.3).
+    #[must_use]
+    #[inline]
+    pub fn link(&self) -> Option<LinkId> {
+        (self.link != NO_LINK).then_some(LinkId(self.link))
+    }
+
+    fn census(&self) -> Census {
+        let hidden = self.flags.any(Flags::MYSELF | Flags::NOADDR);
+        Census {
+            unlinked: u32::from(!hidden && self.link == NO_LINK),
+            handshakes: u32::from(self.flags.any(Flags::HANDSHAKE)),
+            pfail: u32::from(!hidden && self.flags.any(Flags::PFAIL)),
+        }
+    }
 }
 
 impl Peer {
-    fn new(node: NodeIx, endpoint: EndpointIx, now: Millis, no_slots: Arc<SlotSet>) -> Peer {
+    fn new(now: Millis, no_slots: Arc<SlotSet>) -> Peer {
         Peer {
-            node,
-            endpoint,
             ctime: now,
             data_received: Millis::NEVER,
             link_ctime: Millis::NEVER,
@@ -113,6 +168,14 @@ impl Peer {
     }
 }
 
+impl Census {
+    fn replace(&mut self, old: Census, new: Census) {
+        self.unlinked = self.unlinked - old.unlinked + new.unlinked;
+        self.handshakes = self.handshakes - old.handshakes + new.handshakes;
+        self.pfail = self.pfail - old.pfail + new.pfail;
+    }
+}
+
 impl Table {
     /// An empty table whose order derives from `seed`, fresh for each process (§0.6).
     #[must_use]
@@ -123,6 +186,7 @@ impl Table {
             free: Vec::new(),
             by_node: Vec::new(),
             order: Order::new(seed),
+            census: Census::default(),
         }
     }
 
@@ -132,7 +196,7 @@ impl Table {
         self.order.len()
     }
 
-    /// Whether nobody is known; never so once the process has started.
+    /// Whether nobody is known; never so once nodes.conf was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -145,7 +209,7 @@ impl Table {
         &self.hot[ix.0 as usize]
     }
 
-    /// The hot record of a node, to be changed.
+    /// The hot record of a node, to change what is not counted.
     #[inline]
     pub fn hot_mut(&mut self, ix: PeerIx) -> &mut Hot {
         &mut self.hot[ix.0 as usize]
@@ -164,6 +228,20 @@ impl Table {
         &mut self.peers[ix.0 as usize]
     }
 
+    /// A node's interned id.
+    #[must_use]
+    #[inline]
+    pub fn node(&self, ix: PeerIx) -> NodeIx {
+        self.hot(ix).node
+    }
+
+    /// A node's address.
+    #[must_use]
+    #[inline]
+    pub fn endpoint(&self, ix: PeerIx) -> EndpointIx {
+        self.hot(ix).endpoint
+    }
+
     /// A node's flags.
     #[must_use]
     #[inline]
@@ -171,11 +249,51 @@ impl Table {
         self.hot(ix).flags
     }
 
+    /// My outbound link to a node.
+    #[must_use]
+    #[inline]
+    pub fn link(&self, ix: PeerIx) -> Option<LinkId> {
+        self.hot(ix).link()
+    }
+
+    /// How many nodes there are of each kind that the cron cares for.
+    #[must_use]
+    #[inline]
+    pub fn census(&self) -> Census {
+        self.census
+    }
+
+    /// Sets flags of a node.
+    #[inline]
+    pub fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
+        self.change(ix, |hot| hot.flags.set(flags));
+    }
+
+    /// Clears flags of a node.
+    #[inline]
+    pub fn clear_flags(&mut self, ix: PeerIx, flags: Flags) {
+        self.change(ix, |hot| hot.flags.clear(flags));
+    }
+
+    /// Notes my outbound link to a node, or that there is none any more.
+    #[inline]
+    pub fn set_link(&mut self, ix: PeerIx, link: Option<LinkId>) {
+        self.change(ix, |hot| hot.link = link.map_or(NO_LINK, |link| link.0));
+    }
+
+    #[inline]
+    fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Hot)) {
+        let hot = &mut self.hot[ix.0 as usize];
+        let old = hot.census();
+        change(hot);
+        self.census.replace(old, hot.census());
+    }
+
     /// Looks a node up by its interned id.
     #[must_use]
     #[inline]
     pub fn find(&self, node: NodeIx) -> Option<PeerIx> {
-        self.by_node.get(node.0 as usize).copied().flatten()
+        self.by_node.get(node.0 as usize).filter(|&&at| at != NOBODY).map(|&at| PeerIx(at))
     }
 
     /// Looks a node up by its id.
@@ -200,11 +318,13 @@ impl Table {
         let hot = Hot {
             ping_sent: Millis::NEVER,
             pong_received: Millis::NEVER,
-            link: None,
+            node,
+            endpoint,
+            link: NO_LINK,
             flags,
             reports: 0,
         };
-        let peer = Peer::new(node, endpoint, now, no_slots);
+        let peer = Peer::new(now, no_slots);
         let ix = match self.free.pop() {
             Some(ix) => {
                 self.hot[ix.0 as usize] = hot;
@@ -217,16 +337,18 @@ impl Table {
                 PeerIx(self.peers.len() as u32 - 1)
             }
         };
+        self.census.replace(Census::default(), hot.census());
         self.name(node, ix);
         self.order.insert(ix, ids.id(node));
         ix
     }
 
     /// Takes a node out of the table. What points to it is the caller's business (§2.5).
-    pub fn remove(&mut self, ids: &Ids, ix: PeerIx) {
-        let node = self.peer(ix).node;
-        self.by_node[node.0 as usize] = None;
-        self.order.remove(ix, ids.id(node));
+    pub fn remove(&mut self, ix: PeerIx) {
+        let hot = *self.hot(ix);
+        self.by_node[hot.node.0 as usize] = NOBODY;
+        self.census.replace(hot.census(), Census::default());
+        self.order.remove(ix);
         self.free.push(ix);
     }
 
@@ -235,10 +357,10 @@ impl Table {
     /// # Panics
     /// If a node with the new id is already there.
     pub fn rename(&mut self, ids: &Ids, ix: PeerIx, node: NodeIx) {
-        let old = self.peer(ix).node;
-        self.by_node[old.0 as usize] = None;
-        self.order.remove(ix, ids.id(old));
-        self.peer_mut(ix).node = node;
+        let old = self.node(ix);
+        self.by_node[old.0 as usize] = NOBODY;
+        self.order.remove(ix);
+        self.hot_mut(ix).node = node;
         self.name(node, ix);
         self.order.insert(ix, ids.id(node));
     }
@@ -246,119 +368,47 @@ impl Table {
     fn name(&mut self, node: NodeIx, ix: PeerIx) {
         let at = node.0 as usize;
         if self.by_node.len() <= at {
-            self.by_node.resize(at + 1, None);
+            self.by_node.resize(at + 1, NOBODY);
         }
-        assert!(self.by_node[at].is_none(), "a node is in the table once");
-        self.by_node[at] = Some(ix);
+        assert_eq!(self.by_node[at], NOBODY, "a node is in the table once");
+        self.by_node[at] = ix.0;
     }
 
     /// All nodes in table order (§0.6.2).
     #[must_use]
     #[inline]
     pub fn order(&self) -> &[PeerIx] {
-        self.order.sequence()
+        self.order.layout().sequence()
     }
 
-    /// Draws a node as `dictGetRandomKey` does: a non-empty bucket, then one of its chain. Not
-    /// uniform over nodes (§0.6.4).
+    /// The node at a place of the table order.
+    #[must_use]
+    #[inline]
+    pub fn at(&self, place: usize) -> PeerIx {
+        self.order()[place]
+    }
+
+    /// The table order, to draw from it many times.
+    #[must_use]
+    #[inline]
+    pub fn layout(&self) -> &Layout {
+        self.order.layout()
+    }
+
+    /// Counts the changes of the table order.
+    #[must_use]
+    #[inline]
+    pub fn order_version(&self) -> u64 {
+        self.order.version()
+    }
+
+    /// Draws a node as `dictGetRandomKey` does (§0.6.4).
     ///
     /// # Panics
     /// If the table is empty.
     #[inline]
     pub fn random(&self, stream: &mut Stream) -> PeerIx {
-        self.order.random(stream)
-    }
-}
-
-/// The hash table's order: buckets of chains, grown by doubling (§0.6.1).
-///
-/// Redis moves its buckets to a grown table one by one while it works; here all move at once. The
-/// order afterwards is the same.
-#[derive(Debug)]
-struct Order {
-    seed: u64,
-    /// Chains, head first; the number of buckets is a power of two.
-    buckets: Vec<Vec<PeerIx>>,
-    /// Hash of each node, by its index, so that growing needs no ids.
-    hashes: Vec<u64>,
-    /// Bucket after bucket, head to tail: the iteration order.
-    sequence: Vec<PeerIx>,
-    /// Where the chain of each non-empty bucket starts in `sequence`, and how long it is.
-    chains: Vec<(u32, u32)>,
-}
-
-impl Order {
-    fn new(seed: u64) -> Order {
-        Order {
-            seed,
-            buckets: vec![Vec::new(); 4],
-            hashes: Vec::new(),
-            sequence: Vec::new(),
-            chains: Vec::new(),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.sequence.len()
-    }
-
-    fn sequence(&self) -> &[PeerIx] {
-        &self.sequence
-    }
-
-    fn hash(&self, id: NodeId) -> u64 {
-        id.hash64(self.seed)
-    }
-
-    fn bucket_of(&self, hash: u64) -> usize {
-        (hash & (self.buckets.len() as u64 - 1)) as usize
-    }
-
-    fn insert(&mut self, ix: PeerIx, id: NodeId) {
-        if self.len() >= self.buckets.len() {
-            self.grow();
-        }
-        let hash = self.hash(id);
-        let at = ix.0 as usize;
-        if self.hashes.len() <= at {
-            self.hashes.resize(at + 1, 0);
-        }
-        self.hashes[at] = hash;
-        let bucket = self.bucket_of(hash);
-        self.buckets[bucket].insert(0, ix);
-        self.lay_out();
-    }
-
-    fn remove(&mut self, ix: PeerIx, id: NodeId) {
-        let bucket = self.bucket_of(self.hash(id));
-        self.buckets[bucket].retain(|&other| other != ix);
-        self.lay_out();
-    }
-
-    /// Doubles the table. Entries go one by one to the head of their new chain.
-    fn grow(&mut self) {
-        let size = (self.len() + 1).next_power_of_two();
-        let old = std::mem::replace(&mut self.buckets, vec![Vec::new(); size]);
-        for ix in old.into_iter().flatten() {
-            let bucket = self.bucket_of(self.hashes[ix.0 as usize]);
-            self.buckets[bucket].insert(0, ix);
-        }
-    }
-
-    fn lay_out(&mut self) {
-        self.sequence.clear();
-        self.chains.clear();
-        for chain in self.buckets.iter().filter(|chain| !chain.is_empty()) {
-            self.chains.push((self.sequence.len() as u32, chain.len() as u32));
-            self.sequence.extend_from_slice(chain);
-        }
-    }
-
-    #[inline]
-    fn random(&self, stream: &mut Stream) -> PeerIx {
-        let (start, len) = self.chains[stream.below(self.chains.len() as u32) as usize];
-        let offset = if len == 1 { 0 } else { stream.below(len) };
-        self.sequence[(start + offset) as usize]
+        self.layout().random(stream)
     }
 }
 
@@ -382,20 +432,18 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_a_permutation_that_depends_on_the_process_0_6_3() {
-        let (a, _, peers) = filled(100, 1);
-        let (b, _, _) = filled(100, 2);
-        assert_ne!(a.order(), b.order());
-        let all: BTreeSet<PeerIx> = a.order().iter().copied().collect();
+    fn the_order_holds_every_node_once_0_6_2() {
+        let (table, _, peers) = filled(100, 1);
+        let all: BTreeSet<PeerIx> = table.order().iter().copied().collect();
         assert_eq!(all, peers.into_iter().collect());
-        assert_eq!(a.order().len(), 100);
+        assert_eq!(table.order().len(), 100);
     }
 
     #[test]
     fn a_removed_node_is_gone_and_its_place_is_used_again() {
         let (mut table, mut ids, peers) = filled(5, 1);
-        let node = table.peer(peers[2]).node;
-        table.remove(&ids, peers[2]);
+        let node = table.node(peers[2]);
+        table.remove(peers[2]);
         assert_eq!(table.find(node), None);
         assert_eq!(table.len(), 4);
         let fresh = ids.intern(NodeId::random(&mut Seed(99).stream(Purpose::Identity, 0, 0)));
@@ -407,7 +455,7 @@ mod tests {
     #[test]
     fn a_renamed_node_keeps_its_index_3_8_4() {
         let (mut table, mut ids, peers) = filled(3, 1);
-        let old = table.peer(peers[1]).node;
+        let old = table.node(peers[1]);
         let real = ids.intern(NodeId::random(&mut Seed(99).stream(Purpose::Identity, 0, 0)));
         table.rename(&ids, peers[1], real);
         assert_eq!(table.find(old), None);
@@ -416,22 +464,23 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_favours_nodes_alone_in_their_bucket_0_6_4() {
-        let (table, _, _) = filled(3, 5);
-        let mut stream = Seed(1).stream(Purpose::Gossip, 0, 0);
-        let mut counts = [0_u32; 3];
-        for _ in 0..30_000 {
-            counts[table.random(&mut stream).0 as usize] += 1;
-        }
-        for (ix, &count) in counts.iter().enumerate() {
-            let chain = table
-                .order
-                .buckets
-                .iter()
-                .find(|chain| chain.contains(&PeerIx(ix as u32)))
-                .map_or(0, Vec::len) as u32;
-            let expected = 30_000 / (table.order.chains.len() as u32 * chain);
-            assert!(count.abs_diff(expected) < 600, "{count} of {expected}");
-        }
+    fn the_census_follows_flags_and_links() {
+        let (mut table, _, peers) = filled(3, 1);
+        assert_eq!(table.census(), Census { unlinked: 3, handshakes: 0, pfail: 0 });
+        table.set_flags(peers[0], Flags::MYSELF);
+        table.set_link(peers[1], Some(LinkId(4)));
+        table.set_flags(peers[1], Flags::PFAIL | Flags::HANDSHAKE);
+        assert_eq!(table.census(), Census { unlinked: 1, handshakes: 1, pfail: 1 });
+        table.set_flags(peers[1], Flags::NOADDR);
+        table.set_link(peers[1], None);
+        assert_eq!(table.census(), Census { unlinked: 1, handshakes: 1, pfail: 0 });
+        table.remove(peers[2]);
+        table.clear_flags(peers[1], Flags::NOADDR | Flags::HANDSHAKE);
+        assert_eq!(table.census(), Census { unlinked: 1, handshakes: 0, pfail: 1 });
+    }
+
+    #[test]
+    fn two_hot_records_fit_into_a_cache_line() {
+        assert_eq!(std::mem::size_of::<Hot>(), 32);
     }
 }
