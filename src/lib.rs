@@ -8,6 +8,7 @@
 //! `scenario` → `report` → `cli`.
 
 pub mod id;
+pub mod network;
 pub mod node;
 pub mod resp;
 pub mod rng;
