@@ -7,10 +7,12 @@
 //! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → `network` → `world` → `admin` →
 //! `scenario` → `report` → `cli`.
 
+pub mod cli;
 pub mod id;
 pub mod network;
 pub mod node;
 pub mod resp;
 pub mod rng;
+pub mod scenario;
 pub mod slot;
 pub mod time;

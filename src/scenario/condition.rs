@@ -3,9 +3,9 @@
 //! A condition is a question about what nodes themselves say or hold; none asks for a truth that no
 //! node knows.
 
+use crate::network::NodeNo;
 use crate::node::packet::MessageType;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::roster::NodeNo;
 use crate::scenario::suggest;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word, bad_unit, node, unknown};
@@ -218,7 +218,8 @@ fn field_or_key(
         let key = cursor.peek_is("=") && !word.text.starts_with("cluster_");
         return if key { self::key(node, word, cursor) } else { Err(bad_predicate(word, &fields)) };
     };
-    let compared = cursor.peek().filter(|word| COMPARISONS.iter().any(|(name, _)| *name == word.text));
+    let compared =
+        cursor.peek().filter(|word| COMPARISONS.iter().any(|(name, _)| *name == word.text));
     let comparison = match compared {
         Some(_) => cursor.one_of("a comparison", &COMPARISONS)?,
         None => Comparison::Equal,
@@ -241,12 +242,12 @@ fn bad_predicate(word: &Word, fields: &[(String, u64)]) -> Diagnostic {
     let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None if word.text.starts_with("cluster_") => {
-            "the numbers of CLUSTER INFO, for example cluster_slots_ok, cluster_known_nodes".to_owned()
+            "the numbers of CLUSTER INFO, for example cluster_slots_ok, cluster_known_nodes"
+                .to_owned()
         }
-        None => format!(
-            "one of: {}, a number of CLUSTER INFO, or KEY = VALUE",
-            PREDICATES.join(", ")
-        ),
+        None => {
+            format!("one of: {}, a number of CLUSTER INFO, or KEY = VALUE", PREDICATES.join(", "))
+        }
     };
     let message = format!("unexpected `{}`", word.text);
     Diagnostic::new(message, word.span.clone(), "expected what is asked of the node").hint(hint)

@@ -124,8 +124,7 @@ pub fn render(source: &Source, diagnostic: &Diagnostic) -> String {
         if piece.start == home.start {
             snippet = snippet.annotation(annotation);
         } else {
-            elsewhere
-                .push(Snippet::source(&piece.text).path(&piece.name).annotation(annotation));
+            elsewhere.push(Snippet::source(&piece.text).path(&piece.name).annotation(annotation));
         }
     }
     group = group.element(snippet).elements(elsewhere);

@@ -3,17 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// A node's index in the scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeNo(pub u32);
-
-impl NodeNo {
-    /// As an index of an array of all nodes.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use crate::network::NodeNo;
 
 /// The address that nodes have unless they say otherwise.
 pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

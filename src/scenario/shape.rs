@@ -1,10 +1,11 @@
-//! Checks keys and types of a scenario against the schema of the format, all of them at once.
+//! Checks keys and types of a scenario against the schema of the format, all of them at once, and
+//! takes out what does not fit, so that the rest can be looked at, too.
 //!
 //! The schema is the same one that editors get (`sim schema`), so the two cannot disagree. Only the
 //! keywords that the format's types produce are understood.
 
 use serde_json::Value as Json;
-use toml::de::DeValue;
+use toml::de::{DeArray, DeValue};
 
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::source::Bytes;
@@ -12,7 +13,7 @@ use crate::scenario::suggest;
 use crate::scenario::tree::{Table, Value, article};
 
 /// The mistakes in the shape of a whole scenario; `end` is where a missing key is complained of.
-pub fn check(table: &Table, schema: &Json, end: Bytes) -> Vec<Diagnostic> {
+pub(super) fn check(table: &mut Table<'_>, schema: &Json, end: Bytes) -> Vec<Diagnostic> {
     let mut shape = Shape { root: schema, mistakes: Vec::new() };
     shape.table(table, schema, &end, "the scenario");
     shape.mistakes
@@ -45,30 +46,35 @@ impl<'a> Shape<'a> {
         types.filter(|&name| name != "null").map(|name| article(toml_type(name))).collect()
     }
 
-    fn value(&mut self, value: &Value, schema: &'a Json, key: &str) {
+    /// Checks a value; false if it has to go.
+    fn value(&mut self, value: &mut Value<'_>, schema: &'a Json, key: &str) -> bool {
         let schema = self.resolve(schema);
         let kind = json_type(value.get_ref(), schema);
         let chosen = self.choose(schema, kind);
         if !allows(chosen, kind) {
             self.wrong_type(value, schema, key);
-            return;
+            return false;
         }
-        match value.get_ref() {
-            DeValue::Table(table) => self.table(table, chosen, &value.span(), &format!("`{key}`")),
+        let span = value.span();
+        match value.get_mut() {
+            DeValue::Table(table) => {
+                return self.table(table, chosen, &span, &format!("`{key}`"));
+            }
             DeValue::Array(items) => {
-                for item in items.iter() {
-                    self.value(item, &chosen["items"], key);
-                }
+                let all = std::mem::replace(items, DeArray::from_iter([])).into_iter();
+                let mut fits = |item: &mut Value<'_>| self.value(item, &chosen["items"], key);
+                *items = all.filter_map(|mut item| fits(&mut item).then_some(item)).collect();
             }
             DeValue::Integer(number) => {
                 let wide = i128::from_str_radix(number.as_str(), number.radix());
-                self.range(wide.ok(), value.span(), chosen, key);
+                return self.range(wide.ok(), span, chosen, key);
             }
             _ => {}
         }
+        true
     }
 
-    fn wrong_type(&mut self, value: &Value, schema: &'a Json, key: &str) {
+    fn wrong_type(&mut self, value: &Value<'_>, schema: &'a Json, key: &str) {
         let expected = self.kinds(schema).join(" or ");
         let found = article(value.get_ref().type_str());
         let message = format!("`{key}` cannot be {found}");
@@ -77,33 +83,45 @@ impl<'a> Shape<'a> {
         self.mistakes.push(Diagnostic::new(message, value.span(), label).maybe_hint(meaning));
     }
 
-    fn table(&mut self, table: &Table, schema: &'a Json, span: &Bytes, name: &str) {
+    /// Checks a table; false if it lacks what it must have.
+    fn table(&mut self, table: &mut Table<'_>, schema: &'a Json, span: &Bytes, name: &str) -> bool {
         let known = schema["properties"].as_object();
         let names = || known.into_iter().flat_map(|known| known.keys().map(String::as_str));
-        for (key, value) in table {
+        let keys: Vec<_> = table.keys().cloned().collect();
+        let present: Vec<String> = keys.iter().map(|key| key.get_ref().to_string()).collect();
+        for key in keys {
+            let Some(value) = table.get_mut(&key) else { continue };
             let word = key.get_ref().as_ref();
-            if let Some(property) = known.and_then(|known| known.get(word)) {
-                self.value(value, property, word);
+            let fits = if let Some(property) = known.and_then(|known| known.get(word)) {
+                self.value(value, property, word)
             } else if schema["additionalProperties"].is_object() {
-                self.value(value, &schema["additionalProperties"], word);
+                self.value(value, &schema["additionalProperties"], word)
             } else {
                 let message = format!("unknown key `{word}`");
                 let label = format!("{name} has no such key");
-                let mistake = Diagnostic::new(message, key.span(), label);
-                self.mistakes.push(mistake.maybe_hint(suggest::hint(word, names().collect::<Vec<_>>())));
+                let hint = suggest::hint(word, names().collect::<Vec<_>>());
+                self.mistakes.push(Diagnostic::new(message, key.span(), label).maybe_hint(hint));
+                false
+            };
+            if !fits {
+                table.remove(&key);
             }
         }
-        for key in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-            if table.get(key).is_none() {
-                let meaning = &schema["properties"][key]["description"];
-                let mistake =
-                    Diagnostic::new(format!("{name} needs `{key}`"), span.clone(), "missing here");
-                self.mistakes.push(mistake.maybe_hint(meaning.as_str().map(str::to_owned)));
+        let required = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let mut complete = true;
+        for key in required {
+            complete &= table.get(key).is_some();
+            if !present.iter().any(|present| present == key) {
+                let meaning = schema["properties"][key]["description"].as_str();
+                let message = format!("{name} needs `{key}`");
+                let mistake = Diagnostic::new(message, span.clone(), "missing here");
+                self.mistakes.push(mistake.maybe_hint(meaning.map(str::to_owned)));
             }
         }
+        complete
     }
 
-    fn range(&mut self, number: Option<i128>, span: Bytes, schema: &Json, key: &str) {
+    fn range(&mut self, number: Option<i128>, span: Bytes, schema: &Json, key: &str) -> bool {
         let bound = |name: &str| schema[name].as_i64().map(i128::from);
         let unsigned = schema["format"].as_str().is_some_and(|format| format.starts_with("uint"));
         let least = bound("minimum").unwrap_or(if unsigned { 0 } else { i128::from(i64::MIN) });
@@ -112,10 +130,12 @@ impl<'a> Shape<'a> {
             Some("uint64") => i128::from(u64::MAX),
             _ => i128::from(i64::MAX),
         });
-        if number.is_none_or(|number| !(least..=most).contains(&number)) {
+        let fits = number.is_some_and(|number| (least..=most).contains(&number));
+        if !fits {
             let label = format!("not between {least} and {most}");
             self.mistakes.push(Diagnostic::new(format!("`{key}` is out of range"), span, label));
         }
+        fits
     }
 }
 

@@ -73,7 +73,10 @@ impl Source {
     #[must_use]
     pub fn text(&self, range: &Bytes) -> &str {
         let piece = self.piece(range.start);
-        piece.text.get(range.start - piece.start..range.end.saturating_sub(piece.start)).unwrap_or("")
+        piece
+            .text
+            .get(range.start - piece.start..range.end.saturating_sub(piece.start))
+            .unwrap_or("")
     }
 
     /// The place of an offset.

@@ -159,7 +159,7 @@ pub fn date(text: &str) -> Result<Wall, BadUnit> {
         Some(stamp)
     } else {
         let civil = text.parse::<civil::DateTime>().ok();
-        civil.and_then(|civil| civil.to_zoned(TimeZone::UTC).ok()).map(|zoned| zoned.timestamp())
+        civil.and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok())
     };
     let Some(stamp) = stamp else {
         return bad_hint("not a date", "for example `2021-05-27T04:44:38.997Z`");
@@ -181,9 +181,9 @@ fn split_unit(text: &str) -> (&str, &str) {
 
 fn is_decimal(number: &str) -> bool {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    [whole, fraction].iter().all(|part| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    [whole, fraction]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A decimal number times `scale`, if that is whole.

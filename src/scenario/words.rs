@@ -1,7 +1,8 @@
 //! A step's line, cut into words as a shell would, and a cursor to read them one after another.
 
+use crate::network::NodeNo;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
-use crate::scenario::roster::{NoNode, NodeNo, Roster};
+use crate::scenario::roster::{NoNode, Roster};
 use crate::scenario::source::{Bytes, Source};
 use crate::scenario::suggest;
 use crate::scenario::units::BadUnit;
@@ -77,7 +78,11 @@ impl Line {
                     word.quoted = true;
                     if !unquote(c, &mut chars, &mut word.text) {
                         let span = self.place(at..self.text.len());
-                        return Err(Diagnostic::new("this quote is not closed", span, "opened here"));
+                        return Err(Diagnostic::new(
+                            "this quote is not closed",
+                            span,
+                            "opened here",
+                        ));
                     }
                 }
                 '\\' => word.text.extend(chars.next().map(|(_, c)| c)),
@@ -209,7 +214,11 @@ impl<'a> Cursor<'a> {
     #[must_use]
     pub fn missing(&self, expected: &str) -> Diagnostic {
         let span = self.line.whole();
-        Diagnostic::new("this step is not complete", span.end..span.end, format!("expected {expected}"))
+        Diagnostic::new(
+            "this step is not complete",
+            span.end..span.end,
+            format!("expected {expected}"),
+        )
     }
 
     /// Takes the next word, which must be this one.
@@ -345,7 +354,9 @@ pub fn node(word: &Word, roster: &Roster) -> Result<NodeNo, Diagnostic> {
                 (format!("more than one node has port {}", word.text), "say ADDRESS:PORT")
             }
         };
-        Diagnostic::new(message, word.span.clone(), label).maybe_hint(hint).about(Topic::UnknownNode)
+        Diagnostic::new(message, word.span.clone(), label)
+            .maybe_hint(hint)
+            .about(Topic::UnknownNode)
     })
 }
 
@@ -379,7 +390,10 @@ mod tests {
         assert_eq!(words(r#""say \"ü b\" c""#).1, ["say", r#"\"ü b\""#, "c"]);
         assert_eq!(words("\"\"\"\nkill 7000\"\"\"").1, ["kill", "7000"]);
         assert_eq!(words("'''kill 7000'''").1, ["kill", "7000"]);
-        assert_eq!(words(r#""a\u0062 c""#), (vec!["ab".into(), "c".into()], vec![r"a\u0062".into(), "c".into()]));
+        assert_eq!(
+            words(r#""a\u0062 c""#),
+            (vec!["ab".into(), "c".into()], vec![r"a\u0062".into(), "c".into()])
+        );
     }
 
     #[test]

@@ -15,9 +15,10 @@ pub use network::Fault;
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, RedisCli, TypedLine};
 
+use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::roster::{NodeNo, Roster};
+use crate::scenario::roster::Roster;
 use crate::scenario::suggest;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Line, Word};
@@ -117,7 +118,9 @@ pub fn parse(line: &Line, context: Context<'_>) -> Result<Entry, Diagnostic> {
     let mut cursor = Cursor::new(line, &words, context.roster);
     let at = match cursor.take_if("at") {
         None => None,
-        Some(_) => Some(cursor.value("a point in time", |text| units::instant(text, context.start))?),
+        Some(_) => {
+            Some(cursor.value("a point in time", |text| units::instant(text, context.start))?)
+        }
     };
     let step = parse_step(&mut cursor)?;
     Ok(Entry::Step(at, step))

@@ -1,7 +1,7 @@
 //! Steps about the network: `partition 7000 7001 | 7002`, `cut 7000 -> 7001`, `heal`.
 
+use crate::network::NodeNo;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::roster::NodeNo;
 use crate::scenario::step::Step;
 use crate::scenario::units::{self, SpanRange};
 use crate::scenario::words::{Cursor, Word};
@@ -41,7 +41,9 @@ pub(super) fn partition(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagn
         }
     }
     if groups.len() < 2 {
-        return Err(cursor.missing("`|` and another group of nodes").hint("for example `partition 7000 7001 | rest`"));
+        return Err(cursor
+            .missing("`|` and another group of nodes")
+            .hint("for example `partition 7000 7001 | rest`"));
     }
     if let Some(group) = rest_group {
         let named = |node: &NodeNo| spans.iter().any(|(other, _)| other == node);
@@ -61,7 +63,9 @@ fn group(
         let span = cursor.last_span();
         if let Some((_, before)) = spans.iter().find(|(other, _)| *other == node) {
             let message = format!("node {} is named twice", cursor.roster().name(node));
-            return Err(Diagnostic::new(message, span, "again here").see(before.clone(), "first here"));
+            return Err(
+                Diagnostic::new(message, span, "again here").see(before.clone(), "first here")
+            );
         }
         spans.push((node, span));
         group.push(node);
@@ -70,7 +74,10 @@ fn group(
 }
 
 /// `NODE… -> NODE…`, the last of them in front of `count` more words.
-fn ends(cursor: &mut Cursor<'_>, stop: impl Fn(&str) -> bool) -> Result<(Vec<NodeNo>, Vec<NodeNo>), Diagnostic> {
+fn ends(
+    cursor: &mut Cursor<'_>,
+    stop: impl Fn(&str) -> bool,
+) -> Result<(Vec<NodeNo>, Vec<NodeNo>), Diagnostic> {
     let from = cursor.nodes(&["->"])?;
     let arrow = cursor.keyword("->")?;
     let mut to = Vec::new();

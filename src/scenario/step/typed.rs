@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use crate::network::NodeNo;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
-use crate::scenario::roster::{NodeNo, Roster};
+use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::Step;
 use crate::scenario::suggest;
@@ -76,7 +77,8 @@ fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
         let in_options = options.is_none_or(|first| at <= first + 2);
         if after("-p") && in_options {
             let port = word.text.parse::<u16>();
-            if port.is_ok_and(|port| !roster.all().any(|node| roster.address(node).port() == port)) {
+            if port.is_ok_and(|port| !roster.all().any(|node| roster.address(node).port() == port))
+            {
                 return Err(no_such_address(word, roster));
             }
         }
@@ -91,7 +93,9 @@ fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
 fn no_such_address(word: &Word, roster: &Roster) -> Diagnostic {
     let addresses: Vec<String> = roster
         .all()
-        .flat_map(|node| [roster.address(node).to_string(), roster.address(node).port().to_string()])
+        .flat_map(|node| {
+            [roster.address(node).to_string(), roster.address(node).port().to_string()]
+        })
         .collect();
     let hint = suggest::nearest(&word.text, addresses.iter().map(String::as_str));
     let message = format!("no node has the address `{}`", word.text);

@@ -16,9 +16,8 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     let condition = condition::parse(cursor)?;
     if let (Condition::Output(_), Some(first)) = (innermost(&condition), first) {
         let message = "output does not change while one waits";
-        return Err(Diagnostic::new(message, first, "this can only be expected").hint(
-            "use `expect output contains …` behind the command",
-        ));
+        return Err(Diagnostic::new(message, first, "this can only be expected")
+            .hint("use `expect output contains …` behind the command"));
     }
     let limit = match cursor.take_if("within") {
         Some(_) => Some(cursor.value("a duration", units::duration)?),
