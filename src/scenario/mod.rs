@@ -96,3 +96,148 @@ fn empty(source: &Source) -> Option<Diagnostic> {
             .hint("a scenario needs nodes (`[cluster]` or `[[node]]`) and a `[script]` of steps")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A scenario with something of everything.
+    const RICH: &str = include_str!("../../tests/data/rich.toml");
+
+    /// Pieces that a mutation puts in.
+    const TOKENS: [&str; 28] = [
+        "\"",
+        "'",
+        "\n",
+        "[",
+        "]",
+        "[[node]]\n",
+        "=",
+        "{",
+        "}",
+        "> ",
+        " -> ",
+        " | ",
+        "\\",
+        "\u{0}",
+        "ü",
+        "7000",
+        "99999999999999999999",
+        "-1",
+        "at ",
+        "+1h ",
+        "wait until ",
+        "not ",
+        "rest",
+        "9e9",
+        "ms",
+        "..",
+        "%",
+        "#",
+    ];
+
+    /// Loads the text, and shows what is wrong with it.
+    fn exercise(bytes: &[u8]) {
+        if let Err(rejected) = load("a.toml", bytes, &[]) {
+            assert!(!rejected.diagnostics.is_empty());
+            assert!(rejected.render().contains("error"));
+        }
+    }
+
+    #[test]
+    fn a_rich_scenario_is_accepted() {
+        let plan = load("rich.toml", RICH.as_bytes(), &[]);
+        assert!(plan.is_ok(), "{}", plan.unwrap_err().render());
+    }
+
+    #[test]
+    fn deep_nesting_never_panics() {
+        for (open, close) in [("[", "]"), ("{a=", "}"), ("a.", "")] {
+            let text = format!("a={}1{}", open.repeat(100_000), close.repeat(100_000));
+            exercise(text.as_bytes());
+        }
+        exercise(format!("{}a=1", "a.".repeat(100_000)).as_bytes());
+        exercise(format!("[{}a]", "a.".repeat(100_000)).as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_arbitrary_bytes_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            exercise(&bytes);
+        }
+
+        #[test]
+        fn a_mutated_scenario_never_panics(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..30, 0..TOKENS.len()), 1..6)
+        ) {
+            let mut bytes = RICH.as_bytes().to_vec();
+            for (at, cut, token) in edits {
+                let at = at.index(bytes.len());
+                let end = (at + cut).min(bytes.len());
+                bytes.splice(at..end, TOKENS[token].bytes());
+            }
+            exercise(&bytes);
+        }
+
+        #[test]
+        fn a_step_of_random_words_never_panics(
+            words in prop::collection::vec(
+                prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned).boxed()
+                    .prop_union("\\PC{0,6}".boxed()),
+                0..8,
+            )
+        ) {
+            let step = toml::Value::String(words.join(" "));
+            exercise(format!("[cluster]\nmasters=3\n[script]\nsteps=[{step}]\n").as_bytes());
+        }
+
+        #[test]
+        fn an_override_never_panics(pair in "\\PC{0,20}") {
+            let _ = load("a.toml", RICH.as_bytes(), &[pair]).map_err(|rejected| rejected.render());
+        }
+    }
+
+    const WORDS: [&str; 40] = [
+        "redis-cli",
+        "redis-server",
+        "--cluster",
+        "create",
+        "reshard",
+        "-p",
+        "7000",
+        "7001",
+        "7002",
+        "7000/redis.conf",
+        "cat",
+        "start",
+        "kill",
+        "restart",
+        "resume",
+        "partition",
+        "|",
+        "->",
+        "cut",
+        "delay",
+        "5ms",
+        "1s..2s",
+        "drop",
+        "10%",
+        "wait",
+        "until",
+        "within",
+        "cluster",
+        "ok",
+        "not",
+        "sees",
+        "fail",
+        "knows",
+        "3",
+        "slot",
+        "owner",
+        "expect",
+        "key",
+        "=",
+        "at",
+    ];
+}

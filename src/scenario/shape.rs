@@ -31,30 +31,23 @@ impl<'a> Shape<'a> {
         self.root.pointer(path.trim_start_matches('#')).unwrap_or(&Json::Null)
     }
 
-    /// The one alternative that could take a value of this kind, if there are alternatives.
-    fn choose(&self, schema: &'a Json, kind: &str) -> &'a Json {
-        let Some(choices) = schema["anyOf"].as_array() else { return schema };
-        let fitting = |choice: &&Json| allows(self.resolve(choice), kind);
-        choices.iter().find(fitting).map_or(schema, |choice| self.resolve(choice))
-    }
-
-    /// The kinds of value that a schema takes, for messages.
-    fn kinds(&self, schema: &'a Json) -> Vec<&'static str> {
-        let alone = std::slice::from_ref(schema);
-        let choices = schema["anyOf"].as_array().map_or(alone, Vec::as_slice);
-        let types = choices.iter().flat_map(|choice| types(self.resolve(choice)));
-        types.filter(|&name| name != "null").map(|name| article(toml_type(name))).collect()
+    /// The schemas of which a value has to fit one.
+    fn alternatives(&self, schema: &'a Json) -> Vec<&'a Json> {
+        let schema = self.resolve(schema);
+        match schema["anyOf"].as_array() {
+            Some(choices) => choices.iter().flat_map(|choice| self.alternatives(choice)).collect(),
+            None => vec![schema],
+        }
     }
 
     /// Checks a value; false if it has to go.
     fn value(&mut self, value: &mut Value<'_>, schema: &'a Json, key: &str) -> bool {
-        let schema = self.resolve(schema);
+        let alternatives = self.alternatives(schema);
         let kind = json_type(value.get_ref(), schema);
-        let chosen = self.choose(schema, kind);
-        if !allows(chosen, kind) {
-            self.wrong_type(value, schema, key);
+        let Some(&chosen) = alternatives.iter().find(|choice| types(choice).contains(&kind)) else {
+            self.wrong_type(value, schema, &alternatives, key);
             return false;
-        }
+        };
         let span = value.span();
         match value.get_mut() {
             DeValue::Table(table) => {
@@ -74,13 +67,15 @@ impl<'a> Shape<'a> {
         true
     }
 
-    fn wrong_type(&mut self, value: &Value<'_>, schema: &'a Json, key: &str) {
-        let expected = self.kinds(schema).join(" or ");
+    fn wrong_type(&mut self, value: &Value<'_>, schema: &Json, choices: &[&Json], key: &str) {
+        let kinds = choices.iter().flat_map(|choice| types(choice)).filter(|kind| *kind != "null");
+        let expected: Vec<&str> = kinds.map(|kind| article(toml_type(kind))).collect();
+        let expected = expected.join(" or ");
         let found = article(value.get_ref().type_str());
         let message = format!("`{key}` cannot be {found}");
         let label = format!("expected {expected}, found {found}");
-        let meaning = schema["description"].as_str().map(str::to_owned);
-        self.mistakes.push(Diagnostic::new(message, value.span(), label).maybe_hint(meaning));
+        let mistake = Diagnostic::new(message, value.span(), label);
+        self.mistakes.push(mistake.maybe_hint(meaning(key, schema)));
     }
 
     /// Checks a table; false if it lacks what it must have.
@@ -112,10 +107,10 @@ impl<'a> Shape<'a> {
         for key in required {
             complete &= table.get(key).is_some();
             if !present.iter().any(|present| present == key) {
-                let meaning = schema["properties"][key]["description"].as_str();
+                let meaning = meaning(key, &schema["properties"][key]);
                 let message = format!("{name} needs `{key}`");
                 let mistake = Diagnostic::new(message, span.clone(), "missing here");
-                self.mistakes.push(mistake.maybe_hint(meaning.map(str::to_owned)));
+                self.mistakes.push(mistake.maybe_hint(meaning));
             }
         }
         complete
@@ -148,8 +143,9 @@ fn types(schema: &Json) -> Vec<&str> {
     }
 }
 
-fn allows(schema: &Json, kind: &str) -> bool {
-    types(schema).contains(&kind)
+/// What a key is for.
+fn meaning(key: &str, schema: &Json) -> Option<String> {
+    schema["description"].as_str().map(|meaning| format!("`{key}`: {meaning}"))
 }
 
 /// What JSON calls the type of a value. A date is a string where the format says so.

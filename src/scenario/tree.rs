@@ -19,8 +19,11 @@ pub(super) fn parse(text: &str) -> (Table<'_>, Vec<Diagnostic>) {
     let mut mistakes: Vec<Diagnostic> = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        // One slip makes the parser stumble more than once in the same place.
-        if mistakes.iter().any(|known| known.span.start == span.start) {
+        // One slip makes the parser stumble more than once in the same line.
+        let same_line = |known: &Diagnostic| {
+            text.get(known.span.start..span.start).is_some_and(|between| !between.contains('\n'))
+        };
+        if mistakes.iter().any(same_line) {
             continue;
         }
         let (title, label) = match error.message().split_once(", expected ") {

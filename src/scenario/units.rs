@@ -295,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in "\\PC{0,12}") {
+        fn reading_units_never_panics(text in "\\PC{0,12}") {
             let _ = (duration(&text), span_range(&text), signed_duration(&text));
             let _ = (per_mille(&text), instant(&text, START), date(&text), count(&text, 0, 9));
         }

@@ -5,7 +5,7 @@ use crate::node::process::Host;
 use crate::rng::Seed;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::ScenarioFile;
-use crate::scenario::plan::{Header, Reader, inside_quotes};
+use crate::scenario::plan::{Header, Reader};
 use crate::scenario::units::{self, SpanRange};
 use crate::time::{Span, Wall};
 
@@ -19,7 +19,7 @@ const CRASH_REPORT: Span = Span::millis(166);
 const START_UP: Span = Span::millis(3);
 const TYPING: Span = Span::millis(200);
 
-pub(super) fn read(file: &ScenarioFile, reader: &mut Reader) -> Header {
+pub(super) fn read(file: &ScenarioFile, reader: &mut Reader<'_>) -> Header {
     let host = file.host.as_ref();
     let session = file.session.as_ref();
     let crash_report = host.and_then(|host| host.crash_report.as_ref());
@@ -38,7 +38,7 @@ pub(super) fn read(file: &ScenarioFile, reader: &mut Reader) -> Header {
     }
 }
 
-fn title(file: &ScenarioFile, reader: &mut Reader) -> String {
+fn title(file: &ScenarioFile, reader: &mut Reader<'_>) -> String {
     let Some(title) = &file.title else { return String::new() };
     if title.value.contains(char::is_control) {
         let message = "a title is one line of text";
@@ -47,17 +47,17 @@ fn title(file: &ScenarioFile, reader: &mut Reader) -> String {
     title.value.clone()
 }
 
-fn limit(file: &ScenarioFile, reader: &mut Reader) -> Span {
+fn limit(file: &ScenarioFile, reader: &mut Reader<'_>) -> Span {
     let limit = reader.unit("a duration", file.limit.as_ref(), LIMIT, units::duration);
     if limit > LIMIT_MAX || limit == Span::ZERO {
-        let span = file.limit.as_ref().map_or(0..0, |limit| inside_quotes(&limit.span));
-        let label = format!("not between {} and {LIMIT_MAX}", Span::micros(1));
+        let span = file.limit.as_ref().map_or(0..0, |limit| reader.inside_quotes(&limit.span));
+        let label = format!("not between 1us and {}h", LIMIT_MAX.as_micros() / 3_600_000_000);
         reader.complain(Diagnostic::new("`limit` is out of range", span, label));
     }
     limit
 }
 
-fn network(file: &ScenarioFile, reader: &mut Reader) -> NetworkConfig {
+fn network(file: &ScenarioFile, reader: &mut Reader<'_>) -> NetworkConfig {
     let config = NetworkConfig::default();
     let default = SpanRange { low: config.latency_low, high: config.latency_high };
     let latency = file.network.as_ref().and_then(|network| network.latency.as_ref());

@@ -114,20 +114,21 @@ pub fn build(
     source: Source,
     mistakes: Vec<Diagnostic>,
 ) -> Result<Plan, (Source, Vec<Diagnostic>)> {
-    let mut reader = Reader { mistakes };
+    let mut reader = Reader { source: &source, mistakes };
     let header = header::read(&file, &mut reader);
     let (roster, nodes, formation) = nodes::read(&file, &mut reader);
     let nodes_are_known = reader.mistakes.is_empty();
     let steps = script::read(&file.script, &source, &roster, header.start, &mut reader);
+    let mut mistakes = reader.mistakes;
     if !nodes_are_known {
-        reader.mistakes.retain(|mistake| mistake.topic != Topic::UnknownNode);
+        mistakes.retain(|mistake| mistake.topic != Topic::UnknownNode);
     }
-    if reader.mistakes.is_empty() {
-        reader.mistakes = validate::check(&steps, &roster, formation, header.limit);
+    if mistakes.is_empty() {
+        mistakes = validate::check(&steps, &roster, formation, header.limit);
     }
-    match reader.mistakes.is_empty() {
+    match mistakes.is_empty() {
         true => Ok(Plan { source, header, roster, nodes, formation, steps }),
-        false => Err((source, reader.mistakes)),
+        false => Err((source, mistakes)),
     }
 }
 
@@ -141,11 +142,12 @@ impl Plan {
 
 /// Reads values and collects what is wrong with them.
 #[derive(Debug)]
-struct Reader {
+struct Reader<'a> {
+    source: &'a Source,
     mistakes: Vec<Diagnostic>,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// The value of a text with a unit; `default` if it is not given, or is wrong.
     fn unit<T>(
         &mut self,
@@ -156,17 +158,18 @@ impl Reader {
     ) -> T {
         let Some(text) = text else { return default };
         read(&text.value).unwrap_or_else(|error| {
-            self.mistakes.push(bad_unit(what, inside_quotes(&text.span), error));
+            self.mistakes.push(bad_unit(what, self.inside_quotes(&text.span), error));
             default
         })
+    }
+
+    /// The text of a TOML string without its quotes.
+    fn inside_quotes(&self, span: &Bytes) -> Bytes {
+        let quoted = self.source.text(span).starts_with(['"', '\'']);
+        if quoted && span.len() > 2 { span.start + 1..span.end - 1 } else { span.clone() }
     }
 
     fn complain(&mut self, mistake: Diagnostic) {
         self.mistakes.push(mistake);
     }
-}
-
-/// The text of a TOML string without its quotes.
-fn inside_quotes(span: &Bytes) -> Bytes {
-    if span.len() > 2 { span.start + 1..span.end - 1 } else { span.clone() }
 }

@@ -10,7 +10,7 @@ use crate::scenario::file::{
     ClusterTable, Directive, Directives, NodeTable, NodesConf, ScenarioFile,
 };
 use crate::scenario::located::Located;
-use crate::scenario::plan::{Formation, NodePlan, Reader, inside_quotes};
+use crate::scenario::plan::{Formation, NodePlan, Reader};
 use crate::scenario::roster::{HOME, Roster};
 use crate::scenario::source::Bytes;
 use crate::scenario::suggest;
@@ -24,7 +24,7 @@ const PID_MAX: u32 = 4_194_304;
 
 type Nodes = (Roster, Vec<NodePlan>, Option<Formation>);
 
-pub(super) fn read(file: &ScenarioFile, reader: &mut Reader) -> Nodes {
+pub(super) fn read(file: &ScenarioFile, reader: &mut Reader<'_>) -> Nodes {
     let mut builder = Builder {
         roster: Roster::default(),
         nodes: Vec::new(),
@@ -48,17 +48,17 @@ pub(super) fn read(file: &ScenarioFile, reader: &mut Reader) -> Nodes {
     (builder.roster, builder.nodes, formation)
 }
 
-struct Builder<'a> {
+struct Builder<'a, 's> {
     roster: Roster,
     nodes: Vec<NodePlan>,
     /// Where each node's address stands in the file.
     places: Vec<Bytes>,
     ids: BTreeMap<NodeId, Bytes>,
     shared: &'a Directives,
-    reader: &'a mut Reader,
+    reader: &'a mut Reader<'s>,
 }
 
-impl Builder<'_> {
+impl Builder<'_, '_> {
     /// Complains about the directives that every node gets, once.
     fn try_out(&mut self, directives: &Directives) {
         let mut config = Config::default();
@@ -179,7 +179,7 @@ impl Builder<'_> {
     fn ip(&mut self, node: &NodeTable) -> IpAddr {
         let Some(ip) = &node.ip else { return HOME };
         ip.value.parse().unwrap_or_else(|_| {
-            let span = inside_quotes(&ip.span);
+            let span = self.reader.inside_quotes(&ip.span);
             let mistake = Diagnostic::new("`ip` is not an address", span, "expected an IP address");
             self.reader.complain(mistake.hint("for example 127.0.0.1 or 10.0.0.7"));
             HOME
@@ -187,7 +187,7 @@ impl Builder<'_> {
     }
 
     fn id(&mut self, text: &Located<String>) -> Option<NodeId> {
-        let span = inside_quotes(&text.span);
+        let span = self.reader.inside_quotes(&text.span);
         let Ok(id) = text.value.parse::<NodeId>() else {
             let label = format!("{} characters", text.value.chars().count());
             let mistake = Diagnostic::new("this is not a node id", span, label);

@@ -15,7 +15,7 @@ pub(super) fn read(
     source: &Source,
     roster: &Roster,
     start: Wall,
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
 ) -> Vec<PlannedStep> {
     let mut steps: Vec<PlannedStep> = Vec::new();
     // A typed line behind a step that could not be read is no mistake of its own.

@@ -9,14 +9,16 @@ struct Prompts {
     least: usize,
     most: usize,
     /// What it asks.
-    questions: &'static str,
+    questions: String,
 }
 
-const NONE: Prompts = Prompts { least: 0, most: 0, questions: "it asks nothing" };
-const SESSION: Prompts = Prompts { least: 0, most: usize::MAX, questions: "a session" };
-
-/// The options that answer the questions of `--cluster reshard`, in the order of the questions.
-const RESHARD: [&str; 4] = ["--cluster-slots", "--cluster-to", "--cluster-from", "--cluster-yes"];
+/// The questions of `--cluster reshard`, and the options that answer them beforehand.
+const RESHARD: [(&str, &str); 4] = [
+    ("--cluster-slots", "how many slots"),
+    ("--cluster-to", "to which node"),
+    ("--cluster-from", "from which nodes"),
+    ("--cluster-yes", "whether to do it"),
+];
 
 /// Checks the number of lines that are typed.
 ///
@@ -42,21 +44,37 @@ pub(super) fn check(cli: &RedisCli, step: &PlannedStep) -> Result<(), Diagnostic
 fn prompts(cli: &RedisCli) -> Prompts {
     let has = |option: &str| cli.words.iter().any(|word| word == option);
     let Some(cluster) = cli.words.iter().position(|word| word == "--cluster") else {
-        return if has_command(&cli.words) { NONE } else { SESSION };
+        return if has_command(&cli.words) { Prompts::none() } else { Prompts::any() };
     };
     match cli.words.get(cluster + 1).map(String::as_str) {
-        Some("create") if has("--cluster-yes") => NONE,
+        Some("create") if has("--cluster-yes") => Prompts::none(),
         Some("create") => {
-            Prompts { least: 1, most: 1, questions: "it asks whether to set the configuration" }
+            Prompts { least: 1, most: 1, questions: "it asks whether to do it".to_owned() }
         }
         Some("reshard") => {
-            let least = RESHARD.iter().filter(|option| !has(option)).count();
-            let questions = "it asks how many slots, to which node, from which nodes, and whether";
-            let most = if least == 0 { 0 } else { usize::MAX };
-            Prompts { least, most, questions }
+            let open = RESHARD.iter().filter(|(option, _)| !has(option));
+            let questions: Vec<&str> = open.map(|(_, question)| *question).collect();
+            match questions.len() {
+                0 => Prompts::none(),
+                least => {
+                    let questions = format!("it asks {}", questions.join(", "));
+                    // How often a question is repeated depends on the answers.
+                    Prompts { least, most: usize::MAX, questions }
+                }
+            }
         }
-        Some("fix" | "import") => SESSION,
-        _ => NONE,
+        Some("fix" | "import") => Prompts::any(),
+        _ => Prompts::none(),
+    }
+}
+
+impl Prompts {
+    fn none() -> Prompts {
+        Prompts { least: 0, most: 0, questions: "it asks nothing".to_owned() }
+    }
+
+    fn any() -> Prompts {
+        Prompts { least: 0, most: usize::MAX, questions: String::new() }
     }
 }
 
