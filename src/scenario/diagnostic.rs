@@ -4,7 +4,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::scenario::source::{Bytes, Source};
+use crate::scenario::source::{Bytes, Source, char_start};
 
 /// More mistakes than this in one file are counted, not shown.
 const SHOWN_MAX: usize = 20;
@@ -136,7 +136,7 @@ pub fn render(source: &Source, diagnostic: &Diagnostic) -> String {
 
 /// A span as the bytes of one piece of text: in bounds, on character boundaries.
 fn within(span: &Bytes, start: usize, text: &str) -> Bytes {
-    let from = text.floor_char_boundary(span.start.saturating_sub(start).min(text.len()));
-    let to = text.ceil_char_boundary(span.end.saturating_sub(start).min(text.len()));
+    let from = char_start(text, span.start.saturating_sub(start));
+    let to = char_start(text, span.end.saturating_sub(start));
     from..to.max(from)
 }

@@ -83,7 +83,7 @@ impl Source {
     #[must_use]
     pub fn place(&self, offset: usize) -> Place<'_> {
         let piece = self.piece(offset);
-        let within = piece.text.floor_char_boundary((offset - piece.start).min(piece.text.len()));
+        let within = char_start(&piece.text, offset - piece.start);
         let before = &piece.text[..within];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place {
@@ -92,6 +92,12 @@ impl Source {
             column: before[line_start..].chars().count() + 1,
         }
     }
+}
+
+/// The start of the character that a byte belongs to, or the end of the text.
+pub(super) fn char_start(text: &str, offset: usize) -> usize {
+    let near = offset.min(text.len());
+    (0..=near).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -294,8 +294,7 @@ impl<'a> Cursor<'a> {
         text.trim_end()
     }
 
-    /// The words that were not taken yet.
-    #[must_use]
+    /// Takes the words that were not taken yet.
     pub fn rest_words(&mut self) -> &'a [Word] {
         let rest = &self.words[self.next..];
         self.next = self.words.len();
