@@ -16,3 +16,4 @@ pub mod rng;
 pub mod scenario;
 pub mod slot;
 pub mod time;
+pub mod world;

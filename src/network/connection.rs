@@ -1,12 +1,12 @@
 //! The record of one connection. There are a million of them in a cluster of a thousand nodes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::network::held::HeldList;
 use crate::network::message::Kind;
 use crate::network::{Dial, Site};
 use crate::node::effect::LinkId;
-use crate::rng::SmallStream;
+use crate::rng::{Purpose, Seed, SmallStream};
 use crate::time::Time;
 
 /// The ephemeral ports of Linux, from which the opener's port is taken.
@@ -24,6 +24,8 @@ pub enum EndState {
     Open,
     /// Closed by its own side, or the close of the other side was seen.
     Closed,
+    /// Its machine lost its power: it is gone, and nobody was told.
+    Vanished,
 }
 
 impl EndState {
@@ -76,6 +78,8 @@ pub(crate) struct Connection {
     pub(crate) tag: u32,
     /// How many events and buffered inputs refer to it.
     pub(crate) references: u32,
+    /// Whether its number was given back.
+    pub(crate) retired: bool,
     ends: [End; 2],
     flows: [Flow; 2],
     pub(crate) opener_ip: IpAddr,
@@ -91,6 +95,7 @@ impl Connection {
             kind: dial.kind,
             tag: dial.tag,
             references: 0,
+            retired: false,
             ends: [
                 End { site: Some(dial.from), state: EndState::Connecting },
                 End { site: dial.to, state: EndState::Absent },
@@ -100,6 +105,25 @@ impl Connection {
             opener_port,
             acceptor_ip: dial.to_ip,
             acceptor_port: dial.to_port,
+        }
+    }
+
+    /// What stands for a number that was never used.
+    pub(crate) fn none() -> Connection {
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let end = End { site: None, state: EndState::Absent };
+        let draws = || Seed(0).small_stream(Purpose::Latency, 0, 0);
+        Connection {
+            kind: Kind::Bus,
+            tag: 0,
+            references: 0,
+            retired: true,
+            ends: [end, end],
+            flows: [Flow::new(draws()), Flow::new(draws())],
+            opener_ip: nowhere,
+            opener_port: 0,
+            acceptor_ip: nowhere,
+            acceptor_port: 0,
         }
     }
 

@@ -14,6 +14,19 @@ pub enum Verdict {
     Hold,
     /// It is lost for good: nobody is there to get it.
     Drop,
+    /// It arrives where nobody remembers the connection; the sender learns so after this long.
+    Reject(Span),
+}
+
+/// What is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receiver {
+    /// A socket.
+    There,
+    /// Nothing: it was closed, and the sender is being told already, or its machine is dark.
+    Gone,
+    /// A machine that was dark and is up again.
+    Forgetful,
 }
 
 /// Everything that the fate of a message depends on.
@@ -21,8 +34,8 @@ pub enum Verdict {
 pub struct Rule {
     /// What is wrong with the way.
     pub path: Path,
-    /// Whether the other end of the connection is closed already.
-    pub receiver_gone: bool,
+    /// What is at the other end.
+    pub receiver: Receiver,
     /// Whether earlier messages of the same direction are being held: order is kept.
     pub behind_others: bool,
 }
@@ -34,7 +47,7 @@ impl Rule {
     /// fires, so loss shows as delay (and delays what comes after it, too).
     #[inline]
     pub fn judge(self, network: &NetworkConfig, draws: &mut SmallStream) -> Verdict {
-        if self.receiver_gone {
+        if self.receiver == Receiver::Gone {
             return Verdict::Drop;
         }
         if self.path.cut || self.behind_others {
@@ -46,7 +59,12 @@ impl Rule {
             delay = delay + timeout;
             timeout = Span(timeout.0 * 2);
         }
-        Verdict::Deliver(delay)
+        match self.receiver {
+            Receiver::Forgetful => {
+                Verdict::Reject(delay + draws.span(network.latency_low, network.latency_high))
+            }
+            _ => Verdict::Deliver(delay),
+        }
     }
 }
 
@@ -91,7 +109,7 @@ mod tests {
     use crate::rng::{Purpose, Seed};
 
     fn judge(path: Path) -> Verdict {
-        let rule = Rule { path, receiver_gone: false, behind_others: false };
+        let rule = Rule { path, receiver: Receiver::There, behind_others: false };
         let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
         rule.judge(&NetworkConfig::default(), &mut draws)
     }
@@ -106,7 +124,7 @@ mod tests {
     #[test]
     fn a_cut_path_holds_and_a_dead_end_drops() {
         assert_eq!(judge(Path { cut: true, ..Path::INTACT }), Verdict::Hold);
-        let rule = Rule { path: Path::INTACT, receiver_gone: true, behind_others: true };
+        let rule = Rule { path: Path::INTACT, receiver: Receiver::Gone, behind_others: true };
         let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
         assert_eq!(rule.judge(&NetworkConfig::default(), &mut draws), Verdict::Drop);
     }
@@ -118,7 +136,7 @@ mod tests {
         assert!(delay > Span::secs(60), "{delay}");
         let mut draws = Seed(3).small_stream(Purpose::Latency, 0, 0);
         let rarely = Path { loss_per_mille: 100, ..Path::INTACT };
-        let rule = Rule { path: rarely, receiver_gone: false, behind_others: false };
+        let rule = Rule { path: rarely, receiver: Receiver::There, behind_others: false };
         let late = (0..10_000)
             .filter(|_| match rule.judge(&NetworkConfig::default(), &mut draws) {
                 Verdict::Deliver(delay) => delay >= RETRANSMIT_FIRST,

@@ -20,10 +20,13 @@ pub mod graph;
 mod held;
 pub mod message;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::network::connection::{Connection, EndState, Flow};
-use crate::network::fate::{CONNECT_ATTEMPTS, Rule, Verdict, connect_retry, next_retransmission};
+use crate::network::fate::{
+    CONNECT_ATTEMPTS, Receiver, Rule, Verdict, connect_retry, next_retransmission,
+};
 use crate::network::graph::{Path, Paths};
 use crate::network::held::{Held, HeldList};
 use crate::network::message::{Kind, Message};
@@ -100,6 +103,8 @@ pub enum Sent {
     Held,
     /// Nobody will ever get it.
     Lost(Message),
+    /// Nobody will ever get it, and the sender learns at this time that its connection is lost.
+    Rejected(Time, Message),
 }
 
 /// What became of an attempt to connect.
@@ -142,6 +147,8 @@ pub struct Network {
     paths: Paths,
     connections: Vec<Connection>,
     held: Held,
+    /// Nodes whose machines have no power.
+    dark: BTreeSet<NodeNo>,
 }
 
 impl Network {
@@ -149,7 +156,14 @@ impl Network {
     #[must_use]
     pub fn new(config: NetworkConfig, seed: Seed, nodes: u32) -> Network {
         let paths = Paths::new(nodes);
-        Network { config, seed, paths, connections: Vec::new(), held: Held::default() }
+        Network {
+            config,
+            seed,
+            paths,
+            connections: Vec::new(),
+            held: Held::default(),
+            dark: BTreeSet::new(),
+        }
     }
 
     /// How it behaves when nothing is wrong.
@@ -221,16 +235,12 @@ impl Network {
         let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
         let connection = Connection::new(dial, flows);
         let at = dial.link.connection();
-        match self.connections.get_mut(at) {
-            Some(old) => {
-                assert!(old.is_over(), "a connection's number is used again once it is over");
-                *old = connection;
-            }
-            None => {
-                assert_eq!(at, self.connections.len(), "connections are numbered in order");
-                self.connections.push(connection);
-            }
+        while self.connections.len() <= at {
+            self.connections.push(Connection::none());
         }
+        let place = &mut self.connections[at];
+        assert!(place.is_over(), "a connection's number is used again when it is over");
+        *place = connection;
         self.look_at_path(dial.link);
         self.look_at_path(dial.link.other());
     }
@@ -238,9 +248,10 @@ impl Network {
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
         let (way, back) = (self.path(link), self.path(link.other()));
+        let dark = self.is_dark(self.connection(link).end(link.other()).site);
         let lost = {
             let draws = &mut self.connection_mut(link).flow_mut(link).draws;
-            way.cut || back.cut || fate::lost(way, draws) || fate::lost(back, draws)
+            dark || way.cut || back.cut || fate::lost(way, draws) || fate::lost(back, draws)
         };
         if !lost {
             return Attempt::Arrives(self.hop(now, link));
@@ -263,25 +274,63 @@ impl Network {
     pub(crate) fn send(&mut self, now: Time, from: LinkId, message: Message) -> Sent {
         let connection = &mut self.connections[from.connection()];
         if connection.end(from).state == EndState::Connecting {
-            let flow = connection.flow_mut(from);
-            self.held.push(&mut flow.held, now, message);
+            self.hold(now, from, message);
             return Sent::Held;
         }
         let path = match connection.flow(from).impaired {
             false => Path::INTACT,
             true => path_of(&self.paths, connection, from),
         };
-        let receiver_gone = !connection.end(from.other()).state.is_in_use();
+        let other = connection.end(from.other());
+        let receiver = match other.state {
+            state if state.is_in_use() => Receiver::There,
+            EndState::Vanished if !is_dark(&self.dark, other.site) => Receiver::Forgetful,
+            _ => Receiver::Gone,
+        };
         let flow = connection.flow_mut(from);
-        let rule = Rule { path, receiver_gone, behind_others: !flow.held.is_empty() };
+        let rule = Rule { path, receiver, behind_others: !flow.held.is_empty() };
         match rule.judge(&self.config, &mut flow.draws) {
             Verdict::Deliver(delay) => Sent::Arrives(flow.in_order(now + delay), message),
             Verdict::Drop => Sent::Lost(message),
+            Verdict::Reject(delay) => Sent::Rejected(now + delay, message),
             Verdict::Hold => {
                 self.held.push(&mut flow.held, now, message);
                 Sent::Held
             }
         }
+    }
+
+    /// A host accepts a connection. Says when the opener learns it.
+    pub(crate) fn accept(&mut self, now: Time, opener: LinkId, at: Site) -> Time {
+        let acceptor = opener.other();
+        let end = self.connection_mut(acceptor).end_mut(acceptor);
+        end.site = Some(at);
+        end.state = EndState::Open;
+        self.look_at_path(opener);
+        self.look_at_path(acceptor);
+        self.hop(now, acceptor)
+    }
+
+    /// The opener learns that its connection was accepted. Says whether it still wants it.
+    pub(crate) fn establish(&mut self, opener: LinkId) -> bool {
+        let end = self.connection_mut(opener).end_mut(opener);
+        let waits = end.state == EndState::Connecting;
+        if waits {
+            end.state = EndState::Open;
+        }
+        waits
+    }
+
+    /// Whether messages can be sent and received at an end.
+    #[inline]
+    pub(crate) fn is_open(&self, link: LinkId) -> bool {
+        self.connection(link).end(link).state == EndState::Open
+    }
+
+    /// Keeps a message until the path or the connection is open.
+    pub(crate) fn hold(&mut self, now: Time, from: LinkId, message: Message) {
+        let flow = self.connections[from.connection()].flow_mut(from);
+        self.held.push(&mut flow.held, now, message);
     }
 
     /// Takes everything that the kernel at an end holds.
@@ -323,6 +372,19 @@ impl Network {
         resends
     }
 
+    /// Whether a machine has power.
+    pub(crate) fn set_power(&mut self, node: NodeNo, on: bool) {
+        if on {
+            self.dark.remove(&node);
+        } else {
+            self.dark.insert(node);
+        }
+    }
+
+    fn is_dark(&self, site: Option<Site>) -> bool {
+        is_dark(&self.dark, site)
+    }
+
     fn look_at_path(&mut self, from: LinkId) {
         let impaired = self.path(from) != Path::INTACT;
         self.connection_mut(from).flow_mut(from).impaired = impaired;
@@ -342,6 +404,10 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
         (Some(from), Some(to)) => paths.between(from, to),
         _ => Path::INTACT,
     }
+}
+
+fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
+    site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
 }
 
 /// Numbers for sites that no two share.
