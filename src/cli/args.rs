@@ -20,10 +20,77 @@ pub(super) struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run a scenario.
+    Run(RunArgs),
     /// Check scenarios without running them.
     Check(CheckArgs),
     /// Print the JSON Schema of scenario files.
     Schema,
+    /// Print the network of a scenario as a graph for Graphviz (DOT).
+    Graph(GraphArgs),
+}
+
+/// `sim run`
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) scenario: ScenarioArgs,
+
+    /// Stop at this time: an offset (`+90s`), a time of day (`05:17:41`) or a date, in UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+
+    /// Print only what goes wrong.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    /// Show the log lines of a node as they are written, or of all nodes.
+    #[arg(long, value_name = "NODE|all")]
+    pub(super) log: Vec<String>,
+
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+
+    /// Print numbers about the run on stderr.
+    #[arg(long)]
+    pub(super) stats: bool,
+}
+
+/// `sim graph`
+#[derive(Debug, clap::Args)]
+pub(super) struct GraphArgs {
+    #[command(flatten)]
+    pub(super) scenario: ScenarioArgs,
+
+    /// When to look; at the end if not given.
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
+}
+
+/// Which scenario, and what is different about it this time.
+#[derive(Debug, clap::Args)]
+pub(super) struct ScenarioArgs {
+    /// The scenario file.
+    #[arg(value_name = "SCENARIO")]
+    pub(super) file: PathBuf,
+
+    /// The seed of everything random.
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// Set a key of the scenario, for example `network.latency=5ms`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A session at a terminal.
+    Text,
+    /// JSON, one object for each line.
+    Json,
 }
 
 /// `sim check`

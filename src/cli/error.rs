@@ -6,8 +6,12 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::cli::args::ScenarioArgs;
 use crate::scenario::diagnostic::Rejected;
 use crate::scenario::plan::Plan;
+use crate::scenario::record::Ending;
+use crate::scenario::units;
+use crate::time::Time;
 
 /// How a command ended, and with which exit code. (A panic, our own bug, ends with 101.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +33,8 @@ pub(super) enum CliError {
     Read(PathBuf, io::Error),
     /// A scenario is wrong.
     Rejected(Box<Rejected>),
+    /// An option's value means nothing: what is wrong, and what would do.
+    Usage(String, String),
     /// The output cannot be written.
     Write(io::Error),
 }
@@ -55,6 +61,7 @@ impl CliError {
                 say(err, &message, "a scenario is a file in TOML; docs/scenario.md describes it")
             }
             CliError::Rejected(rejected) => write!(err, "{}", rejected.render()),
+            CliError::Usage(message, hint) => say(err, message, hint),
             // Whoever read our output has had enough of it.
             CliError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return ExitCode::SUCCESS;
@@ -82,6 +89,37 @@ pub(super) fn say(err: &mut dyn io::Write, message: &str, hint: &str) -> io::Res
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+impl From<Ending> for Outcome {
+    fn from(ending: Ending) -> Outcome {
+        match ending {
+            Ending::Done | Ending::Stopped | Ending::Unheard => Outcome::Fine,
+            Ending::Unexpected => Outcome::Unexpected,
+            Ending::Impossible => Outcome::Invalid,
+            Ending::InVain | Ending::Limit => Outcome::Unfinished,
+        }
+    }
+}
+
+/// A point in time that an option gives.
+pub(super) fn time(
+    option: &str,
+    text: Option<&String>,
+    plan: &Plan,
+) -> Result<Option<Time>, CliError> {
+    let Some(text) = text else { return Ok(None) };
+    units::instant(text, plan.header.start).map(Some).map_err(|error| {
+        let message = format!("`{option} {text}`: {}", error.problem);
+        CliError::Usage(message, error.hint.unwrap_or_default())
+    })
+}
+
+/// Reads the scenario that is to be run.
+pub(super) fn load_to_run(args: &ScenarioArgs) -> Result<Plan, CliError> {
+    let seed = args.seed.map(|seed| format!("seed={seed}"));
+    let overrides: Vec<String> = args.set.iter().cloned().chain(seed).collect();
+    load(&args.file, &overrides)
 }
 
 /// Reads a scenario from a file.

@@ -6,6 +6,9 @@
 mod args;
 mod check;
 mod error;
+mod graph;
+mod progress;
+mod run;
 mod schema;
 
 use std::io::{self, Write as _};
@@ -43,6 +46,8 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args, out: &mut dyn io::Write, err: &mut dyn io::Write) -> Result<Outcome, CliError> {
     match &args.command {
+        Command::Run(args) => run::run(args, out, err),
+        Command::Graph(args) => graph::run(args, out, err),
         Command::Check(args) => check::run(args, out, err),
         Command::Schema => schema::run(out),
     }

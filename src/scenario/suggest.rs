@@ -1,7 +1,7 @@
 //! "Did you mean …?"
 
 /// The candidate that a misspelt word most likely meant, if one is near enough.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     // One slip for each three letters: more of them make it another word.
     let slips_max = (word.chars().count() / 3).clamp(1, 3);
@@ -14,7 +14,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// A hint that names the nearest candidate, or else all of them if they are few.
-pub fn hint<'a>(
+pub(crate) fn hint<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Option<String> {

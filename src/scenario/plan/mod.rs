@@ -92,6 +92,14 @@ pub struct Formation {
     pub replicas_per_master: u32,
 }
 
+impl Formation {
+    /// How many nodes it has.
+    #[must_use]
+    pub fn nodes(self) -> u64 {
+        u64::from(self.masters) * (1 + u64::from(self.replicas_per_master))
+    }
+}
+
 /// A step and where it stands.
 #[derive(Debug, Clone)]
 pub struct PlannedStep {

@@ -21,8 +21,7 @@ pub(super) fn check(
     formation: Option<Formation>,
     limit: Span,
 ) -> Vec<Diagnostic> {
-    let formed =
-        formation.map_or(0, |f| u64::from(f.masters) * (1 + u64::from(f.replicas_per_master)));
+    let formed = formation.map_or(0, Formation::nodes);
     let status = |node: NodeNo| {
         if u64::from(node.0) < formed { Status::Runs(None) } else { Status::NeverStarted }
     };

@@ -1,9 +1,10 @@
 //! Steps about the network: `partition 7000 7001 | 7002`, `cut 7000 -> 7001`, `heal`.
 
 use crate::network::NodeNo;
+use crate::network::graph::Delay;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::step::Step;
-use crate::scenario::units::{self, SpanRange};
+use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 
 /// A change of the network.
@@ -13,8 +14,8 @@ pub enum Fault {
     Partition(Vec<Vec<NodeNo>>),
     /// Nothing gets from the first to the second ones; the other direction is not touched.
     Cut(Vec<NodeNo>, Vec<NodeNo>),
-    /// What goes from the first to the second ones takes this long.
-    Delay(Vec<NodeNo>, Vec<NodeNo>, SpanRange),
+    /// What goes from the first to the second ones takes so much longer.
+    Delay(Vec<NodeNo>, Vec<NodeNo>, Delay),
     /// This share, per mille, of what goes from the first to the second ones is lost.
     Drop(Vec<NodeNo>, Vec<NodeNo>, u16),
     /// Everything works again.
@@ -106,7 +107,8 @@ pub(super) fn heal(_: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
 pub(super) fn delay(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     let (from, to) = ends(cursor, |word| word.contains(char::is_alphabetic))?;
     let range = cursor.value("a delay, such as `50ms..80ms`", units::span_range)?;
-    Ok(Step::Network(Fault::Delay(from, to, range)))
+    let delay = Delay { low: range.low, high: range.high };
+    Ok(Step::Network(Fault::Delay(from, to, delay)))
 }
 
 /// `drop NODE… -> NODE… 10%`

@@ -60,6 +60,14 @@ const FILES: [(&str, DocumentFile); 3] = [
     ("redis.log", DocumentFile::Log),
 ];
 
+impl DocumentFile {
+    /// Its name in the node's directory.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        FILES.iter().find(|(_, file)| *file == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// `redis-cli …`
 pub(super) fn redis_cli(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     let words = cursor.rest_words();
