@@ -24,7 +24,7 @@ pub(super) fn run(
     let until = time("--at", args.at.as_ref(), &plan)?;
     let options = Options { until, live_logs: LiveLogs::None };
     let finished = runner::run(&plan, &options, &mut Silence);
-    write!(out, "{}", dot(&plan, &finished.world))?;
+    writeln!(out, "{}", dot(&plan, &finished.world))?;
     if let Some(failure) = &finished.summary.failure {
         writeln!(err, "{}", render(&plan.source, failure))?;
     }

@@ -12,6 +12,7 @@ use anstyle::Style;
 use crate::node::log::LogDate;
 use crate::report::keep_error;
 use crate::scenario::record::{Record, Sink, What};
+use crate::scenario::units::human;
 use crate::time::Span;
 
 const COMMAND: Style = Style::new().bold();
@@ -59,7 +60,11 @@ impl<W: Write> Transcript<W> {
     fn print(&mut self, record: &Record) -> io::Result<()> {
         match &record.what {
             What::Begin { title, .. } if title.is_empty() => Ok(()),
-            What::Begin { title, .. } => self.comment(title),
+            What::Begin { title, .. } => {
+                self.comment(title)?;
+                self.last = Last::Line;
+                Ok(())
+            }
             What::Note(text) if text.is_empty() => self.comment(""),
             What::Note(text) => self.comment(text),
             What::Command(text) => {
@@ -130,12 +135,7 @@ impl<W: Write> Sink for Transcript<W> {
     }
 }
 
-/// ` (3.157s)`; nothing for what took no time, and no more digits than a person reads.
+/// ` (3.157s)`; nothing for what took no time.
 fn parenthesis(took: Span) -> String {
-    match took.as_micros() {
-        0 => String::new(),
-        us if us < 1_000 => format!(" ({us}us)"),
-        us if us < 1_000_000 => format!(" ({}ms)", us / 1_000),
-        us => format!(" ({}.{:03}s)", us / 1_000_000, us / 1_000 % 1_000),
-    }
+    if took == Span::ZERO { String::new() } else { format!(" ({})", human(took)) }
 }

@@ -1,7 +1,10 @@
 //! "Did you mean …?"
 
 /// The candidate that a misspelt word most likely meant, if one is near enough.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let word = word.to_lowercase();
     // One slip for each three letters: more of them make it another word.
     let slips_max = (word.chars().count() / 3).clamp(1, 3);

@@ -173,6 +173,23 @@ pub fn date(text: &str) -> Result<Wall, BadUnit> {
     }
 }
 
+/// A span for people: in the unit that suits it, and no finer than a person reads.
+#[must_use]
+pub fn human(span: Span) -> String {
+    const MINUTE: u64 = 60_000_000;
+    match span.as_micros() {
+        0 => "0s".to_owned(),
+        us if us < 1_000 => format!("{us}us"),
+        us if us < 1_000_000 => format!("{}ms", us / 1_000),
+        us if us % (60 * MINUTE) == 0 => format!("{}h", us / (60 * MINUTE)),
+        us if us % MINUTE == 0 => format!("{}m", us / MINUTE),
+        us => {
+            let text = format!("{}.{:03}", us / 1_000_000, us / 1_000 % 1_000);
+            format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
+        }
+    }
+}
+
 /// The number in front and what follows it.
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -286,6 +303,13 @@ mod tests {
         assert!(date("2150-01-01").is_err());
         assert!(date("1621-05-27").is_err());
         assert!(date("2021-02-30").is_err());
+    }
+
+    #[test]
+    fn people_read_round_numbers() {
+        let said = [0, 250, 3_500, 5_000_000, 3_157_400, 120_000_000, 7_200_000_000, 90_000_000]
+            .map(|us| human(Span(us)));
+        assert_eq!(said, ["0s", "250us", "3ms", "5s", "3.157s", "2m", "2h", "90s"]);
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use crate::scenario::plan::{Formation, PlannedStep};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Command, ProcessAction, RedisCli, Step};
+use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
 /// The mistakes in a script whose every line is right by itself.
@@ -77,7 +78,7 @@ impl Check<'_> {
         let was_in_time = self.earliest <= end;
         if let Some(at) = step.at {
             if at < self.earliest && was_in_time {
-                let late = Span(self.earliest.0);
+                let late = human(Span(self.earliest.0));
                 self.complain(
                     "this step is due in the past",
                     step,
@@ -90,8 +91,11 @@ impl Check<'_> {
             self.earliest += span;
         }
         if was_in_time && self.earliest > end {
-            let label =
-                format!("not before +{}, but the limit is {}", Span(self.earliest.0), self.limit);
+            let label = format!(
+                "not before +{}, but the limit is {}",
+                human(Span(self.earliest.0)),
+                human(self.limit)
+            );
             let mistake =
                 Diagnostic::new("this step lies behind the limit", step.span.clone(), label);
             self.mistakes.push(mistake.hint("set a later `limit` at the top of the file"));

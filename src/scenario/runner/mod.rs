@@ -23,6 +23,7 @@ use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Fault, Step};
+use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::World;
 
@@ -153,7 +154,7 @@ impl<'a> Runner<'a> {
     }
 
     fn limit_reached(&self) -> Diagnostic {
-        let limit = self.plan.header.limit;
+        let limit = human(self.plan.header.limit);
         let message = format!("the run has reached its limit of {limit}");
         Diagnostic::new(message, self.span.clone(), "during this step")
             .hint("set a later `limit` at the top of the file")
@@ -162,7 +163,7 @@ impl<'a> Runner<'a> {
     fn step(&mut self, step: &PlannedStep) -> Outcome {
         if let Some(at) = step.at {
             if at < self.world.now() {
-                let now = Span(self.world.now().0);
+                let now = human(Span(self.world.now().0));
                 let label = format!("it is +{now} already");
                 return self.fail(Ending::Impossible, "this step is due in the past", label);
             }

@@ -196,7 +196,8 @@ impl<'a> Question<'a> {
             }
         }
         let tell = |(answer, names): &(String, Vec<String>)| match names.len() {
-            1..=8 => format!("{} says {answer}", names.join(", ")),
+            1 => format!("{} says {answer}", names.join(", ")),
+            2..=8 => format!("{} say {answer}", names.join(", ")),
             many => format!("{many} nodes say {answer}"),
         };
         match answers.as_slice() {

@@ -5,6 +5,7 @@ use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
 use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner};
+use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::{ProcessStatus, World};
 
@@ -76,14 +77,14 @@ impl Runner<'_> {
             Ok(false) | Err(Halt::TimeUp) => {
                 let waited = self.world.now().since(begin);
                 let found = question.found(&self.world);
-                let message = format!("waited {waited} in vain");
+                let message = format!("waited {} in vain", human(waited));
                 let mistake = Diagnostic::new(message, self.span.clone(), found);
                 let limited = deadline > self.horizon;
                 let ending = if limited { Ending::Limit } else { Ending::InVain };
                 Err(Halt::Failed(ending, match limited {
                     true => mistake.hint(format!(
                         "the run has reached its limit of {}; `limit` at the top of the file sets it",
-                        self.plan.header.limit
+                        human(self.plan.header.limit)
                     )),
                     false => mistake,
                 }))
