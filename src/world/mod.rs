@@ -360,6 +360,7 @@ impl<P: Program> World<P> {
             Happening::Retry(link, attempt) => self.retry(link, attempt),
             Happening::Arrival(link, message) => self.arrival(link, message),
             Happening::Resend(link, since) => self.resend(link, since),
+            Happening::Orphan(link) => self.orphan(link),
         }
         if let Some(link) = link {
             self.drop_reference(link);
