@@ -2,14 +2,10 @@
 
 use std::io;
 
-use petgraph::dot::{Config, Dot};
-use petgraph::graph::DiGraph;
-
 use crate::cli::args::GraphArgs;
 use crate::cli::error::{CliError, Outcome, load_to_run, time};
 use crate::cli::run::Silence;
 use crate::network::Site;
-use crate::network::graph::Path;
 use crate::scenario::diagnostic::render;
 use crate::scenario::plan::Plan;
 use crate::scenario::runner::{self, LiveLogs, Options};
@@ -24,51 +20,23 @@ pub(super) fn run(
     let until = time("--at", args.at.as_ref(), &plan)?;
     let options = Options { until, live_logs: LiveLogs::None };
     let finished = runner::run(&plan, &options, &mut Silence);
-    writeln!(out, "{}", dot(&plan, &finished.world))?;
+    let dot = finished.world.graph().dot(|site| name(&plan, &finished.world, site));
+    write!(out, "{dot}")?;
     if let Some(failure) = &finished.summary.failure {
         writeln!(err, "{}", render(&plan.source, failure))?;
     }
     Ok(finished.summary.ending.into())
 }
 
-/// The graph in Graphviz's language. Two nodes that reach each other as they should share one edge;
-/// every path with which something is wrong has one of its own.
-fn dot(plan: &Plan, world: &World) -> String {
-    let sites = world.graph().complete();
-    let mut graph: DiGraph<String, String> = DiGraph::new();
-    let nodes: Vec<_> = sites
-        .node_indices()
-        .filter_map(|index| Some((index, sites[index].node()?)))
-        .map(|(index, node)| (index, graph.add_node(look(plan, world, node.into()))))
-        .collect();
-    for &(from, from_drawn) in &nodes {
-        for &(to, to_drawn) in &nodes {
-            let path = |a, b| sites.find_edge(a, b).map_or(Path::INTACT, |edge| sites[edge]);
-            let (there, back) = (path(from, to), path(to, from));
-            if there != Path::INTACT {
-                let style = if there.cut { "color=red style=dashed" } else { "color=orange" };
-                graph.add_edge(from_drawn, to_drawn, format!("{style} label=\"{there}\""));
-            } else if from < to && back == Path::INTACT {
-                graph.add_edge(from_drawn, to_drawn, "dir=both".to_owned());
-            } else if from != to && back != Path::INTACT {
-                graph.add_edge(from_drawn, to_drawn, String::new());
-            }
-        }
+/// What a place of the network is called.
+fn name(plan: &Plan, world: &World, site: Site) -> String {
+    let Some(node) = site.node() else { return "redis-cli".to_owned() };
+    let name = plan.name(node);
+    match world.status(node) {
+        ProcessStatus::Running | ProcessStatus::Blocked => name,
+        ProcessStatus::Down => format!("{name} (down)"),
+        ProcessStatus::Starting => format!("{name} (starting)"),
+        ProcessStatus::Paused => format!("{name} (paused)"),
+        ProcessStatus::Crashing => format!("{name} (crashing)"),
     }
-    let edge = |_: &DiGraph<String, String>, edge: petgraph::graph::EdgeReference<'_, String>| {
-        edge.weight().clone()
-    };
-    let node = |_: &DiGraph<String, String>, (_, text): (_, &String)| text.clone();
-    let config = [Config::NodeNoLabel, Config::EdgeNoLabel];
-    Dot::with_attr_getters(&graph, &config, &edge, &node).to_string()
-}
-
-fn look(plan: &Plan, world: &World, site: Site) -> String {
-    let Some(node) = site.node() else { return String::new() };
-    let color = match world.status(node) {
-        ProcessStatus::Down => "gray",
-        ProcessStatus::Running | ProcessStatus::Blocked => "black",
-        ProcessStatus::Starting | ProcessStatus::Paused | ProcessStatus::Crashing => "orange",
-    };
-    format!("label=\"{}\" color={color} shape=box", plan.name(node))
 }
