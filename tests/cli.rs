@@ -180,8 +180,8 @@ fn the_graph_shows_nodes_and_what_is_cut() {
     let path = with_steps("graph.toml", r#"["cut 7000 -> 7001", "delay 7002 -> 7000 5ms..9ms"]"#);
     let text = stdout(&sim(&["graph", &path]));
     assert!(text.starts_with("digraph {"));
-    assert_eq!(text.matches("label=\"cut\"").count(), 1);
-    assert!(text.contains("label=\"+5ms..9ms\""));
+    assert_eq!(text.matches("label = \"cut\"").count(), 1);
+    assert!(text.contains("label = \"+5ms..9ms\""));
     let before = stdout(&sim(&["graph", &path, "--at", "+1ms"]));
     assert!(!before.contains("cut"));
 }
