@@ -252,7 +252,12 @@ fn differences(expected: &str, actual: &str) -> Vec<String> {
     std::iter::zip(expected, actual)
         .filter(|(expected, actual)| expected != actual)
         .map(|(expected, actual)| {
-            format!("{}\n  real:    {:?}\n  virtual: {:?}", expected[0], &expected[1..], &actual[1..])
+            format!(
+                "{}\n  real:    {:?}\n  virtual: {:?}",
+                expected[0],
+                &expected[1..],
+                &actual[1..]
+            )
         })
         .collect()
 }

@@ -33,7 +33,6 @@ const fn command(
     Spec { name, arity, traits: Traits(traits), keys, categories, action }
 }
 
-
 const WRITE: u32 = Traits::WRITE.0;
 const READONLY: u32 = Traits::READONLY.0;
 const DENYOOM: u32 = Traits::DENYOOM.0;

@@ -103,7 +103,7 @@ impl Formation {
 /// A step and where it stands.
 #[derive(Debug, Clone)]
 pub struct PlannedStep {
-    /// Its text.
+    /// Its text, without the time at which it is due.
     pub text: String,
     /// Where it stands in the file.
     pub span: Bytes,

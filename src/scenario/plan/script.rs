@@ -23,9 +23,10 @@ pub(super) fn read(
     for text in &script.value.steps {
         let line = Line::new(text.value.clone(), text.span.clone(), source);
         match step::parse(&line, Context { roster, start }) {
-            Ok(Entry::Step(at, step)) => {
+            Ok(Entry::Step { at, begin, step }) => {
                 last_is_known = true;
-                steps.push(PlannedStep { text: line.text.clone(), span: line.whole(), at, step });
+                let text = line.text[begin..].trim_end().to_owned();
+                steps.push(PlannedStep { text, span: line.whole(), at, step });
             }
             Ok(Entry::Typed(text)) if last_is_known => {
                 let typed = TypedLine { text, span: line.whole() };

@@ -48,8 +48,15 @@ pub enum Step {
 /// A line of the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// A step, and when it is due if it says so.
-    Step(Option<Time>, Step),
+    /// A step.
+    Step {
+        /// When it is due, if it says so.
+        at: Option<Time>,
+        /// Where it begins in the line, behind that time.
+        begin: usize,
+        /// What it does.
+        step: Step,
+    },
     /// What is typed into the program of the step before.
     Typed(String),
 }
@@ -122,8 +129,9 @@ pub fn parse(line: &Line, context: Context<'_>) -> Result<Entry, Diagnostic> {
             Some(cursor.value("a point in time", |text| units::instant(text, context.start))?)
         }
     };
+    let begin = cursor.peek().map_or(0, |word| word.at);
     let step = parse_step(&mut cursor)?;
-    Ok(Entry::Step(at, step))
+    Ok(Entry::Step { at, begin, step })
 }
 
 /// A remark is one word and its text: quotes mean nothing in it.
