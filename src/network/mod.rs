@@ -269,7 +269,7 @@ impl Network {
         let delay = self.path(from).delay;
         let (low, high) = (self.config.latency_low, self.config.latency_high);
         let flow = self.connection_mut(from).flow_mut(from);
-        let delay = flow.draws.span(low, high) + delay;
+        let delay = flow.draws.span(low, high) + flow.draws.span(delay.low, delay.high);
         flow.in_order(now + delay)
     }
 
