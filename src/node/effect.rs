@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use crate::id::{Endpoint, Ids};
+use crate::node::bus::Drawn;
 use crate::node::log::{Level, Role};
 use crate::node::packet::{Packet, PacketPool};
 use crate::node::table::PeerIx;
@@ -98,7 +99,9 @@ pub enum Input<'a> {
 /// Why a synchronous call to another server failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallError {
-    /// The connection was refused or could not be opened in time.
+    /// Nobody listens there.
+    Refused,
+    /// The connection could not be opened in time.
     Connect,
     /// No full answer within the time limit, or the connection was lost.
     Io,
@@ -202,6 +205,8 @@ pub struct Outbox {
     pub free_connections: Vec<u32>,
     /// The first connection number never used.
     pub next_connection: u32,
+    /// Working memory for choosing gossip, shared by all nodes because it holds nothing in between.
+    pub drawn: Drawn,
     /// Which log lines anybody wants; others are not even formatted.
     pub log_level: Option<Level>,
     /// Whether anybody wants notices.

@@ -6,18 +6,33 @@
 //!
 //! Rules are cited by their number (`§6.3`); `docs/fidelity.md` lists them.
 
+mod boot;
 pub mod bus;
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod digest;
 pub mod effect;
 pub mod flags;
+pub mod glob;
+pub mod info;
 pub mod keyspace;
+#[cfg(test)]
+mod lab;
 pub mod log;
+pub mod nodes_conf;
+pub mod number;
 pub mod packet;
 pub mod process;
+pub mod pubsub;
+pub mod rdb;
+pub mod redirect;
 pub mod replication;
+pub mod server;
+pub mod stats;
+pub mod storage;
 pub mod table;
+pub mod value;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
@@ -25,8 +40,13 @@ use crate::node::config::Config;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::log::{Level, Role};
-use crate::node::process::{Boot, Death, Process};
+use crate::node::process::Process;
 use crate::node::replication::Replication;
+use crate::node::server::Server;
+use crate::time::Span;
+
+/// How often the cluster cron runs (§1.1).
+const CLUSTER_CRON_PERIOD: Span = Span::millis(100);
 
 /// A Redis process in cluster mode.
 #[derive(Debug)]
@@ -43,29 +63,68 @@ pub struct Node {
     pub(crate) clients: Clients,
     /// Whom it replicates.
     pub(crate) replication: Replication,
+    /// What its administration knows.
+    pub(crate) server: Server,
 }
 
 impl Node {
-    /// Executes the program: the first log lines are written and the first
-    /// [`BootStep`](Input::BootStep) is asked for. The node answers nobody before it says
-    /// [`Listen`](effect::Effect::Listen).
-    #[must_use]
-    pub fn start(boot: Boot, ctx: &mut Ctx<'_>) -> Node {
-        let _ = (boot, ctx);
-        todo!("the bus worktree writes this")
-    }
-
     /// Handles one input: one pass of the event loop, including the work that is done before the
     /// process sleeps again (§0.1, §0.4).
     pub fn handle(&mut self, input: Input<'_>, ctx: &mut Ctx<'_>) {
-        let _ = (input, ctx);
-        todo!("the bus worktree writes this")
+        match input {
+            Input::BootStep => {
+                self.boot_step(ctx);
+                return;
+            }
+            Input::Tick => self.server_cron(ctx),
+            Input::LinkUp(end) => self.link_up(ctx, &end),
+            Input::LinkLost(end, loss) => self.link_lost(ctx, &end, loss),
+            Input::Accepted(end) => self.link_accepted(ctx, &end),
+            Input::Packet(end, packet) => self.receive(ctx, &end, packet),
+            Input::Command(client, args) => {
+                self.process.cached_time = ctx.now.millis();
+                command::execute(self, client, &args, ctx);
+            }
+            Input::ClientGone(client) => command::client_gone(self, client),
+            Input::CallDone(result) => command::call_done(self, result, ctx),
+            Input::Terminate => self.process.terminating = true,
+        }
+        self.before_sleep(ctx);
+        command::before_sleep(self, ctx);
     }
 
-    /// Writes a log line, if anybody wants it (§13.1).
+    /// How often `serverCron` runs: this long after its last run, plus what the run and the event
+    /// loop took (§0.1.3).
+    #[must_use]
+    pub fn tick_period(&self) -> Span {
+        Span::millis(1_000 / u64::from(self.config.hz.max(1)))
+    }
+
+    /// `serverCron` (§0.1.4).
+    fn server_cron(&mut self, ctx: &mut Ctx<'_>) {
+        self.process.cached_time = ctx.now.millis();
+        if self.process.terminating {
+            command::shutdown(self, ctx);
+            return;
+        }
+        command::cron(self, ctx);
+        if self.every(CLUSTER_CRON_PERIOD) {
+            self.cluster_cron(ctx);
+        }
+        self.process.cron_loops += 1;
+    }
+
+    /// Whether something that is done every so often is due in this cron (§0.1.4).
+    fn every(&self, period: Span) -> bool {
+        let tick = self.tick_period();
+        period <= tick
+            || self.process.cron_loops.is_multiple_of(period.as_millis() / tick.as_millis())
+    }
+
+    /// Writes a log line, if the configuration lets it through and anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
-        if ctx.out.logs(level) {
+        if level >= self.config.loglevel && ctx.out.logs(level) {
             let role = self.log_role();
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
         }
@@ -74,12 +133,5 @@ impl Node {
     /// The letter of my log lines: a replica is who has a master configured for replication (§13.1).
     pub(crate) fn log_role(&self) -> Role {
         if self.replication.master.is_some() { Role::Replica } else { Role::Master }
-    }
-
-    /// The keys that the next process on the same disk will find, if this one ends in this way.
-    #[must_use]
-    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
-        let _ = death;
-        todo!("the command worktree writes this")
     }
 }

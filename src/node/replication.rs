@@ -8,6 +8,8 @@ pub struct Replication {
     /// The address of the master that is configured, if any. It decides the role letter of log
     /// lines and the role in INFO (§13.1, A.2), not the role on the bus.
     pub master: Option<Endpoint>,
+    /// How far the replication stream has come; 0 until there is one (A.3).
+    pub offset: u64,
 }
 
 impl Replication {

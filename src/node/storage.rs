@@ -1,0 +1,353 @@
+//! What of a node's keys is on disk, and how it gets there (Appendix B.1, §12.4, §13.3).
+//!
+//! With `appendonly yes` every change is in the append-only file before anybody hears of it, so all
+//! keys survive whatever happens to the process. Without, what survives is the last RDB file, written
+//! by SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
+//!
+//! A child process that saves has the keys of the moment of its fork on disk at once; its end is
+//! noticed by the next `serverCron`, as in Redis.
+
+use crate::node::Node;
+use crate::node::client::Clients;
+use crate::node::effect::{Ctx, Effect, Exit};
+use crate::node::keyspace::Keyspace;
+use crate::node::log::{Level, Role};
+use crate::node::process::Death;
+use crate::time::Millis;
+
+/// What is on disk and what is not yet.
+#[derive(Debug, Default)]
+pub struct Storage {
+    /// Changes since the last save.
+    pub dirty: u64,
+    /// When the keys were last saved, in Unix seconds; at first the start of the process.
+    pub last_save: i64,
+    /// How long the last background save took, in seconds, if there was one.
+    pub last_duration: Option<i64>,
+    /// How long the last rewrite of the append-only file took, in seconds, if there was one.
+    pub last_rewrite_duration: Option<i64>,
+    /// The RDB file.
+    file: Option<Keyspace>,
+    child: Option<Child>,
+    save_scheduled: bool,
+    pub(crate) rewrite_scheduled: bool,
+    save_at_exit: bool,
+    /// INFO's `avg_ttl` as of the last tick, in milliseconds.
+    pub(crate) mean_ttl: i64,
+}
+
+/// A child process.
+#[derive(Debug, Clone, Copy)]
+struct Child {
+    task: Task,
+    started: i64,
+    dirty_at_start: u64,
+}
+
+/// What a child process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    Save,
+    Rewrite,
+}
+
+/// What became of a request to do something in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Started {
+    Now,
+    Later,
+    Not,
+}
+
+/// What SHUTDOWN saves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhatToSave {
+    /// Everything, if save points are configured.
+    Configured,
+    /// SHUTDOWN SAVE
+    Everything,
+    /// SHUTDOWN NOSAVE
+    Nothing,
+}
+
+impl Storage {
+    /// Whether a child process is saving.
+    pub(crate) fn is_saving(&self) -> bool {
+        self.running(Task::Save).is_some()
+    }
+
+    /// Since when a child process does this, if one does.
+    pub(crate) fn running(&self, task: Task) -> Option<i64> {
+        self.child.filter(|child| child.task == task).map(|child| child.started)
+    }
+}
+
+impl Node {
+    /// Takes over the keys that were found on disk, before the node answers anybody (§13.3.11).
+    pub(crate) fn load_dataset(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.secs();
+        self.server.storage.last_save = now;
+        let Some(found) = self.process.disk.keys.take() else { return };
+        if self.config.appendonly {
+            self.keys = found;
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!("DB loaded from append only file: 0.000 seconds"),
+            );
+            return;
+        }
+        let age = now - found.saved_at.unwrap_or(now);
+        for line in [
+            "Loading RDB produced by version 6.2.3",
+            &format!("RDB age {age} seconds"),
+            "RDB memory usage when created 2.58 Mb",
+            "DB loaded from disk: 0.000 seconds",
+        ] {
+            self.log(ctx, Level::Notice, format_args!("{line}"));
+        }
+        self.keys = found.clone();
+        self.keys.saved_at = None;
+        self.server.storage.file = Some(found);
+        if self.bus.is_master() {
+            self.drop_dead_keys(ctx.now.millis());
+        }
+    }
+
+    /// A master does not load keys from an RDB file whose time has come.
+    fn drop_dead_keys(&mut self, now: Millis) {
+        for key in self.dead_keys(now) {
+            self.keys.remove(&key);
+        }
+    }
+
+    fn dead_keys(&self, now: Millis) -> Vec<Vec<u8>> {
+        let dead = self.keys.deadlines().take_while(|(deadline, _)| *deadline < now);
+        dead.map(|(_, key)| key.to_vec()).collect()
+    }
+
+    /// Writes the RDB file while everybody waits (SAVE).
+    pub(crate) fn save(&mut self, ctx: &mut Ctx<'_>) {
+        self.write_file(ctx);
+        let storage = &mut self.server.storage;
+        storage.dirty = 0;
+        storage.last_save = ctx.now.secs();
+        self.log(ctx, Level::Notice, format_args!("DB saved on disk"));
+    }
+
+    fn write_file(&mut self, ctx: &Ctx<'_>) {
+        let mut copy = self.keys.clone();
+        copy.saved_at = Some(ctx.now.secs());
+        self.server.storage.file = Some(copy);
+    }
+
+    /// FLUSHALL also empties the file, if there are save points.
+    pub(crate) fn flush_file(&mut self, ctx: &mut Ctx<'_>) {
+        self.kill_child(ctx, Task::Save);
+        if !self.config.save.is_empty() {
+            let dirty = self.server.storage.dirty;
+            self.save(ctx);
+            self.server.storage.dirty = dirty;
+        }
+    }
+
+    fn kill_child(&mut self, ctx: &mut Ctx<'_>, task: Task) -> bool {
+        let storage = &mut self.server.storage;
+        let killed = storage.running(task).is_some();
+        if killed {
+            storage.child = None;
+            let line = match task {
+                Task::Save => "Background saving terminated by signal 10",
+                Task::Rewrite => "Background AOF rewrite terminated by signal 10",
+            };
+            self.log(ctx, Level::Warning, format_args!("{line}"));
+        }
+        killed
+    }
+
+    fn fork(&mut self, ctx: &mut Ctx<'_>, task: Task) -> u64 {
+        let storage = &mut self.server.storage;
+        storage.child =
+            Some(Child { task, started: ctx.now.secs(), dirty_at_start: storage.dirty });
+        self.server.stats.forks += 1;
+        u64::from(self.process.pid) + self.server.stats.forks
+    }
+
+    fn child_log(&self, ctx: &mut Ctx<'_>, text: &str) {
+        if Level::Notice >= self.config.loglevel && ctx.out.logs(Level::Notice) {
+            ctx.out.effects.push(Effect::Log {
+                level: Level::Notice,
+                role: Role::Child,
+                text: text.to_owned(),
+            });
+        }
+    }
+
+    /// Writes the RDB file by a child process (BGSAVE), or later if another child is at work and
+    /// `schedule` is said.
+    pub(crate) fn save_in_background(&mut self, ctx: &mut Ctx<'_>, schedule: bool) -> Started {
+        if self.server.storage.child.is_some() {
+            self.server.storage.save_scheduled |= schedule;
+            return if schedule { Started::Later } else { Started::Not };
+        }
+        let pid = self.fork(ctx, Task::Save);
+        let line = format_args!("Background saving started by pid {pid}");
+        self.log(ctx, Level::Notice, line);
+        self.write_file(ctx);
+        self.child_log(ctx, "DB saved on disk");
+        self.child_log(ctx, "RDB: 0 MB of memory used by copy-on-write");
+        Started::Now
+    }
+
+    /// Rewrites the append-only file by a child process (BGREWRITEAOF).
+    pub(crate) fn rewrite_append_only_file(&mut self, ctx: &mut Ctx<'_>) -> Started {
+        match self.server.storage.child.map(|child| child.task) {
+            Some(Task::Rewrite) => return Started::Not,
+            Some(Task::Save) => {
+                self.server.storage.rewrite_scheduled = true;
+                return Started::Later;
+            }
+            None => {}
+        }
+        let pid = self.fork(ctx, Task::Rewrite);
+        let line = format_args!("Background append only file rewriting started by pid {pid}");
+        self.log(ctx, Level::Notice, line);
+        let line = format_args!("AOF rewrite child asks to stop sending diffs.");
+        self.log(ctx, Level::Notice, line);
+        for line in [
+            "Parent agreed to stop sending diffs. Finalizing AOF...",
+            "Concatenating 0.00 MB of AOF diff received from parent.",
+            "SYNC append only file rewrite performed",
+            "AOF rewrite: 0 MB of memory used by copy-on-write",
+        ] {
+            self.child_log(ctx, line);
+        }
+        Started::Now
+    }
+
+    /// Children that have ended, save points, and what was put off (§0.1.4).
+    pub(crate) fn storage_cron(&mut self, ctx: &mut Ctx<'_>) {
+        if self.server.storage.child.is_none() && self.server.storage.rewrite_scheduled {
+            self.server.storage.rewrite_scheduled = false;
+            self.rewrite_append_only_file(ctx);
+        } else if let Some(child) = self.server.storage.child.take() {
+            self.reap(ctx, child);
+        } else {
+            self.check_save_points(ctx);
+        }
+        if self.server.storage.child.is_none() && self.server.storage.save_scheduled {
+            self.server.storage.save_scheduled = false;
+            self.save_in_background(ctx, false);
+        }
+    }
+
+    fn reap(&mut self, ctx: &mut Ctx<'_>, child: Child) {
+        let now = ctx.now.secs();
+        let storage = &mut self.server.storage;
+        let lines: &[&str] = match child.task {
+            Task::Save => {
+                storage.dirty = storage.dirty.saturating_sub(child.dirty_at_start);
+                storage.last_save = now;
+                storage.last_duration = Some(now - child.started);
+                &["Background saving terminated with success"]
+            }
+            Task::Rewrite => {
+                storage.last_rewrite_duration = Some(now - child.started);
+                &[
+                    "Background AOF rewrite terminated with success",
+                    "Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
+                    "Background AOF rewrite finished successfully",
+                ]
+            }
+        };
+        for line in lines {
+            self.log(ctx, Level::Notice, format_args!("{line}"));
+        }
+    }
+
+    fn check_save_points(&mut self, ctx: &mut Ctx<'_>) {
+        let storage = &self.server.storage;
+        let since = ctx.now.secs() - storage.last_save;
+        let points = &self.config.save;
+        let due = points
+            .iter()
+            .find(|point| storage.dirty >= point.changes && since > point.seconds)
+            .copied();
+        if let Some(point) = due {
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!("{} changes in {} seconds. Saving...", point.changes, point.seconds),
+            );
+            self.save_in_background(ctx, false);
+        }
+    }
+
+    /// Deletes keys whose time has come, on a master. Redis deletes a sample at a time and may take
+    /// some more ticks; here all go at once.
+    pub(crate) fn active_expire(&mut self, now: Millis) {
+        if self.keys.expiring() == 0
+            || self.replication.master.is_some()
+            || Clients::is_paused(&mut self.clients, now)
+        {
+            return;
+        }
+        for key in self.dead_keys(now) {
+            self.expire(&key);
+        }
+        let mean = self.keys.mean_deadline().map_or(0, |mean| (mean - now).0.max(0));
+        self.server.storage.mean_ttl = mean;
+    }
+
+    /// Saves what is to be saved before the process ends (Appendix B.1).
+    pub(crate) fn prepare_for_shutdown(&mut self, ctx: &mut Ctx<'_>, what: WhatToSave) {
+        self.log(ctx, Level::Warning, format_args!("User requested shutdown..."));
+        if let Some(child) = self.server.storage.child.take() {
+            let line = match child.task {
+                Task::Save => "There is a child saving an .rdb. Killing it!",
+                Task::Rewrite => "There is a child rewriting the AOF. Killing it!",
+            };
+            self.log(ctx, Level::Warning, format_args!("{line}"));
+        }
+        if self.config.appendonly {
+            self.log(ctx, Level::Notice, format_args!("Calling fsync() on the AOF file."));
+        }
+        let saves = match what {
+            WhatToSave::Configured => !self.config.save.is_empty(),
+            WhatToSave::Everything => true,
+            WhatToSave::Nothing => false,
+        };
+        if saves {
+            let line = format_args!("Saving the final RDB snapshot before exiting.");
+            self.log(ctx, Level::Notice, line);
+            self.log(ctx, Level::Notice, format_args!("DB saved on disk"));
+            self.server.storage.save_at_exit = true;
+            self.keys.saved_at = Some(ctx.now.secs());
+        }
+        let kept = |name| self.config.get(name).unwrap_or_default();
+        if kept("daemonize") == "yes" || !kept("pidfile").is_empty() {
+            self.log(ctx, Level::Notice, format_args!("Removing the pid file."));
+        }
+        self.log(ctx, Level::Warning, format_args!("Redis is now ready to exit, bye bye..."));
+    }
+
+    /// SIGTERM, at the next `serverCron` (Appendix B.1).
+    pub(crate) fn terminate(&mut self, ctx: &mut Ctx<'_>) {
+        self.prepare_for_shutdown(ctx, WhatToSave::Configured);
+        ctx.out.effects.push(Effect::Exit(Exit::Shutdown));
+    }
+
+    /// The keys that the next process on the same disk will find, if this one ends in this way.
+    #[must_use]
+    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
+        let saved = death == Death::Shutdown && self.server.storage.save_at_exit;
+        if self.config.appendonly || saved { Some(self.keys) } else { self.server.storage.file }
+    }
+
+    /// The configuration file that the next process will read: the one that this process read, or
+    /// what CONFIG REWRITE made of it.
+    #[must_use]
+    pub fn config_file(&self) -> &crate::node::config::Config {
+        &self.server.config_file
+    }
+}
