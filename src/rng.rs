@@ -34,6 +34,8 @@ pub enum Purpose {
     Workload = 10,
     /// Generated fault schedules.
     Schedule = 11,
+    /// Names of replication histories, and the pace of the children that save data sets.
+    Replication = 12,
 }
 
 /// The seed of a run, from which every stream is derived.
