@@ -5,20 +5,26 @@
 //! replication is a method of [`Node`](crate::node::Node).
 
 mod describe;
+pub mod election;
 mod epoch;
 mod failure;
 mod handshake;
+pub mod manual_failover;
 mod membership;
+mod migration;
 mod reset;
 mod roles;
 mod send;
 mod slots;
 mod todo;
+mod vote;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::NodeIx;
+use crate::node::bus::election::Election;
+use crate::node::bus::manual_failover::ManualFailover;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::{PeerIx, Table};
 use crate::rng::Stream;
@@ -66,6 +72,10 @@ pub struct Bus {
     pub gossip_draws: Stream,
     /// Draws for ids (§0.5).
     pub identity_draws: Stream,
+    /// My last election (§8.1).
+    pub election: Election,
+    /// The manual failover that is going on, if any (§8.5).
+    pub manual_failover: ManualFailover,
     /// The empty set, shared by everybody who owns nothing.
     pub no_slots: Arc<SlotSet>,
 }

@@ -49,7 +49,6 @@ impl Node {
     /// # Panics
     /// If that node is myself, or if I own slots.
     pub(crate) fn set_my_master(&mut self, ctx: &mut Ctx<'_>, master: PeerIx) {
-        let _ = ctx;
         let bus = &mut self.bus;
         let me = bus.myself;
         assert_ne!(master, me, "nobody replicates itself");
@@ -63,6 +62,8 @@ impl Node {
         }
         bus.table.peer_mut(me).replica_of = Some(master);
         bus.add_replica(master, me);
-        self.replication.set_master(ctx.ids.endpoint(self.bus.table.endpoint(master)));
+        let endpoint = ctx.ids.endpoint(self.bus.table.endpoint(master));
+        self.follow(ctx, endpoint);
+        self.reset_manual_failover();
     }
 }

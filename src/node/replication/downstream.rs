@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
 use crate::node::log::Level;
 use crate::node::replication::Replication;
+use crate::node::replication::child::Task;
 use crate::node::replication::dump::Dump;
 use crate::node::replication::history::Refusal;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
@@ -285,9 +286,22 @@ impl Node {
                 ),
             );
         }
-        if self.replication.save.is_none() {
-            return self.save_for_replicas(ctx);
+        match self.replication.child.as_ref().map(|child| &child.task) {
+            None => self.save_for_replicas(ctx),
+            Some(Task::Save(_)) => self.attach_to_save(ctx),
+            Some(Task::RewriteLog) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!(
+                    "No BGSAVE in progress, but another BG operation is active. BGSAVE for \
+                     replication delayed"
+                ),
+            ),
         }
+    }
+
+    /// Lets the newest replica wait for a child that already saves for another one, if it does.
+    fn attach_to_save(&mut self, ctx: &mut Ctx<'_>) {
         let earlier = self.replication.replicas.iter().find_map(|other| match other.stage {
             Stage::Saving(position) => Some((position, other.held_back.clone())),
             Stage::WaitSave | Stage::Online => None,

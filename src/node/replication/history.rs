@@ -4,8 +4,6 @@
 //! master's history ended, under a new name, and can serve everybody who knows the old one up to
 //! that point.
 
-use std::fmt;
-
 use crate::node::replication::backlog::Backlog;
 use crate::node::replication::id::ReplicationId;
 use crate::node::replication::message::{Position, StreamCommand};
@@ -133,12 +131,8 @@ impl History {
 
     /// The former name as it is printed.
     #[must_use]
-    pub fn former_text(&self) -> impl fmt::Display + use<> {
-        let former = self.former;
-        fmt::from_fn(move |f| match former {
-            Some((id, _)) => id.fmt(f),
-            None => f.write_str(ReplicationId::NONE),
-        })
+    pub fn former_text(&self) -> String {
+        self.former.map_or_else(|| ReplicationId::NONE.to_owned(), |(id, _)| id.to_string())
     }
 }
 

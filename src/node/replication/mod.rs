@@ -1,8 +1,8 @@
 //! Replication: how a replica gets its master's data and stays up to date (Appendix A).
 //!
 //! It is a conversation over ordinary connections to the master's client port, apart from the
-//! cluster bus. The bus decides *whom* to follow and tells it here ([`Node::follow`],
-//! [`Node::unfollow`]); what comes back is how much of the master's history is known (the offset by
+//! cluster bus. The bus decides *whom* to follow and tells it here (`follow`,
+//! `unfollow`); what comes back is how much of the master's history is known (the offset by
 //! which replicas are ranked, §8.3), and how old that knowledge is (§8.2.2).
 //!
 //! One file for each side of the conversation: [`upstream`] talks to the own master, [`downstream`]
@@ -11,7 +11,9 @@
 //!
 //! What must not be known here: slots, epochs, votes.
 
+mod apply;
 pub mod backlog;
+pub mod child;
 pub mod cron;
 pub mod downstream;
 pub mod dump;
@@ -19,24 +21,22 @@ pub mod history;
 pub mod id;
 pub mod info;
 pub mod message;
-pub mod save;
 pub mod upstream;
 pub mod wait;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::id::Endpoint;
 use crate::node::effect::LinkId;
+use crate::node::replication::child::Child;
 use crate::node::replication::downstream::{Caller, Replica};
+use crate::node::replication::dump::Dump;
 use crate::node::replication::history::History;
 use crate::node::replication::message::Position;
-use crate::node::replication::save::BackgroundSave;
 use crate::node::replication::upstream::Upstream;
 use crate::node::replication::wait::Waiter;
 use crate::rng::Stream;
-
-#[cfg(doc)]
-use crate::node::Node;
 
 /// The replication side of a process.
 #[derive(Debug)]
@@ -55,7 +55,9 @@ pub struct Replication {
     /// My replicas, in the order in which they asked for synchronization.
     pub replicas: Vec<Replica>,
     /// The child that writes my keys to disk, if there is one.
-    pub save: Option<BackgroundSave>,
+    pub child: Option<Child>,
+    /// What the RDB file holds, if replication has written one.
+    pub dump_file: Option<Arc<Dump>>,
     /// When the link to the master was lost, in Unix seconds; 0 = never, which makes my data look
     /// decades old (§8.2.2, 15.14).
     pub down_since: i64,
@@ -86,7 +88,8 @@ impl Replication {
             history: History::new(&mut draws),
             callers: BTreeMap::new(),
             replicas: Vec::new(),
-            save: None,
+            child: None,
+            dump_file: None,
             down_since: 0,
             alone_since: 0,
             cron_loops: 0,

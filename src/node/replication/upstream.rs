@@ -499,8 +499,10 @@ impl Node {
         dump: &Arc<Dump>,
     ) {
         self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
+        self.kill_rewrite(ctx);
         self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
         self.kill_save(ctx);
+        self.replication.dump_file = Some(Arc::clone(dump));
         self.load_dump(ctx, dump);
         let last_io = self.unix_now();
         let size = self.config.repl_backlog_size;
@@ -514,6 +516,9 @@ impl Node {
             Level::Notice,
             format_args!("MASTER <-> REPLICA sync: Finished with success"),
         );
+        if self.config.appendonly {
+            self.restart_log(ctx);
+        }
     }
 
     /// A command of the stream: carry it out, count it, pass it on (A.3).

@@ -1,0 +1,43 @@
+//! What replication does to the rest of a replica: its keys, its clients, its disk.
+
+use std::sync::Arc;
+
+use crate::node::Node;
+use crate::node::effect::{Ctx, LinkId};
+use crate::node::log::Level;
+use crate::node::replication::dump::Dump;
+
+impl Node {
+    /// The cached clock in whole seconds (§0.3.2).
+    pub(crate) fn unix_now(&self) -> i64 {
+        self.process.cached_time.0 / 1_000
+    }
+
+    /// Puts a data set from the master in the place of my keys (A.9).
+    pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
+        self.keys = dump.keys.clone();
+        let age = dump.keys.saved_at.map_or(0, |saved| ctx.now.secs() - saved);
+        self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
+        self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
+        self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.52 Mb"));
+    }
+
+    /// Whether clients are held back.
+    pub(crate) fn clients_paused(&mut self, _ctx: &Ctx<'_>) -> bool {
+        false
+    }
+
+    /// A client of mine waits no longer.
+    pub(crate) fn client_unblocked(&mut self, _ctx: &mut Ctx<'_>, _client: LinkId) {}
+
+    /// Clients that wait for keys must look elsewhere (§11.13).
+    pub(crate) fn unblock_clients_of_a_new_replica(&mut self, _ctx: &mut Ctx<'_>) {}
+
+    /// Carries out a write of my master.
+    pub(crate) fn apply_from_master(&mut self, _ctx: &mut Ctx<'_>, _args: &[Vec<u8>]) {}
+
+    /// Whether a manual failover is going on (§8.5).
+    pub(crate) fn manual_failover_runs(&self) -> bool {
+        self.bus.manual_failover.runs()
+    }
+}
