@@ -99,6 +99,8 @@ impl FromStr for NodeId {
     }
 }
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 fn hex_digit(digit: u8) -> Result<u8, BadNodeId> {
     match digit {
         b'0'..=b'9' => Ok(digit - b'0'),
@@ -109,7 +111,11 @@ fn hex_digit(digit: u8) -> Result<u8, BadNodeId> {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 40];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -101,14 +101,12 @@ impl SlotSet {
 
     /// The slots of the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.words.iter().enumerate().flat_map(|(index, &word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                let bit = rest.trailing_zeros();
-                rest = rest.checked_sub(1)? & rest;
-                Some(Slot((index as u16) * 64 + bit as u16))
-            })
-        })
+        bits(self.words.iter().copied())
+    }
+
+    /// The slots of this set that are not in the other, ascending.
+    pub fn difference<'a>(&'a self, other: &'a SlotSet) -> impl Iterator<Item = Slot> + 'a {
+        bits(self.words.iter().zip(&other.words).map(|(mine, theirs)| mine & !theirs))
     }
 
     /// The maximal runs of slots of the set, ascending, as (first, last).
@@ -140,6 +138,18 @@ impl SlotSet {
         }
         set
     }
+}
+
+/// The slots whose bits are set in a sequence of words, ascending.
+fn bits(words: impl Iterator<Item = u64>) -> impl Iterator<Item = Slot> {
+    words.enumerate().flat_map(|(index, word)| {
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            let bit = rest.trailing_zeros();
+            rest = rest.checked_sub(1)? & rest;
+            Some(Slot((index as u16) * 64 + bit as u16))
+        })
+    })
 }
 
 impl FromIterator<Slot> for SlotSet {
@@ -194,6 +204,19 @@ mod tests {
             let bytes: Vec<u8> = set.bytes().collect();
             let back = SlotSet::from_bytes(bytes.as_slice().try_into().unwrap());
             prop_assert_eq!(back, set);
+        }
+
+        #[test]
+        fn the_difference_of_slot_sets_is_that_of_sets(
+            a in prop::collection::btree_set(0..SLOTS, 0..200),
+            b in prop::collection::btree_set(0..SLOTS, 0..200),
+        ) {
+            let set = |numbers: &BTreeSet<u16>| -> SlotSet {
+                numbers.iter().filter_map(|&n| Slot::new(n)).collect()
+            };
+            let (left, right) = (set(&a), set(&b));
+            let difference: Vec<u16> = left.difference(&right).map(Slot::number).collect();
+            prop_assert!(difference.iter().eq(a.difference(&b)));
         }
     }
 }

@@ -122,6 +122,24 @@ impl Millis {
     pub const fn is_never(self) -> bool {
         self.0 == 0
     }
+
+    /// This length of time so many times over.
+    #[must_use]
+    pub const fn times(self, factor: i64) -> Millis {
+        Millis(self.0.saturating_mul(factor))
+    }
+
+    /// Half of this length of time, rounded down.
+    #[must_use]
+    pub const fn half(self) -> Millis {
+        Millis(self.0 / 2)
+    }
+
+    /// Whole seconds.
+    #[must_use]
+    pub const fn secs(self) -> i64 {
+        self.0 / 1_000
+    }
 }
 
 impl Add for Millis {

@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use crate::id::{Endpoint, Ids};
+use crate::node::bus::Drawn;
 use crate::node::log::{Level, Role};
 use crate::node::packet::{Packet, PacketPool};
 use crate::node::replication::message::ReplMessage;
@@ -220,6 +221,8 @@ pub struct Outbox {
     pub free_connections: Vec<u32>,
     /// The first connection number never used.
     pub next_connection: u32,
+    /// Working memory for choosing gossip, shared by all nodes because it holds nothing in between.
+    pub drawn: Drawn,
     /// Which log lines anybody wants; others are not even formatted.
     pub log_level: Option<Level>,
     /// Whether anybody wants notices.

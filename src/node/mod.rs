@@ -6,6 +6,7 @@
 //!
 //! Rules are cited by their number (`§6.3`); `docs/fidelity.md` lists them.
 
+mod boot;
 pub mod bus;
 pub mod client;
 pub mod command;
@@ -15,6 +16,7 @@ pub mod flags;
 pub mod glob;
 pub mod keyspace;
 pub mod log;
+pub mod nodes_conf;
 pub mod number;
 pub mod packet;
 pub mod process;
@@ -28,8 +30,15 @@ use crate::node::config::Config;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::log::{Level, Role};
-use crate::node::process::{Boot, Death, Process};
+use crate::node::process::{Death, Process};
 use crate::node::replication::Replication;
+use crate::time::Span;
+
+/// How often the cluster cron runs (§1.1).
+const CLUSTER_CRON_PERIOD: Span = Span::millis(100);
+
+/// How often the replication cron runs (A.4).
+const REPLICATION_CRON_PERIOD: Span = Span::secs(1);
 
 /// A Redis process in cluster mode.
 #[derive(Debug)]
@@ -49,20 +58,67 @@ pub struct Node {
 }
 
 impl Node {
-    /// Executes the program: the first log lines are written and the first
-    /// [`BootStep`](Input::BootStep) is asked for. The node answers nobody before it says
-    /// [`Listen`](effect::Effect::Listen).
-    #[must_use]
-    pub fn start(boot: Boot, ctx: &mut Ctx<'_>) -> Node {
-        let _ = (boot, ctx);
-        todo!("the bus worktree writes this")
-    }
-
     /// Handles one input: one pass of the event loop, including the work that is done before the
     /// process sleeps again (§0.1, §0.4).
     pub fn handle(&mut self, input: Input<'_>, ctx: &mut Ctx<'_>) {
-        let _ = (input, ctx);
-        todo!("the bus worktree writes this")
+        match input {
+            Input::BootStep => {
+                self.boot_step(ctx);
+                return;
+            }
+            Input::Tick => self.server_cron(ctx),
+            Input::LinkUp(end) => self.link_up(ctx, &end),
+            Input::LinkLost(end, loss) => self.link_lost(ctx, &end, loss),
+            Input::Accepted(end) => self.link_accepted(ctx, &end),
+            Input::Packet(end, packet) => self.receive(ctx, &end, packet),
+            Input::ReplUp(_)
+            | Input::ReplLost(..)
+            | Input::ReplAccepted(_)
+            | Input::ReplMessage(..)
+            | Input::ChildExit(_) => self.handle_replication(ctx, input),
+            Input::Command(client, args) => {
+                self.process.cached_time = ctx.now.millis();
+                command::execute(self, client, &args, ctx);
+            }
+            Input::ClientGone(client) => {
+                self.clients.remove(&client);
+            }
+            Input::CallDone(result) => command::call_done(self, result, ctx),
+            Input::Terminate => self.process.terminating = true,
+        }
+        self.before_sleep(ctx);
+    }
+
+    /// How often `serverCron` runs: this long after its last run, plus what the run and the event
+    /// loop took (§0.1.3).
+    #[must_use]
+    pub fn tick_period(&self) -> Span {
+        Span::millis(1_000 / u64::from(self.config.hz.max(1)))
+    }
+
+    /// `serverCron` (§0.1.4).
+    fn server_cron(&mut self, ctx: &mut Ctx<'_>) {
+        self.process.cached_time = ctx.now.millis();
+        if self.process.terminating {
+            command::shutdown(self, ctx);
+            return;
+        }
+        self.reap_child(ctx);
+        self.clients_paused();
+        if self.every(REPLICATION_CRON_PERIOD) {
+            self.replication_cron(ctx);
+        }
+        if self.every(CLUSTER_CRON_PERIOD) {
+            self.cluster_cron(ctx);
+        }
+        self.process.cron_loops += 1;
+    }
+
+    /// Whether something that is done every so often is due in this cron (§0.1.4).
+    fn every(&self, period: Span) -> bool {
+        let tick = self.tick_period();
+        period <= tick
+            || self.process.cron_loops.is_multiple_of(period.as_millis() / tick.as_millis())
     }
 
     /// Writes a log line, if anybody wants it (§13.1).

@@ -1,4 +1,5 @@
-//! The process around the protocol: what it is started with and what is left when it ends.
+//! The process around the protocol: what it is started with, how far it has started, its clocks, and
+//! what is left when it ends.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,8 +7,9 @@ use std::sync::Arc;
 use crate::id::NodeId;
 use crate::node::config::Config;
 use crate::node::keyspace::Keyspace;
-use crate::rng::Seed;
-use crate::time::Millis;
+use crate::node::nodes_conf::NodesConf;
+use crate::rng::{Purpose, Seed, Stream};
+use crate::time::{Millis, Wall};
 
 /// What a process is started with.
 #[derive(Debug, Clone)]
@@ -18,7 +20,8 @@ pub struct Boot {
     pub ip: IpAddr,
     /// Its process id.
     pub pid: u32,
-    /// The id to take if there is no nodes.conf; random if not given.
+    /// The id to take if there is no nodes.conf (random if not given), and who it is in a formed
+    /// cluster.
     pub id: Option<NodeId>,
     /// The seed of the run.
     pub seed: Seed,
@@ -37,8 +40,13 @@ pub struct Boot {
 pub struct Disk {
     /// The text of nodes.conf, if the file exists.
     pub nodes_conf: Option<Arc<str>>,
+    /// What nodes.conf says without saying who reads it; counts while there is no text. All nodes of
+    /// a cluster that starts formed share one.
+    pub formed: Option<Arc<NodesConf>>,
     /// Saved keys, if there is a dump or an append-only file.
     pub keys: Option<Keyspace>,
+    /// When these keys were saved, for the age that a dump's loading reports.
+    pub keys_saved: Wall,
 }
 
 /// What the start-up log lines tell of the machine (§13.3).
@@ -67,6 +75,26 @@ pub enum Death {
     Killed,
 }
 
+/// How far a process has started (§13.3). Each stage is entered with the lines that are logged
+/// before the process does something that takes time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It reads its configuration.
+    ReadingConfig,
+    /// It sets up its server.
+    SettingUp,
+    /// It reads nodes.conf.
+    ReadingNodesConf,
+    /// It opens its ports.
+    OpeningPorts,
+    /// It loads its keys.
+    LoadingKeys,
+    /// It serves.
+    Running,
+    /// It has ended by its own doing.
+    Ended,
+}
+
 /// The running process: identity, stage of starting up, cached clocks.
 #[derive(Debug)]
 pub struct Process {
@@ -78,8 +106,38 @@ pub struct Process {
     pub ip: IpAddr,
     /// When it was started.
     pub started: Millis,
+    /// How far it has started.
+    pub stage: Stage,
+    /// What it found on its disk and has not read yet.
+    pub disk: Disk,
+    /// The id that it was told to take.
+    pub given_id: Option<NodeId>,
     /// `server.mstime`: the clock as of the last cron or command (§0.3.2).
     pub cached_time: Millis,
     /// How often `serverCron` has run (§0.1.4).
     pub cron_loops: u64,
+    /// Whether SIGTERM came: the next cron ends the process (Appendix B.1).
+    pub terminating: bool,
+    /// Draws for how long things take.
+    pub loop_draws: Stream,
+}
+
+impl Process {
+    /// A process that has just been executed.
+    #[must_use]
+    pub fn new(boot: &mut Boot, now: Millis) -> Process {
+        Process {
+            pid: boot.pid,
+            host: boot.host.clone(),
+            ip: boot.ip,
+            started: now,
+            stage: Stage::ReadingConfig,
+            disk: std::mem::take(&mut boot.disk),
+            given_id: boot.id,
+            cached_time: now,
+            cron_loops: 0,
+            terminating: false,
+            loop_draws: boot.seed.stream(Purpose::Loop, boot.subject, boot.incarnation),
+        }
+    }
 }

@@ -194,7 +194,7 @@ impl Node {
     fn rank(&self, master: PeerIx) -> u32 {
         let mine = self.replication.processed_offset();
         let table = &self.bus.table;
-        let others = table.peer(master).replicas.iter().filter(|&&ix| ix != self.bus.myself);
+        let others = table.peer(master).replicas().iter().filter(|&&ix| ix != self.bus.myself);
         let ahead = others.filter(|&&ix| {
             !table.flags(ix).any(Flags::NOFAILOVER) && table.peer(ix).repl_offset > mine
         });

@@ -5,7 +5,6 @@
 
 use crate::node::Node;
 use crate::node::bus::Todo;
-use crate::node::client::Pause;
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::flags::Flags;
 use crate::node::log::Level;
@@ -113,7 +112,7 @@ impl Node {
         self.reset_manual_failover();
         self.bus.manual_failover.end = now + TIME_LIMIT;
         self.bus.manual_failover.replica = Some(from);
-        self.clients.pause(now + PAUSE, Pause::Writes);
+        self.pause_writes(now + PAUSE);
         let replica = ctx.ids.id(self.bus.table.node(from));
         self.log(
             ctx,
@@ -172,10 +171,23 @@ impl Node {
         }
     }
 
+    /// The paused master pings who wants its place at every cron, so that it hears of the end of the
+    /// stream at once (§7.4.4).
+    pub(crate) fn ping_successor(&mut self, ctx: &mut Ctx<'_>) {
+        let manual = self.bus.manual_failover;
+        let Some(replica) = manual.replica.filter(|_| manual.runs() && self.bus.is_master()) else {
+            return;
+        };
+        let pinged = self.bus.table.hot(replica).ping_sent == ctx.now.millis();
+        if let Some(link) = self.bus.table.link(replica).filter(|_| !pinged) {
+            self.send_ping(ctx, link, Some(replica), MessageType::Ping);
+        }
+    }
+
     /// Forgets the manual failover (§8.5.8). The pause goes on until it expires.
     pub(crate) fn reset_manual_failover(&mut self) {
         if self.bus.manual_failover.runs() {
-            self.clients.is_paused(self.process.cached_time);
+            self.clients_paused();
         }
         self.bus.manual_failover = ManualFailover::default();
     }

@@ -1,11 +1,10 @@
-//! Nodes that come, go and are kept out (§2.1, §2.5, §2.9).
+//! Nodes that go and are kept out (§2.5, §2.9).
 
 use crate::id::NodeIx;
 use crate::node::Node;
 use crate::node::bus::{Bus, Todo};
-use crate::node::effect::{Ctx, Effect};
+use crate::node::effect::Ctx;
 use crate::node::table::PeerIx;
-use crate::time::Millis;
 
 /// How long a forgotten node stays forgotten, in seconds (§2.9).
 const BLACKLIST_SECONDS: i64 = 60;
@@ -16,11 +15,11 @@ impl Bus {
         self.slots.migrating.retain(|_, to| *to != ix);
         self.slots.importing.retain(|_, from| *from != ix);
         self.del_node_slots(ix);
-        for at in 0..self.table.len() {
-            let other = self.table.at(at);
+        for place in 0..self.table.len() {
+            let other = self.table.at(place);
             self.remove_report(other, ix);
         }
-        for replica in std::mem::take(&mut self.table.peer_mut(ix).replicas) {
+        for replica in self.table.take_replicas(ix) {
             self.table.peer_mut(replica).replica_of = None;
         }
         if let Some(master) = self.table.peer(ix).replica_of {
@@ -28,14 +27,6 @@ impl Bus {
         }
         self.close_link(ctx, ix);
         self.table.remove(ix);
-    }
-
-    /// Closes my link to a node, if there is one (§3.6).
-    pub(crate) fn close_link(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
-        if let Some(link) = self.table.link(ix) {
-            self.table.set_link(ix, None);
-            ctx.out.effects.push(Effect::Close(link));
-        }
     }
 
     /// Keeps an id out for a while (§2.9).
@@ -61,15 +52,9 @@ impl Bus {
 impl Node {
     /// CLUSTER FORGET, after its checks: removes a node and keeps it out for a while (§9.17).
     pub(crate) fn forget(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
-        let cached = self.process.cached_time;
         let node = self.bus.table.node(ix);
-        self.bus.blacklist_add(node, ctx.now.secs(), seconds(cached));
+        self.bus.blacklist_add(node, ctx.now.secs(), self.process.cached_time.secs());
         self.bus.remove_node(ctx, ix);
         self.bus.todo.add(Todo::UPDATE | Todo::SAVE);
     }
-}
-
-/// Whole Unix seconds.
-pub(crate) fn seconds(time: Millis) -> i64 {
-    time.0 / 1_000
 }

@@ -24,7 +24,7 @@ const PATIENCE: Millis = Millis(5_000);
 
 impl Bus {
     fn working_replicas(&self, master: PeerIx, without: Flags) -> usize {
-        let replicas = &self.table.peer(master).replicas;
+        let replicas = self.table.peer(master).replicas();
         replicas.iter().filter(|&&ix| !self.table.flags(ix).any(without)).count()
     }
 
@@ -106,7 +106,7 @@ impl Node {
                 peer.orphaned_time = Millis::NEVER;
             }
             if working == most {
-                let replicas = bus.table.peer(ix).replicas.iter().copied();
+                let replicas = bus.table.peer(ix).replicas().iter().copied();
                 let id = |ix: PeerIx| ctx.ids.id(bus.table.node(ix));
                 candidate = replicas.fold(candidate, |best, ix| {
                     if id(ix) < id(best) { ix } else { best }

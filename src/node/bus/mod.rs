@@ -4,22 +4,33 @@
 //! `clusterState` (§2.6) is a method of [`Bus`]; what also needs the configuration, the keys or
 //! replication is a method of [`Node`](crate::node::Node).
 
+mod address;
+mod before_sleep;
+mod claims;
+mod cron;
 mod describe;
 pub mod election;
 mod epoch;
 mod failure;
+mod gossip;
 mod handshake;
+mod links;
 pub mod manual_failover;
 mod membership;
 mod migration;
+mod persist;
+mod receive;
 mod reset;
 mod roles;
 mod send;
 mod slots;
+mod state;
 mod todo;
 mod vote;
+mod watch;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::id::NodeIx;
@@ -31,9 +42,12 @@ use crate::rng::Stream;
 use crate::slot::SlotSet;
 use crate::time::Millis;
 
+pub use address::Announced;
+pub use gossip::Drawn;
 pub use send::PongTo;
 pub use slots::SlotMap;
 pub use todo::Todo;
+pub use watch::Watch;
 
 /// A node's view of the cluster and of its own place in it (§2.6).
 #[derive(Debug)]
@@ -78,9 +92,59 @@ pub struct Bus {
     pub manual_failover: ManualFailover,
     /// The empty set, shared by everybody who owns nothing.
     pub no_slots: Arc<SlotSet>,
+    /// Messages queued since the last pass of the event loop (§0.4).
+    pub queued: u32,
+    /// What my headers announce.
+    pub announced: Announced,
+    /// `cluster-announce-ip` as of the last cron (§7.1).
+    pub announced_ip_seen: Option<IpAddr>,
+    /// Which peers the cron must look at, and when.
+    pub watch: Watch,
+    /// Makes the cron look at every peer every time, to compare.
+    #[cfg(test)]
+    pub(crate) naive: bool,
 }
 
 impl Bus {
+    /// A view of nothing, before nodes.conf was read (§2.6). There is nobody in the table yet, not
+    /// even myself.
+    #[must_use]
+    pub fn new(
+        order_seed: u64,
+        gossip_draws: Stream,
+        identity_draws: Stream,
+        election_draws: Stream,
+    ) -> Bus {
+        Bus {
+            table: Table::new(order_seed),
+            myself: PeerIx(0),
+            current_epoch: Epoch(0),
+            last_vote_epoch: Epoch(0),
+            state_ok: false,
+            size: 1,
+            slots: SlotMap::default(),
+            todo: Todo::NOTHING,
+            sent: [0; MessageType::COUNT],
+            received: [0; MessageType::COUNT],
+            pfail_nodes: 0,
+            blacklist: BTreeMap::new(),
+            first_state_check: Millis::NEVER,
+            among_minority: Millis::NEVER,
+            cron_iteration: 0,
+            gossip_draws,
+            identity_draws,
+            election: Election::new(election_draws),
+            manual_failover: ManualFailover::default(),
+            no_slots: Arc::default(),
+            queued: 0,
+            announced: Announced::default(),
+            announced_ip_seen: None,
+            watch: Watch::default(),
+            #[cfg(test)]
+            naive: false,
+        }
+    }
+
     /// Whether I am a master.
     #[must_use]
     pub fn is_master(&self) -> bool {

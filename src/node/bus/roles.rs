@@ -1,27 +1,25 @@
 //! Masters and replicas: who replicates whom, and who may take in migrating replicas (§2.3, §2.4,
-//! §5.7, §5.12).
+//! §5.6.4, §5.7, §5.12).
 
 use crate::node::Node;
 use crate::node::bus::{Bus, Todo};
 use crate::node::effect::Ctx;
 use crate::node::flags::Flags;
+use crate::node::packet::Packet;
 use crate::node::table::PeerIx;
 
 impl Bus {
     /// Appends to a master's list of replicas, once (§2.4).
     pub(crate) fn add_replica(&mut self, master: PeerIx, replica: PeerIx) {
-        let replicas = &mut self.table.peer_mut(master).replicas;
-        if !replicas.contains(&replica) {
-            replicas.push(replica);
+        if self.table.add_replica(master, replica) {
             self.table.set_flags(master, Flags::MIGRATE_TO);
         }
     }
 
     /// Takes a replica from its master's list (§2.4).
     pub(crate) fn remove_replica(&mut self, master: PeerIx, replica: PeerIx) {
-        let replicas = &mut self.table.peer_mut(master).replicas;
-        replicas.retain(|&other| other != replica);
-        if replicas.is_empty() {
+        let removed = self.table.remove_replica(master, replica);
+        if removed && self.table.peer(master).replicas().is_empty() {
             self.table.clear_flags(master, Flags::MIGRATE_TO);
         }
     }
@@ -40,6 +38,30 @@ impl Bus {
         self.table.clear_flags(ix, Flags::REPLICA);
         self.table.set_flags(ix, Flags::MASTER);
         self.todo.add(Todo::SAVE | Todo::UPDATE);
+    }
+
+    /// What a sender says of its own role (§5.6.4).
+    pub(crate) fn hear_role(&mut self, sender: PeerIx, packet: &Packet) {
+        let Some(named) = packet.replica_of else {
+            self.set_as_master(sender);
+            return;
+        };
+        if self.table.flags(sender).is_master() {
+            self.del_node_slots(sender);
+            self.table.clear_flags(sender, Flags::MASTER | Flags::MIGRATE_TO);
+            self.table.set_flags(sender, Flags::REPLICA);
+            self.todo.add(Todo::SAVE | Todo::UPDATE);
+        }
+        let old = self.table.peer(sender).replica_of;
+        let Some(master) = self.table.find(named) else { return };
+        if old != Some(master) {
+            if let Some(old) = old {
+                self.remove_replica(old, sender);
+            }
+            self.add_replica(master, sender);
+            self.table.peer_mut(sender).replica_of = Some(master);
+            self.todo.add(Todo::SAVE);
+        }
     }
 }
 

@@ -1,7 +1,15 @@
-//! Building and sending messages (§4).
+//! Building and sending messages (§4). Which nodes a PING speaks of is decided in
+//! [`gossip`](super::gossip).
+//!
+//! A message that is "sent" is queued on a link and counted, whether or not it ever arrives (§4.3).
+
+use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::effect::Ctx;
+use crate::node::effect::{Ctx, Effect, LinkId};
+use crate::node::flags::Flags;
+use crate::node::packet::{Body, MessageType, Packet};
+use crate::node::table::PeerIx;
 
 /// Who gets a PONG that nobody asked for (§4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +21,109 @@ pub enum PongTo {
 }
 
 impl Node {
-    /// Sends a PONG to everybody concerned (§4.5).
+    /// A message with its header filled in (§4.2).
+    pub(crate) fn message(&mut self, ctx: &mut Ctx<'_>, kind: MessageType) -> Box<Packet> {
+        let bus = &mut self.bus;
+        let mut packet = ctx.out.packets.take(kind, bus.table.node(bus.myself));
+        let me = bus.table.peer(bus.myself);
+        let flags = bus.table.flags(bus.myself);
+        let owner = me.replica_of.filter(|_| flags.is_replica()).unwrap_or(bus.myself);
+        packet.replica_of = me.replica_of.map(|master| bus.table.node(master));
+        packet.flags = flags;
+        packet.current_epoch = bus.current_epoch;
+        let owner = bus.table.peer(owner);
+        packet.config_epoch = owner.config_epoch;
+        if !Arc::ptr_eq(&packet.slots, &owner.slots) {
+            packet.slots = Arc::clone(&owner.slots);
+        }
+        packet.offset = match flags.is_replica() {
+            true => self.replication.processed_offset(),
+            false => self.replication.history.offset,
+        };
+        packet.state_ok = bus.state_ok;
+        packet.paused = flags.is_master() && bus.manual_failover.runs();
+        packet.force_ack = kind == MessageType::AuthRequest && bus.manual_failover.runs();
+        packet.endpoint = bus.announced(ctx.ids, &self.config);
+        packet
+    }
+
+    /// Queues a message on a link (§4.3).
+    pub(crate) fn queue(&mut self, ctx: &mut Ctx<'_>, link: LinkId, packet: Box<Packet>) {
+        self.bus.sent[packet.kind as usize] += 1;
+        self.bus.queued += 1;
+        ctx.out.effects.push(Effect::Send(link, packet));
+    }
+
+    /// Sends a PING, PONG or MEET with gossip. `to` is whose link it is, if it is one of mine (§4.4).
+    pub(crate) fn send_ping(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        link: LinkId,
+        to: Option<PeerIx>,
+        kind: MessageType,
+    ) {
+        if let (Some(peer), MessageType::Ping) = (to, kind) {
+            self.bus.table.hot_mut(peer).ping_sent = ctx.now.millis();
+        }
+        let mut packet = self.message(ctx, kind);
+        self.bus.select_gossip(&mut ctx.out.drawn, &mut packet.gossip);
+        self.queue(ctx, link, packet);
+    }
+
+    /// Sends a PONG to everybody concerned, each with gossip of its own (§4.5).
     pub(crate) fn broadcast_pong(&mut self, ctx: &mut Ctx<'_>, to: PongTo) {
-        let _ = (ctx, to);
-        todo!("follows")
+        for place in 0..self.bus.table.len() {
+            let ix = self.bus.table.at(place);
+            let Some(link) = self.broadcast_link(ix) else { continue };
+            if to == PongTo::LocalReplicas && !self.is_local_replica(ix) {
+                continue;
+            }
+            self.send_ping(ctx, link, Some(ix), MessageType::Pong);
+        }
+    }
+
+    /// Whether a node replicates me or my master (§4.5).
+    fn is_local_replica(&self, ix: PeerIx) -> bool {
+        let master = self.bus.table.peer(ix).replica_of;
+        self.bus.table.flags(ix).is_replica()
+            && master.is_some()
+            && (master == Some(self.bus.myself) || master == self.bus.my_master())
+    }
+
+    /// My link to a node, if broadcasts reach it (§4.5, §4.6).
+    fn broadcast_link(&self, ix: PeerIx) -> Option<LinkId> {
+        let hot = self.bus.table.hot(ix);
+        hot.link().filter(|_| !hot.flags().any(Flags::MYSELF | Flags::HANDSHAKE))
+    }
+
+    /// Sends the same message to everybody (§4.6).
+    pub(crate) fn broadcast(&mut self, ctx: &mut Ctx<'_>, kind: MessageType, body: &Body) {
+        for place in 0..self.bus.table.len() {
+            let ix = self.bus.table.at(place);
+            if let Some(link) = self.broadcast_link(ix) {
+                let mut packet = self.message(ctx, kind);
+                packet.body = body.clone();
+                self.queue(ctx, link, packet);
+            }
+        }
     }
 
     /// Sends a published message to everybody (§4.7).
     pub(crate) fn broadcast_publish(&mut self, ctx: &mut Ctx<'_>, channel: &[u8], message: &[u8]) {
-        let _ = (ctx, channel, message);
-        todo!("follows")
+        let body = Body::Publish { channel: channel.to_vec(), message: message.to_vec() };
+        self.broadcast(ctx, MessageType::Publish, &body);
+    }
+
+    /// Tells a node what another one owns, if I have a link to it (§5.6.7).
+    pub(crate) fn send_update(&mut self, ctx: &mut Ctx<'_>, to: PeerIx, about: PeerIx) {
+        let Some(link) = self.bus.table.link(to) else { return };
+        let mut packet = self.message(ctx, MessageType::Update);
+        let owner = self.bus.table.peer(about);
+        packet.body = Body::Update {
+            node: self.bus.table.node(about),
+            config_epoch: owner.config_epoch,
+            slots: Arc::clone(&owner.slots),
+        };
+        self.queue(ctx, link, packet);
     }
 }

@@ -75,7 +75,7 @@ impl Bus {
             Arc::make_mut(&mut peer.slots).insert(slot);
         }
         peer.slot_count += 1;
-        if peer.slot_count == 1 && self.masters_have_replicas() {
+        if peer.slot_count == 1 && self.table.masters_have_replicas() {
             self.table.set_flags(to, Flags::MIGRATE_TO);
         }
         self.slots.assign(slot, Some(to));
@@ -103,12 +103,5 @@ impl Bus {
             }
         }
         count
-    }
-
-    /// Whether a node that is not a replica has replicas (§2.3).
-    fn masters_have_replicas(&self) -> bool {
-        self.table.order().iter().any(|&ix| {
-            !self.table.flags(ix).is_replica() && !self.table.peer(ix).replicas.is_empty()
-        })
     }
 }

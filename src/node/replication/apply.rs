@@ -3,11 +3,29 @@
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::effect::{Ctx, LinkId};
+use crate::node::effect::{Ctx, Input, LinkId};
 use crate::node::log::Level;
 use crate::node::replication::dump::Dump;
 
 impl Node {
+    /// Something happened on a replication link, or to a child.
+    pub(crate) fn handle_replication(&mut self, ctx: &mut Ctx<'_>, input: Input<'_>) {
+        match input {
+            Input::ReplUp(end) => self.upstream_up(ctx, end.id),
+            Input::ReplLost(end, loss) => {
+                self.upstream_lost(ctx, end, loss);
+                self.replica_gone(ctx, end.id);
+            }
+            Input::ReplAccepted(end) => self.replica_accepted(end),
+            Input::ReplMessage(end, message) => match end.id.is_opener() {
+                true => self.upstream_message(ctx, end.id, message),
+                false => self.replica_message(ctx, end.id, message),
+            },
+            Input::ChildExit(pid) => self.child_exit(ctx, pid),
+            _ => {}
+        }
+    }
+
     /// The cached clock in whole seconds (§0.3.2).
     pub(crate) fn unix_now(&self) -> i64 {
         self.process.cached_time.0 / 1_000
@@ -23,9 +41,12 @@ impl Node {
     }
 
     /// Whether clients are held back.
-    pub(crate) fn clients_paused(&mut self, _ctx: &Ctx<'_>) -> bool {
+    pub(crate) fn clients_paused(&mut self) -> bool {
         false
     }
+
+    /// Holds back writes until a time.
+    pub(crate) fn pause_writes(&mut self, _until: crate::time::Millis) {}
 
     /// A client of mine waits no longer.
     pub(crate) fn client_unblocked(&mut self, _ctx: &mut Ctx<'_>, _client: LinkId) {}

@@ -73,7 +73,7 @@ impl Node {
         {
             return;
         }
-        let waits_for_equal_offsets = self.manual_failover_runs() && self.clients_paused(ctx);
+        let waits_for_equal_offsets = self.manual_failover_runs() && self.clients_paused();
         if !waits_for_equal_offsets && self.replication.master.is_none() {
             self.feed(ctx, StreamCommand::Ping);
         }

@@ -42,7 +42,7 @@ impl Node {
                 }
             }
         }
-        if self.replication.acks_wanted && !self.clients_paused(ctx) {
+        if self.replication.acks_wanted && !self.clients_paused() {
             self.replication.acks_wanted = false;
             if self.replication.master.is_none() {
                 self.feed(ctx, StreamCommand::GetAck);

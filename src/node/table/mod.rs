@@ -76,7 +76,7 @@ pub struct Peer {
     /// Its master, if it is a replica and its master is known.
     pub replica_of: Option<PeerIx>,
     /// Its replicas, in the order in which they were added (§2.4).
-    pub replicas: Vec<PeerIx>,
+    replicas: Vec<PeerIx>,
     /// Who says that it fails, in order of arrival (§6.4).
     pub fail_reports: Vec<FailReport>,
 }
@@ -111,6 +111,8 @@ pub struct Table {
     by_node: Vec<u32>,
     order: Order,
     census: Census,
+    /// How many entries the lists of replicas have together.
+    replicas: u32,
 }
 
 const NOBODY: u32 = u32::MAX;
@@ -166,6 +168,12 @@ impl Peer {
             fail_reports: Vec::new(),
         }
     }
+
+    /// Its replicas, in the order in which they were added (§2.4).
+    #[must_use]
+    pub fn replicas(&self) -> &[PeerIx] {
+        &self.replicas
+    }
 }
 
 impl Census {
@@ -187,6 +195,7 @@ impl Table {
             by_node: Vec::new(),
             order: Order::new(seed),
             census: Census::default(),
+            replicas: 0,
         }
     }
 
@@ -194,6 +203,12 @@ impl Table {
     #[must_use]
     pub fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// One more than the greatest index of a node.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.hot.len()
     }
 
     /// Whether nobody is known; never so once nodes.conf was read.
@@ -287,6 +302,43 @@ impl Table {
         let old = hot.census();
         change(hot);
         self.census.replace(old, hot.census());
+    }
+
+    /// Appends to a master's list of replicas; returns whether it was not there yet (§2.4).
+    pub fn add_replica(&mut self, master: PeerIx, replica: PeerIx) -> bool {
+        let replicas = &mut self.peer_mut(master).replicas;
+        if replicas.contains(&replica) {
+            return false;
+        }
+        replicas.push(replica);
+        self.replicas += 1;
+        true
+    }
+
+    /// Takes a replica from a master's list; returns whether it was there (§2.4).
+    pub fn remove_replica(&mut self, master: PeerIx, replica: PeerIx) -> bool {
+        let replicas = &mut self.peer_mut(master).replicas;
+        let Some(at) = replicas.iter().position(|&other| other == replica) else { return false };
+        replicas.remove(at);
+        self.replicas -= 1;
+        true
+    }
+
+    /// Takes away a node's list of replicas.
+    pub fn take_replicas(&mut self, master: PeerIx) -> Vec<PeerIx> {
+        let replicas = std::mem::take(&mut self.peer_mut(master).replicas);
+        self.replicas -= replicas.len() as u32;
+        replicas
+    }
+
+    /// Whether a node that is not a replica has replicas (§2.3).
+    #[must_use]
+    pub fn masters_have_replicas(&self) -> bool {
+        self.replicas > 0
+            && self
+                .order()
+                .iter()
+                .any(|&ix| !self.flags(ix).is_replica() && !self.peer(ix).replicas.is_empty())
     }
 
     /// Looks a node up by its interned id.

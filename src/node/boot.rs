@@ -1,0 +1,252 @@
+//! Starting up, stage by stage, with the lines that the server logs on its way (§13.3).
+//!
+//! The process does its work at the beginning of a stage and then takes some time until the next, as
+//! long as a real one takes: a few milliseconds in all, most of it for the first nodes.conf to reach
+//! the disk.
+
+use crate::id::NodeId;
+use crate::node::Node;
+use crate::node::bus::Bus;
+use crate::node::effect::{Ctx, Effect, Exit};
+use crate::node::log::{Level, Role};
+use crate::node::nodes_conf::{NodesConf, NodesConfError};
+use crate::node::process::{Boot, Process, Stage};
+use crate::node::replication::Replication;
+use crate::rng::Purpose;
+use crate::time::Span;
+
+/// The greatest port for clients that leaves room for the bus port (§1.2.3).
+const MAX_PORT: u16 = 55_535;
+/// The backlog that the server asks for (§13.3).
+const TCP_BACKLOG: u32 = 511;
+/// How many files a server with the default `maxclients` wants open (§13.3).
+const WANTED_OPEN_FILES: u32 = 10_032;
+
+const OVERCOMMIT_WARNING: &str = "WARNING overcommit_memory is set to 0! Background save may fail \
+    under low memory condition. To fix this issue add 'vm.overcommit_memory = 1' to \
+    /etc/sysctl.conf and then reboot or run the command 'sysctl vm.overcommit_memory=1' for this \
+    to take effect.";
+
+/// How long the stages take: what recordings of real servers show.
+mod pace {
+    use crate::time::Span;
+
+    pub(super) const READING_CONFIG: (Span, Span) = (Span::micros(50), Span::micros(700));
+    pub(super) const SETTING_UP: (Span, Span) = (Span::micros(1_000), Span::micros(2_000));
+    pub(super) const READING_NODES_CONF: (Span, Span) = (Span::micros(100), Span::micros(2_000));
+    pub(super) const OPENING_PORTS: (Span, Span) = (Span::micros(50), Span::micros(500));
+    pub(super) const FIRST_SAVE: (Span, Span) = (Span::micros(500), Span::micros(6_000));
+    pub(super) const LOADING_KEYS: (Span, Span) = (Span::micros(100), Span::micros(900));
+}
+
+/// Why a process cannot start.
+enum Fatal {
+    NodesConf(NodesConfError),
+    Port,
+}
+
+impl Node {
+    /// Executes the program: the first log lines are written and the first
+    /// [`BootStep`](crate::node::effect::Input::BootStep) is asked for. The node answers nobody
+    /// before it says [`Listen`](Effect::Listen).
+    #[must_use]
+    pub fn start(mut boot: Boot, ctx: &mut Ctx<'_>) -> Node {
+        let stream = |purpose| boot.seed.stream(purpose, boot.subject, boot.incarnation);
+        let order_seed = stream(Purpose::TableOrder).bits();
+        let bus = Bus::new(
+            order_seed,
+            stream(Purpose::Gossip),
+            stream(Purpose::Identity),
+            stream(Purpose::Election),
+        );
+        let replication = Replication::new(stream(Purpose::Replication), boot.pid);
+        let process = Process::new(&mut boot, ctx.now.millis());
+        let mut node = Node {
+            process,
+            config: boot.config,
+            bus,
+            keys: Default::default(),
+            clients: Default::default(),
+            replication,
+        };
+        let pid = node.process.pid;
+        node.log_as_child(ctx, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo".to_owned());
+        node.log_as_child(
+            ctx,
+            format!(
+                "Redis version=6.2.3, bits=64, commit=00000000, modified=0, pid={pid}, just started"
+            ),
+        );
+        node.enter(ctx, Stage::ReadingConfig, pace::READING_CONFIG);
+        node
+    }
+
+    /// Goes on with starting up.
+    pub(crate) fn boot_step(&mut self, ctx: &mut Ctx<'_>) {
+        match self.process.stage {
+            Stage::ReadingConfig => {
+                self.log_as_child(ctx, "Configuration loaded".to_owned());
+                self.enter(ctx, Stage::SettingUp, pace::SETTING_UP);
+            }
+            Stage::SettingUp => {
+                self.set_up(ctx);
+                self.enter(ctx, Stage::ReadingNodesConf, pace::READING_NODES_CONF);
+            }
+            Stage::ReadingNodesConf => match self.read_nodes_conf(ctx) {
+                Ok(pace) => self.enter(ctx, Stage::OpeningPorts, pace),
+                Err(fatal) => self.give_up(ctx, &fatal),
+            },
+            Stage::OpeningPorts => {
+                self.open_ports(ctx);
+                self.enter(ctx, Stage::LoadingKeys, pace::LOADING_KEYS);
+            }
+            Stage::LoadingKeys => {
+                self.load_keys(ctx);
+                self.verify_keys(ctx);
+                self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
+                self.process.stage = Stage::Running;
+                ctx.out.effects.push(Effect::Listen);
+            }
+            Stage::Running | Stage::Ended => {}
+        }
+    }
+
+    fn enter(&mut self, ctx: &mut Ctx<'_>, stage: Stage, (low, high): (Span, Span)) {
+        self.process.stage = stage;
+        let pause = self.process.loop_draws.span(low, high);
+        ctx.out.effects.push(Effect::BootStepIn(pause));
+    }
+
+    /// The first lines are written before the process knows its own id (§13.1).
+    fn log_as_child(&self, ctx: &mut Ctx<'_>, text: String) {
+        if ctx.out.logs(Level::Warning) {
+            let (level, role) = (Level::Warning, Role::Child);
+            ctx.out.effects.push(Effect::Log { level, role, text });
+        }
+    }
+
+    fn set_up(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(limit) = self.process.host.open_files {
+            let text = format_args!(
+                "Increased maximum number of open files to {WANTED_OPEN_FILES} (it was originally \
+                 set to {limit})."
+            );
+            self.log(ctx, Level::Notice, text);
+        }
+        self.log(ctx, Level::Notice, format_args!("monotonic clock: POSIX clock_gettime"));
+    }
+
+    /// Finds out who I am (§12.3). Returns how long it takes.
+    fn read_nodes_conf(&mut self, ctx: &mut Ctx<'_>) -> Result<(Span, Span), Fatal> {
+        let now = ctx.now.millis();
+        let text = self.process.disk.nodes_conf.take().filter(|text| !text.is_empty());
+        let formed = self.process.disk.formed.take();
+        let pace = match (text, formed) {
+            (Some(text), _) => {
+                let conf = NodesConf::parse(&text).map_err(Fatal::NodesConf)?;
+                self.bus.load(ctx.ids, &conf, None, now).map_err(Fatal::NodesConf)?;
+                self.report_loaded(ctx, &conf);
+                pace::OPENING_PORTS
+            }
+            (None, Some(conf)) => {
+                let me = self.process.given_id;
+                self.bus.load(ctx.ids, &conf, me, now).map_err(Fatal::NodesConf)?;
+                self.report_loaded(ctx, &conf);
+                pace::OPENING_PORTS
+            }
+            (None, None) => {
+                self.begin_alone(ctx);
+                pace::FIRST_SAVE
+            }
+        };
+        if self.config.port > MAX_PORT {
+            return Err(Fatal::Port);
+        }
+        self.take_configured_ports(ctx);
+        Ok(pace)
+    }
+
+    fn report_loaded(&self, ctx: &mut Ctx<'_>, conf: &NodesConf) {
+        for name in &conf.unknown_vars {
+            let text = format_args!("Skipping unknown cluster config variable '{name}'");
+            self.log(ctx, Level::Warning, text);
+        }
+        let id = self.bus.id_of(ctx.ids, self.bus.myself);
+        self.log(ctx, Level::Notice, format_args!("Node configuration loaded, I'm {id}"));
+    }
+
+    /// There is no nodes.conf: I am new. The file is written before the ports are known (§12.1).
+    fn begin_alone(&mut self, ctx: &mut Ctx<'_>) {
+        let given = self.process.given_id;
+        let id = given.unwrap_or_else(|| NodeId::random(&mut self.bus.identity_draws));
+        self.bus.begin_alone(ctx.ids, id, ctx.now.millis());
+        self.log(ctx, Level::Notice, format_args!("No cluster configuration found, I'm {id}"));
+        self.save_config(ctx, true);
+    }
+
+    fn give_up(&mut self, ctx: &mut Ctx<'_>, fatal: &Fatal) {
+        self.process.stage = Stage::Ended;
+        let exit = match fatal {
+            Fatal::Port => {
+                let text = format_args!(
+                    "Redis port number too high. Cluster communication port is 10,000 port numbers \
+                     higher than your Redis port. Your Redis port number must be 55535 or less."
+                );
+                self.log(ctx, Level::Warning, text);
+                Exit::Fatal
+            }
+            Fatal::NodesConf(error @ NodesConfError::Corrupted) => {
+                self.log(ctx, Level::Warning, format_args!("{error}"));
+                Exit::Fatal
+            }
+            Fatal::NodesConf(error @ NodesConfError::UnknownFlag) => {
+                self.panic_lines(ctx, *error);
+                Exit::Crash
+            }
+        };
+        ctx.out.effects.push(Effect::Exit(exit));
+    }
+
+    /// What the server says when it panics.
+    fn panic_lines(&self, ctx: &mut Ctx<'_>, error: NodesConfError) {
+        let line = "------------------------------------------------";
+        self.log(ctx, Level::Warning, format_args!("{line}"));
+        let text = format_args!("!!! Software Failure. Press left mouse button to continue");
+        self.log(ctx, Level::Warning, text);
+        self.log(ctx, Level::Warning, format_args!("Guru Meditation: {error} #cluster.c:223"));
+        self.log(ctx, Level::Warning, format_args!("{line}"));
+    }
+
+    fn open_ports(&mut self, ctx: &mut Ctx<'_>) {
+        let port = self.config.port;
+        self.log(ctx, Level::Notice, format_args!("Running mode=cluster, port={port}."));
+        let somaxconn = self.process.host.somaxconn;
+        if somaxconn < TCP_BACKLOG {
+            let text = format_args!(
+                "WARNING: The TCP backlog setting of {TCP_BACKLOG} cannot be enforced because \
+                 /proc/sys/net/core/somaxconn is set to the lower value of {somaxconn}."
+            );
+            self.log(ctx, Level::Warning, text);
+        }
+        self.log(ctx, Level::Warning, format_args!("Server initialized"));
+        if self.process.host.overcommit_warning {
+            self.log(ctx, Level::Warning, format_args!("{OVERCOMMIT_WARNING}"));
+        }
+    }
+
+    /// Loads the keys that a process before me has left (§13.3).
+    fn load_keys(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(keys) = self.process.disk.keys.take() else { return };
+        self.keys = keys;
+        if self.config.appendonly {
+            let text = format_args!("DB loaded from append only file: 0.000 seconds");
+            self.log(ctx, Level::Notice, text);
+            return;
+        }
+        let age = (ctx.now.secs() - self.process.disk.keys_saved.secs()).max(0);
+        self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
+        self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
+        self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.58 Mb"));
+        self.log(ctx, Level::Notice, format_args!("DB loaded from disk: 0.000 seconds"));
+    }
+}

@@ -1,0 +1,215 @@
+//! The cluster cron, ten times a second (§7).
+
+use crate::node::Node;
+use crate::node::bus::{Bus, Todo};
+use crate::node::effect::{Ctx, Notice};
+use crate::node::flags::Flags;
+use crate::node::log::Level;
+use crate::node::packet::MessageType;
+use crate::node::table::PeerIx;
+use crate::time::Millis;
+
+/// Every so many crons somebody is pinged at random (§1.1).
+const RANDOM_PING_CRONS: u64 = 10;
+/// Of so many draws the one that was silent for longest is pinged (§1.1).
+const RANDOM_PING_DRAWS: u32 = 5;
+
+impl Node {
+    /// One run of the cluster cron (§7).
+    pub(crate) fn cluster_cron(&mut self, ctx: &mut Ctx<'_>) {
+        self.bus.cron_iteration += 1;
+        self.sync_announced_ip(ctx);
+        self.sync_nofailover();
+        self.bus.pfail_nodes = self.bus.table.census().pfail;
+        self.expire_handshakes(ctx);
+        self.connect_missing(ctx);
+        if self.bus.cron_iteration.is_multiple_of(RANDOM_PING_CRONS) {
+            self.ping_at_random(ctx);
+        }
+        let suspects = self.check_peers(ctx);
+        self.ping_successor(ctx);
+        self.follow_known_master(ctx);
+        self.time_out_manual_failover(ctx);
+        if !self.bus.is_master() {
+            self.manual_failover_step(ctx);
+            self.failover_step(ctx);
+            self.consider_migration(ctx);
+        }
+        if suspects || !self.bus.state_ok {
+            self.update_state(ctx);
+        }
+    }
+
+    /// Makes my NOFAILOVER flag what the configuration says (§7.1).
+    pub(crate) fn sync_nofailover(&mut self) {
+        let me = self.bus.myself;
+        let wanted = self.config.replica_no_failover;
+        if self.bus.table.flags(me).any(Flags::NOFAILOVER) == wanted {
+            return;
+        }
+        if wanted {
+            self.bus.table.set_flags(me, Flags::NOFAILOVER);
+        } else {
+            self.bus.table.clear_flags(me, Flags::NOFAILOVER);
+        }
+        self.bus.todo.add(Todo::SAVE | Todo::UPDATE);
+    }
+
+    /// Pings the node that was silent for longest among a few drawn ones (§7.3).
+    fn ping_at_random(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(ix) = self.bus.draw_silent() else { return };
+        let Some(link) = self.bus.table.link(ix) else { return };
+        let id = self.bus.id_of(ctx.ids, ix);
+        self.log(ctx, Level::Debug, format_args!("Pinging node {id}"));
+        self.send_ping(ctx, link, Some(ix), MessageType::Ping);
+    }
+
+    /// Looks at every peer that may need a ping, a new link, or PFAIL (§7.4). Returns whether PFAIL
+    /// was set.
+    fn check_peers(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        #[cfg(test)]
+        if self.bus.naive {
+            return tests::check_peers_naively(self, ctx);
+        }
+        let now = ctx.now.millis();
+        let (peers, version) = (self.bus.table.len(), self.bus.table.order_version());
+        let mut suspects = false;
+        if !self.bus.watch.begin(peers, version, self.config.node_timeout, now) {
+            return false;
+        }
+        let mut from = 0;
+        while let Some(place) = self.bus.watch.next(from, now) {
+            let ix = self.bus.table.at(place);
+            suspects |= self.check_peer(ctx, ix, now);
+            let due = self.bus.nothing_due_before(ix, self.config.node_timeout, now);
+            self.bus.watch.set(place, due);
+            from = place + 1;
+        }
+        self.bus.watch.end();
+        suspects
+    }
+
+    /// Looks at one peer (§7.4.2-§7.4.6). Returns whether PFAIL was set.
+    fn check_peer(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx, now: Millis) -> bool {
+        let timeout = self.config.node_timeout;
+        let hot = *self.bus.table.hot(ix);
+        if hot.flags().any(Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE) {
+            return false;
+        }
+        if hot.ping_sent.is_never() {
+            if let Some(link) = hot.link()
+                && now - hot.pong_received > timeout.half()
+            {
+                self.send_ping(ctx, link, Some(ix), MessageType::Ping);
+            }
+            return false;
+        }
+        let peer = self.bus.table.peer(ix);
+        let silence = (now - hot.ping_sent).min(now - peer.data_received);
+        if silence > timeout.half() && now - peer.link_ctime > timeout {
+            self.bus.close_link(ctx, ix);
+        }
+        silence > timeout && !hot.flags().is_failing() && self.set_pfail(ctx, ix)
+    }
+
+    /// I think that this node fails (§6.1).
+    fn set_pfail(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) -> bool {
+        let id = self.bus.id_of(ctx.ids, ix);
+        self.log(ctx, Level::Debug, format_args!("*** NODE {id} possibly failing"));
+        self.bus.table.set_flags(ix, Flags::PFAIL);
+        ctx.out.notice(Notice::Pfail(self.bus.table.node(ix)));
+        true
+    }
+
+    /// A replica that does not replicate yet begins as soon as it knows its master's address: this is
+    /// how replication starts after a restart (§7.5).
+    fn follow_known_master(&mut self, ctx: &mut Ctx<'_>) {
+        if self.bus.is_master() || self.replication.master.is_some() {
+            return;
+        }
+        if let Some(master) = self.bus.my_master()
+            && !self.bus.table.flags(master).any(Flags::NOADDR)
+        {
+            let endpoint = ctx.ids.endpoint(self.bus.table.endpoint(master));
+            self.follow(ctx, endpoint);
+        }
+    }
+}
+
+impl Bus {
+    /// Draws a few nodes; of those that could be pinged, the one whose last pong is oldest (§7.3).
+    fn draw_silent(&mut self) -> Option<PeerIx> {
+        let mut silent: Option<(Millis, PeerIx)> = None;
+        for _ in 0..RANDOM_PING_DRAWS {
+            let ix = self.table.random(&mut self.gossip_draws);
+            let hot = self.table.hot(ix);
+            let idle = hot.link().is_some() && hot.ping_sent.is_never();
+            if !idle || hot.flags().any(Flags::MYSELF | Flags::HANDSHAKE) {
+                continue;
+            }
+            if silent.is_none_or(|(oldest, _)| oldest > hot.pong_received) {
+                silent = Some((hot.pong_received, ix));
+            }
+        }
+        silent.map(|(_, ix)| ix)
+    }
+
+    /// A moment before which [`check_peer`](Node::check_peer) has nothing to do for this peer,
+    /// whatever happens until then.
+    fn nothing_due_before(&self, ix: PeerIx, node_timeout: Millis, now: Millis) -> Millis {
+        let hot = self.table.hot(ix);
+        if hot.flags().any(Flags::MYSELF) {
+            return Millis(i64::MAX);
+        }
+        if hot.flags().any(Flags::NOADDR | Flags::HANDSHAKE) {
+            return now;
+        }
+        // Gossip may have moved the pong a little into the future, from where a ping takes it back.
+        let since =
+            if hot.ping_sent.is_never() { hot.pong_received.min(now) } else { hot.ping_sent };
+        since + node_timeout.half() + Millis(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// §7.4 to the letter: every peer, every time.
+    pub(super) fn check_peers_naively(node: &mut Node, ctx: &mut Ctx<'_>) -> bool {
+        let mut suspects = false;
+        for ix in node.bus.table.order().to_vec() {
+            let now = ctx.now.millis();
+            let timeout = node.config.node_timeout;
+            let hot = *node.bus.table.hot(ix);
+            if hot.flags().any(Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE) {
+                continue;
+            }
+            let ping_delay = now - hot.ping_sent;
+            let data_delay = now - node.bus.table.peer(ix).data_received;
+            if hot.link().is_some()
+                && now - node.bus.table.peer(ix).link_ctime > timeout
+                && hot.ping_sent.0 != 0
+                && ping_delay > timeout.half()
+                && data_delay > timeout.half()
+            {
+                node.bus.close_link(ctx, ix);
+            }
+            if let Some(link) = node.bus.table.link(ix)
+                && hot.ping_sent.0 == 0
+                && now - hot.pong_received > timeout.half()
+            {
+                node.send_ping(ctx, link, Some(ix), MessageType::Ping);
+                continue;
+            }
+            if hot.ping_sent.0 == 0 {
+                continue;
+            }
+            if ping_delay.min(data_delay) > timeout && !hot.flags().any(Flags::PFAIL | Flags::FAIL)
+            {
+                suspects |= node.set_pfail(ctx, ix);
+            }
+        }
+        suspects
+    }
+}

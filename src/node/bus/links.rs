@@ -1,0 +1,116 @@
+//! My outbound links, and those that others open to me (§3).
+
+use crate::node::Node;
+use crate::node::bus::Bus;
+use crate::node::effect::{Ctx, Effect, LinkEnd, Loss};
+use crate::node::flags::Flags;
+use crate::node::log::Level;
+use crate::node::packet::MessageType;
+use crate::node::table::PeerIx;
+use crate::time::Millis;
+
+impl Bus {
+    /// Closes my link to a node, if there is one (§3.6).
+    pub(crate) fn close_link(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
+        if let Some(link) = self.table.link(ix) {
+            self.table.set_link(ix, None);
+            ctx.out.effects.push(Effect::Close(link));
+        }
+    }
+}
+
+impl Node {
+    /// Begins to connect to every node that I have no link to (§3.1).
+    pub(crate) fn connect_missing(&mut self, ctx: &mut Ctx<'_>) {
+        if self.bus.table.census().unlinked == 0 {
+            return;
+        }
+        for place in 0..self.bus.table.len() {
+            let ix = self.bus.table.at(place);
+            let hot = self.bus.table.hot(ix);
+            if hot.link().is_none() && !hot.flags().any(Flags::MYSELF | Flags::NOADDR) {
+                self.connect(ctx, ix);
+            }
+        }
+    }
+
+    /// Begins to connect. The link exists from now on, although nobody has answered yet (§3.1.3).
+    fn connect(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
+        let now = ctx.now.millis();
+        let to = ctx.ids.endpoint(self.bus.table.endpoint(ix));
+        if to.ip.is_none() {
+            let hot = self.bus.table.hot_mut(ix);
+            if hot.ping_sent.is_never() {
+                hot.ping_sent = now;
+            }
+            let cport = to.cport;
+            self.log(
+                ctx,
+                Level::Debug,
+                format_args!(
+                    "Unable to connect to Cluster Node []:{cport} -> Name or service not known"
+                ),
+            );
+            return;
+        }
+        let link = ctx.out.new_link();
+        self.bus.table.set_link(ix, Some(link));
+        self.bus.table.peer_mut(ix).link_ctime = now;
+        ctx.out.effects.push(Effect::Connect { link, peer: ix, to });
+    }
+
+    /// My connection to a peer is established: the first packet leaves at once (§3.2).
+    ///
+    /// # Panics
+    /// If it is not my link to the peer that it was opened for.
+    pub(crate) fn link_up(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd) {
+        let peer = end.peer.expect("only the opener is told that a link is up");
+        assert_eq!(self.bus.table.link(peer), Some(end.id), "a closed link never comes up");
+        let before = self.bus.table.hot(peer).ping_sent;
+        let meet = self.bus.table.flags(peer).any(Flags::MEET);
+        let kind = if meet { MessageType::Meet } else { MessageType::Ping };
+        self.send_ping(ctx, end.id, Some(peer), kind);
+        if before != Millis::NEVER {
+            self.bus.table.hot_mut(peer).ping_sent = before;
+        }
+        self.bus.table.clear_flags(peer, Flags::MEET);
+        if ctx.out.logs(Level::Debug) {
+            let (id, to) = self.name_and_address(ctx, peer);
+            self.log(ctx, Level::Debug, format_args!("Connecting with Node {id} at {to}"));
+        }
+    }
+
+    /// A connection failed, or the other side closed it (§3.2, §3.6).
+    pub(crate) fn link_lost(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd, loss: Loss) {
+        match (loss, end.peer) {
+            (Loss::Refused, Some(peer)) => {
+                if ctx.out.logs(Level::Verbose) {
+                    let (id, to) = self.name_and_address(ctx, peer);
+                    let text = format_args!(
+                        "Connection with Node {id} at {to} failed: Connection refused"
+                    );
+                    self.log(ctx, Level::Verbose, text);
+                }
+            }
+            _ => {
+                let text = format_args!("I/O error reading from node link: connection closed");
+                self.log(ctx, Level::Debug, text);
+            }
+        }
+        if let Some(peer) = end.peer {
+            self.bus.table.set_link(peer, None);
+        }
+    }
+
+    /// Somebody opened a link to me. It belongs to nobody (§3.3).
+    pub(crate) fn link_accepted(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd) {
+        let (ip, port) = (end.remote_ip, end.remote_port);
+        let text = format_args!("Accepting cluster node connection from {ip}:{port}");
+        self.log(ctx, Level::Verbose, text);
+    }
+
+    fn name_and_address(&self, ctx: &Ctx<'_>, peer: PeerIx) -> (crate::id::NodeId, String) {
+        let to = ctx.ids.endpoint(self.bus.table.endpoint(peer));
+        (self.bus.id_of(ctx.ids, peer), format!("{}:{}", to.ip_text(), to.cport))
+    }
+}

@@ -1,0 +1,159 @@
+//! What a packet does to its receiver (§5).
+
+use crate::node::Node;
+use crate::node::bus::{Bus, Todo};
+use crate::node::effect::{Ctx, LinkEnd};
+use crate::node::flags::Flags;
+use crate::node::log::Level;
+use crate::node::packet::{MessageType, Packet};
+use crate::node::table::PeerIx;
+
+impl Node {
+    /// Handles a packet that came in on a link (§5.1).
+    pub(crate) fn receive(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd, packet: &Packet) {
+        self.bus.received[packet.kind as usize] += 1;
+        if ctx.out.logs(Level::Debug) {
+            let (kind, bytes) = (packet.kind as u8, packet.wire_bytes());
+            let text = format_args!("--- Processing packet of type {kind}, {bytes} bytes");
+            self.log(ctx, Level::Debug, text);
+        }
+        let sender = self.bus.table.find(packet.sender);
+        if let Some(sender) = sender {
+            self.hear_of_sender(ctx, sender, packet);
+        }
+        match packet.kind {
+            MessageType::Ping | MessageType::Meet => {
+                self.answer(ctx, end, sender, packet);
+                self.heartbeat(ctx, end, sender, packet);
+            }
+            MessageType::Pong => self.heartbeat(ctx, end, sender, packet),
+            MessageType::Fail => self.hear_fail(ctx, sender, packet),
+            MessageType::Update if sender.is_some() => self.hear_update(ctx, packet),
+            // Nobody can subscribe here, and there are no modules.
+            MessageType::Update | MessageType::Publish | MessageType::Module => {}
+            MessageType::AuthRequest | MessageType::AuthAck | MessageType::MfStart => {
+                if let Some(sender) = sender {
+                    self.hear_of_election(ctx, end, sender, packet);
+                }
+            }
+        }
+    }
+
+    /// What every packet tells of a known sender (§5.1.4, §5.1.5).
+    fn hear_of_sender(&mut self, ctx: &mut Ctx<'_>, sender: PeerIx, packet: &Packet) {
+        let now = ctx.now.millis();
+        let bus = &mut self.bus;
+        let peer = bus.table.peer_mut(sender);
+        peer.data_received = now;
+        if bus.table.flags(sender).any(Flags::HANDSHAKE) {
+            return;
+        }
+        bus.current_epoch = bus.current_epoch.max(packet.current_epoch);
+        let peer = bus.table.peer_mut(sender);
+        if packet.config_epoch > peer.config_epoch {
+            peer.config_epoch = packet.config_epoch;
+            bus.todo.add(Todo::SAVE | Todo::FSYNC);
+        }
+        peer.repl_offset = packet.offset;
+        peer.repl_offset_time = now;
+        self.note_paused_offset(ctx, sender, packet);
+    }
+
+    /// Somebody wants a vote, gives one, or wants my place (§5.10).
+    fn hear_of_election(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        end: &LinkEnd,
+        sender: PeerIx,
+        packet: &Packet,
+    ) {
+        match packet.kind {
+            MessageType::AuthRequest => self.vote(ctx, sender, packet),
+            MessageType::AuthAck => self.vote_received(sender, packet),
+            _ => self.manual_failover_asked(ctx, end.id, sender),
+        }
+    }
+
+    /// The first part of PING and MEET: my own address, a new node, the PONG. It is built before
+    /// anything else of the packet is applied (§5.2, §5.3).
+    fn answer(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        end: &LinkEnd,
+        sender: Option<PeerIx>,
+        packet: &Packet,
+    ) {
+        self.log(ctx, Level::Debug, format_args!("Ping packet received: {}", Pointer(end.peer)));
+        self.learn_my_address(ctx, end, packet.kind);
+        if sender.is_none() && packet.kind == MessageType::Meet {
+            self.bus.meet_back(ctx, Bus::sender_endpoint(ctx.ids, end, packet));
+            self.log_gossip(ctx, packet);
+        }
+        self.send_ping(ctx, end.id, end.peer, MessageType::Pong);
+    }
+
+    /// The second part, of PING, MEET and PONG alike (§5.5, §5.6).
+    fn heartbeat(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        end: &LinkEnd,
+        sender: Option<PeerIx>,
+        packet: &Packet,
+    ) {
+        let word = if packet.kind == MessageType::Ping { "ping" } else { "pong" };
+        let text = format_args!("{word} packet received: {}", Pointer(end.peer));
+        self.log(ctx, Level::Debug, text);
+        if let Some(peer) = end.peer
+            && !self.identify(ctx, end, peer, sender, packet)
+        {
+            return;
+        }
+        if let Some(sender) = sender {
+            self.hear_flags_and_address(ctx, end, sender, packet);
+        }
+        if let (Some(peer), MessageType::Pong) = (end.peer, packet.kind) {
+            self.hear_pong(ctx, peer);
+        }
+        if let Some(sender) = sender {
+            self.bus.hear_role(sender, packet);
+            self.hear_claim(ctx, sender, packet);
+            self.merge_gossip(ctx, sender, packet);
+        }
+    }
+
+    /// What the sender says of itself, other than its role and slots (§5.6.1, §5.6.2).
+    fn hear_flags_and_address(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        end: &LinkEnd,
+        sender: PeerIx,
+        packet: &Packet,
+    ) {
+        let flags = self.bus.table.flags(sender);
+        if flags.any(Flags::NOFAILOVER) != packet.flags.any(Flags::NOFAILOVER) {
+            if packet.flags.any(Flags::NOFAILOVER) {
+                self.bus.table.set_flags(sender, Flags::NOFAILOVER);
+            } else {
+                self.bus.table.clear_flags(sender, Flags::NOFAILOVER);
+            }
+        }
+        if packet.kind == MessageType::Ping
+            && !flags.any(Flags::HANDSHAKE)
+            && self.update_address(ctx, sender, end, packet)
+        {
+            self.bus.todo.add(Todo::SAVE | Todo::UPDATE);
+        }
+    }
+}
+
+/// The address that a debug line prints for the node of a link: a number that tells nodes apart.
+struct Pointer(Option<PeerIx>);
+
+impl std::fmt::Display for Pointer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            None => f.write_str("(nil)"),
+            Some(ix) => write!(f, "{:#x}", 0x7f00_0000_0000_u64 + u64::from(ix.0) * 0x1000),
+        }
+    }
+}
