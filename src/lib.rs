@@ -8,8 +8,10 @@
 //! `scenario` → `report` → `cli`.
 
 pub mod id;
+pub mod network;
 pub mod node;
 pub mod resp;
 pub mod rng;
 pub mod slot;
 pub mod time;
+pub mod world;

@@ -28,6 +28,18 @@ impl LinkId {
         (self.0 >> 1) as usize
     }
 
+    /// 0 at the side that opened the connection, 1 at the side that accepted it.
+    #[must_use]
+    pub const fn side(self) -> usize {
+        (self.0 & 1) as usize
+    }
+
+    /// Whether this is the end at the side that opened the connection.
+    #[must_use]
+    pub const fn is_opener(self) -> bool {
+        self.side() == 0
+    }
+
     /// The end at the other side.
     #[must_use]
     pub const fn other(self) -> LinkId {
