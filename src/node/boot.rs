@@ -250,3 +250,139 @@ impl Node {
         self.log(ctx, Level::Notice, format_args!("DB loaded from disk: 0.000 seconds"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::node::config::Config;
+    use crate::node::effect::Exit;
+    use crate::node::lab::{Lab, id};
+    use crate::node::log::{Level, Role};
+    use crate::node::process::{Disk, Stage};
+
+    fn texts(lab: &Lab) -> Vec<String> {
+        let notable = lab.lines.iter().filter(|line| line.level >= Level::Notice);
+        notable.map(|line| line.text.clone()).collect()
+    }
+
+    fn with_nodes_conf(text: &str) -> Lab {
+        let text: Arc<str> = text.into();
+        let disk = |_| Disk { nodes_conf: Some(Arc::clone(&text)), ..Disk::default() };
+        Lab::start(1, disk, Config::default())
+    }
+
+    #[test]
+    fn a_new_node_logs_what_the_server_logs_13_3() {
+        let lab = Lab::alone(1);
+        let mine = format!("No cluster configuration found, I'm {}", id(0));
+        assert_eq!(
+            texts(&lab),
+            [
+                "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo",
+                "Redis version=6.2.3, bits=64, commit=00000000, modified=0, pid=1000, just started",
+                "Configuration loaded",
+                "monotonic clock: POSIX clock_gettime",
+                mine.as_str(),
+                "Running mode=cluster, port=7000.",
+                "Server initialized",
+                super::OVERCOMMIT_WARNING,
+                "Ready to accept connections",
+            ]
+        );
+        let roles: Vec<Role> = lab.lines.iter().map(|line| line.role).collect();
+        assert!(roles[..3].iter().all(|role| *role == Role::Child));
+        assert!(roles[3..].iter().all(|role| *role == Role::Master));
+    }
+
+    #[test]
+    fn a_small_machine_is_complained_about_13_3() {
+        let mut lab = Lab::alone(1);
+        lab.lines.clear();
+        lab.act(0, |node, ctx| {
+            node.process.host.open_files = Some(1_024);
+            node.process.host.somaxconn = 128;
+            node.set_up(ctx);
+            node.open_ports(ctx);
+        });
+        assert!(lab.logged(
+            0,
+            "Increased maximum number of open files to 10032 (it was originally set to 1024)."
+        ));
+        assert!(lab.logged(
+            0,
+            "WARNING: The TCP backlog setting of 511 cannot be enforced because \
+             /proc/sys/net/core/somaxconn is set to the lower value of 128."
+        ));
+    }
+
+    #[test]
+    fn the_first_nodes_conf_has_no_ports_yet_12_1() {
+        let lab = Lab::alone(1);
+        let expected = format!(
+            "{} :0@0 myself,master - 0 0 0 connected\nvars currentEpoch 0 lastVoteEpoch 0\n",
+            id(0)
+        );
+        assert_eq!(lab.saved[0], Some(expected));
+        assert_eq!(lab.saves, [(0, true)]);
+    }
+
+    #[test]
+    fn the_ports_are_those_of_the_running_configuration_12_3_11() {
+        let mut lab = with_nodes_conf(&format!(
+            "{} 10.9.9.9:1234@5678 myself,master - 0 0 0 connected\n",
+            id(0)
+        ));
+        let me = lab.peer(0, 0);
+        let line = lab.nodes[0].as_ref().unwrap().bus.node_line(&lab.ids, me);
+        assert!(line.contains(" 10.9.9.9:7000@17000 "), "{line}");
+        assert!(lab.logged(0, &format!("Node configuration loaded, I'm {}", id(0))));
+        assert!(lab.saves.is_empty());
+    }
+
+    #[test]
+    fn a_corrupted_nodes_conf_is_fatal_12_3_9() {
+        for text in ["nonsense\n", "vars currentEpoch 0 lastVoteEpoch 0\n", "vars currentEpoch\n"] {
+            let mut lab = with_nodes_conf(text);
+            assert!(lab.logged(0, "Unrecoverable error: corrupted cluster config file."), "{text}");
+            assert_eq!(lab.exits, [(0, Exit::Fatal)]);
+            assert_eq!(lab.node(0).process.stage, Stage::Ended);
+        }
+    }
+
+    #[test]
+    fn an_unknown_flag_makes_the_server_panic_12_3_4() {
+        let text = format!("{} :0@0 myself,mistress - 0 0 0 connected\n", id(0));
+        let lab = with_nodes_conf(&text);
+        assert_eq!(lab.exits, [(0, Exit::Crash)]);
+        assert!(lab.logged(
+            0,
+            "Guru Meditation: Unknown flag in redis cluster config file #cluster.c:223"
+        ));
+    }
+
+    #[test]
+    fn an_unknown_variable_is_skipped_12_3_2() {
+        let text = format!("{} :0@0 myself,master - 0 0 0 connected\nvars color 7\n", id(0));
+        let lab = with_nodes_conf(&text);
+        assert!(lab.logged(0, "Skipping unknown cluster config variable 'color'"));
+        assert!(lab.exits.is_empty());
+    }
+
+    #[test]
+    fn an_empty_nodes_conf_is_like_none_12_3_1() {
+        let lab = with_nodes_conf("");
+        assert!(lab.logged(0, &format!("No cluster configuration found, I'm {}", id(0))));
+    }
+
+    #[test]
+    fn a_port_without_room_for_the_bus_port_is_fatal_1_2_3() {
+        let mut lab = Lab::alone(1);
+        let mut config = lab.node(0).config.clone();
+        config.port = 55_536;
+        lab.kill(0);
+        lab.reconfigure(0, config);
+        lab.boot(0);
+        assert_eq!(lab.exits, [(0, Exit::Fatal)]);
+    }
+}

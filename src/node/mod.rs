@@ -15,6 +15,8 @@ pub mod effect;
 pub mod flags;
 pub mod glob;
 pub mod keyspace;
+#[cfg(test)]
+mod lab;
 pub mod log;
 pub mod nodes_conf;
 pub mod number;

@@ -150,3 +150,134 @@ impl Node {
         self.bus.todo.add(Todo::SAVE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::id::Endpoint;
+    use crate::node::effect::{Input, Loss};
+    use crate::node::flags::Flags;
+    use crate::node::lab::{Lab, endpoint, id};
+    use crate::node::packet::{Epoch, MessageType};
+
+    fn meet(lab: &mut Lab, from: usize, to: usize) {
+        lab.act(from, |node, ctx| node.bus.start_handshake(ctx, endpoint(to)));
+    }
+
+    #[test]
+    fn two_nodes_meet_and_know_each_other_3_8() {
+        let mut lab = Lab::alone(2);
+        meet(&mut lab, 0, 1);
+        assert_eq!(lab.find(0, 1), None, "the id is not known yet");
+        lab.run(250);
+        for (node, other) in [(0, 1), (1, 0)] {
+            let peer = lab.peer(node, other);
+            let table = &lab.node(node).bus.table;
+            assert_eq!(table.flags(peer), Flags::MASTER);
+            assert_eq!(table.len(), 2);
+        }
+        assert!(lab.logged(0, &format!("Handshake with node {} completed.", id(1))));
+        assert!(lab.logged(1, "IP address for this node updated to 10.0.0.2"));
+        assert_eq!(lab.count(0, 1, MessageType::Meet), 1);
+        assert_eq!(lab.count(1, 0, MessageType::Meet), 0, "only who was asked to sends MEET");
+        let saved = lab.saved[0].clone().unwrap();
+        assert!(saved.contains(&id(1).to_string()));
+    }
+
+    #[test]
+    fn meeting_twice_at_once_begins_one_handshake_3_8_1() {
+        let mut lab = Lab::alone(2);
+        assert!(lab.act(0, |node, ctx| node.bus.start_handshake(ctx, endpoint(1))));
+        assert!(!lab.act(0, |node, ctx| node.bus.start_handshake(ctx, endpoint(1))));
+        assert_eq!(lab.node(0).bus.table.len(), 2);
+    }
+
+    #[test]
+    fn a_known_node_that_is_met_again_is_not_added_twice_3_8_6() {
+        let mut lab = Lab::alone(2);
+        meet(&mut lab, 0, 1);
+        lab.run(250);
+        meet(&mut lab, 0, 1);
+        lab.run(250);
+        assert_eq!(lab.node(0).bus.table.len(), 2);
+        assert_eq!(lab.node(0).bus.table.census().handshakes, 0);
+        let text =
+            format!("Handshake: we already know node {}, updating the address if needed.", id(1));
+        assert!(lab.logged(0, &text));
+    }
+
+    #[test]
+    fn meeting_myself_comes_to_nothing_9_2_4() {
+        let mut lab = Lab::alone(1);
+        meet(&mut lab, 0, 0);
+        lab.run(250);
+        assert_eq!(lab.node(0).bus.table.len(), 1);
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(0), "I do not collide with myself");
+    }
+
+    #[test]
+    fn a_handshake_that_nobody_answers_ends_silently_3_8_7() {
+        let mut lab = Lab::alone(1);
+        let nowhere = Endpoint { cport: 9, ..endpoint(7) };
+        lab.act(0, |node, ctx| node.bus.start_handshake(ctx, nowhere));
+        lab.node(0).config.node_timeout = crate::time::Millis(300);
+        lab.run(1_000);
+        assert_eq!(lab.node(0).bus.table.len(), 2, "a second is the least");
+        lab.run(200);
+        assert_eq!(lab.node(0).bus.table.len(), 1);
+    }
+
+    #[test]
+    fn the_rest_of_the_pong_that_ends_a_handshake_is_ignored_3_8_4() {
+        let mut lab = Lab::alone(2);
+        lab.node(1).bus.current_epoch = Epoch(9);
+        meet(&mut lab, 0, 1);
+        lab.run_until(200, |lab| lab.find(0, 1).is_some());
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(0));
+        let peer = lab.peer(0, 1);
+        assert_ne!(lab.node(0).bus.table.hot(peer).pong_received.0, 0);
+        assert_eq!(lab.node(0).bus.table.hot(peer).ping_sent.0, 0);
+    }
+
+    #[test]
+    fn a_lost_meet_is_not_sent_again_3_8_9() {
+        let mut lab = Lab::alone(2);
+        lab.isolate(0);
+        meet(&mut lab, 0, 1);
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            lab.run(100);
+            let stranger = lab.handshakes(0)[0];
+            let end = lab.outbound(0, stranger, 1);
+            lab.sent.clear();
+            lab.input(0, Input::LinkUp(end));
+            kinds.extend(lab.sent.iter().map(|sent| sent.packet.kind));
+            lab.input(0, Input::LinkLost(end, Loss::Closed));
+        }
+        assert_eq!(kinds, [MessageType::Meet, MessageType::Ping]);
+    }
+
+    #[test]
+    fn an_impostor_makes_a_node_lose_its_address_5_5_4() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(2_000);
+        let peer = lab.peer(0, 1);
+        lab.act(1, |node, ctx| node.reset_cluster(ctx, true));
+        lab.run(4_000);
+        let node = lab.nodes[0].as_ref().unwrap();
+        let line = node.bus.node_line(&lab.ids, peer);
+        assert!(line.starts_with(&format!("{} :0@0 master,noaddr - ", id(1))), "{line}");
+        assert!(line.contains(" disconnected"), "{line}");
+    }
+
+    #[test]
+    fn who_lost_its_address_is_found_again_when_it_pings_5_6_2() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(2_000);
+        let peer = lab.peer(0, 1);
+        lab.act(0, |node, ctx| node.lose_address(ctx, peer));
+        lab.run(3_000);
+        let node = lab.nodes[0].as_ref().unwrap();
+        assert!(node.bus.node_line(&lab.ids, peer).contains(" 10.0.0.2:7000@17000 master - "));
+        assert!(lab.logged(0, &format!("Address updated for node {}, now 10.0.0.2:7000", id(1))));
+    }
+}

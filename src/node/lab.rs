@@ -1,0 +1,412 @@
+//! A few nodes wired together by hand, for tests: no latency, no loss unless a test asks for it.
+//!
+//! Connections are opened and packets delivered at once, in order. Every node ticks each 100 ms, a
+//! few milliseconds apart from the others.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use crate::id::{Endpoint, Ids, NodeId};
+use crate::node::Node;
+use crate::node::config::Config;
+use crate::node::effect::{Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox};
+use crate::node::flags::Flags;
+use crate::node::log::{Level, Role};
+use crate::node::nodes_conf::{Entry, NodesConf};
+use crate::node::packet::{Epoch, MessageType, Packet};
+use crate::node::process::{Boot, Disk, Host};
+use crate::node::table::PeerIx;
+use crate::rng::Seed;
+use crate::slot::{SLOTS, Slot, SlotSet};
+use crate::time::{Millis, Wall};
+
+/// A log line that somebody wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) node: usize,
+    pub(crate) at: Millis,
+    pub(crate) level: Level,
+    pub(crate) role: Role,
+    pub(crate) text: String,
+}
+
+/// A message that was queued on a link.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) packet: Packet,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    opener: usize,
+    peer: PeerIx,
+    acceptor: usize,
+    up: bool,
+}
+
+enum Delivery {
+    Packet(LinkId, Box<Packet>),
+    Lost(LinkId, Loss),
+    Up(LinkId),
+    Boot(usize),
+}
+
+/// The laboratory.
+pub(crate) struct Lab {
+    pub(crate) ids: Ids,
+    pub(crate) out: Outbox,
+    pub(crate) nodes: Vec<Option<Node>>,
+    pub(crate) now: Wall,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) notices: Vec<(usize, Notice)>,
+    pub(crate) saved: Vec<Option<String>>,
+    pub(crate) saves: Vec<(usize, bool)>,
+    pub(crate) exits: Vec<(usize, Exit)>,
+    /// Pairs (from, to) between which nothing passes, silently.
+    pub(crate) cut: BTreeSet<(usize, usize)>,
+    listening: Vec<bool>,
+    connections: BTreeMap<usize, Connection>,
+    queue: VecDeque<Delivery>,
+    setups: Vec<Boot>,
+}
+
+/// The moment at which every laboratory opens.
+pub(crate) const OPENING: Wall = Wall(1_700_000_000_000_000);
+
+/// The address of a node.
+pub(crate) fn ip(node: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, node as u8 + 1))
+}
+
+/// What a node announces, with its address.
+pub(crate) fn endpoint(node: usize) -> Endpoint {
+    Endpoint { ip: Some(ip(node)), port: 7_000, cport: 17_000, pport: 0 }
+}
+
+/// The id of a node: ids ascend with the number.
+pub(crate) fn id(node: usize) -> NodeId {
+    format!("{:040x}", 0xa000 + node).parse().unwrap()
+}
+
+/// An equal share of the slots.
+pub(crate) fn share(of: usize, parts: usize) -> Arc<SlotSet> {
+    let slots = usize::from(SLOTS);
+    let range = (of * slots / parts) as u16..((of + 1) * slots / parts) as u16;
+    Arc::new(range.filter_map(Slot::new).collect())
+}
+
+/// A slot by its number.
+pub(crate) fn slot(number: u16) -> Slot {
+    Slot::new(number).unwrap()
+}
+
+impl Lab {
+    /// Nodes that know nobody yet, started and running.
+    pub(crate) fn alone(count: usize) -> Lab {
+        Lab::start(count, |_| Disk::default(), Config::default())
+    }
+
+    /// A formed cluster: masters with equal shares, then replicas, one for each master in turn.
+    pub(crate) fn formed(masters: usize, replicas: usize, node_timeout: i64) -> Lab {
+        let entries = (0..masters + replicas).map(|node| {
+            let of = node % masters;
+            let master = (node >= masters).then(|| id(of));
+            let slots = if master.is_none() { share(of, masters) } else { Arc::default() };
+            Entry::member(id(node), endpoint(node), master, Epoch(of as u64 + 1), slots)
+        });
+        let conf = Arc::new(NodesConf {
+            entries: entries.collect(),
+            current_epoch: Epoch(masters as u64),
+            ..NodesConf::default()
+        });
+        let disk = |_| Disk { formed: Some(Arc::clone(&conf)), ..Disk::default() };
+        let config = Config { node_timeout: Millis(node_timeout), ..Config::default() };
+        Lab::start(masters + replicas, disk, config)
+    }
+
+    /// Nodes with these disks, started and running.
+    pub(crate) fn start(count: usize, disk: impl Fn(usize) -> Disk, config: Config) -> Lab {
+        let setups = (0..count).map(|node| Boot {
+            config: Config { port: 7_000, ..config.clone() },
+            ip: ip(node),
+            pid: 1_000 + node as u32,
+            id: Some(id(node)),
+            seed: Seed(42),
+            subject: node as u64,
+            incarnation: 0,
+            disk: disk(node),
+            host: Host::default(),
+        });
+        let mut lab = Lab {
+            ids: Ids::new(),
+            out: Outbox { log_level: Some(Level::Debug), notices: true, ..Outbox::default() },
+            nodes: (0..count).map(|_| None).collect(),
+            now: OPENING,
+            lines: Vec::new(),
+            sent: Vec::new(),
+            notices: Vec::new(),
+            saved: vec![None; count],
+            saves: Vec::new(),
+            exits: Vec::new(),
+            cut: BTreeSet::new(),
+            listening: vec![false; count],
+            connections: BTreeMap::new(),
+            queue: VecDeque::new(),
+            setups: setups.collect(),
+        };
+        (0..count).for_each(|node| lab.boot(node));
+        lab
+    }
+
+    /// Starts a node's process, with the nodes.conf that an earlier one saved.
+    pub(crate) fn boot(&mut self, node: usize) {
+        let mut boot = self.setups[node].clone();
+        self.setups[node].incarnation += 1;
+        if let Some(text) = &self.saved[node] {
+            boot.disk.nodes_conf = Some(text.as_str().into());
+        }
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
+        let started = Node::start(boot, &mut ctx);
+        self.nodes[node] = Some(started);
+        self.carry_out(node);
+        self.settle();
+    }
+
+    /// Changes the configuration file that a node is started with next.
+    pub(crate) fn reconfigure(&mut self, node: usize, config: Config) {
+        self.setups[node].config = config;
+    }
+
+    /// Kills a node's process: its kernel closes the connections.
+    pub(crate) fn kill(&mut self, node: usize) {
+        self.nodes[node] = None;
+        self.listening[node] = false;
+        let ends: Vec<(usize, Connection)> = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.opener == node || c.acceptor == node)
+            .map(|(number, c)| (*number, *c))
+            .collect();
+        for (number, connection) in ends {
+            let own = LinkId(number as u32 * 2 + u32::from(connection.acceptor == node));
+            self.close(node, own);
+        }
+        self.settle();
+    }
+
+    /// Stops everything between a node and the others, silently.
+    pub(crate) fn isolate(&mut self, node: usize) {
+        for other in (0..self.nodes.len()).filter(|&other| other != node) {
+            self.cut.extend([(node, other), (other, node)]);
+        }
+    }
+
+    pub(crate) fn node(&mut self, node: usize) -> &mut Node {
+        self.nodes[node].as_mut().expect("the node runs")
+    }
+
+    /// What a node knows another one as.
+    pub(crate) fn peer(&mut self, node: usize, other: usize) -> PeerIx {
+        self.find(node, other).expect("the node is known")
+    }
+
+    pub(crate) fn find(&mut self, node: usize, other: usize) -> Option<PeerIx> {
+        let ix = self.ids.intern(id(other));
+        self.node(node).bus.table.find(ix)
+    }
+
+    /// The nodes that a node is in handshake with.
+    pub(crate) fn handshakes(&mut self, node: usize) -> Vec<PeerIx> {
+        let table = &self.node(node).bus.table;
+        let strangers = table.order().iter().copied();
+        strangers.filter(|&ix| table.flags(ix).any(Flags::HANDSHAKE)).collect()
+    }
+
+    /// Lets a node do something, as if a command had asked for it.
+    pub(crate) fn act<T>(
+        &mut self,
+        node: usize,
+        action: impl FnOnce(&mut Node, &mut Ctx<'_>) -> T,
+    ) -> T {
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
+        let acting = self.nodes[node].as_mut().expect("the node runs");
+        let result = action(acting, &mut ctx);
+        acting.before_sleep(&mut ctx);
+        self.carry_out(node);
+        self.settle();
+        result
+    }
+
+    /// Gives a node one input and carries out what it does.
+    pub(crate) fn input(&mut self, node: usize, input: Input<'_>) {
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
+        if let Some(receiver) = self.nodes[node].as_mut() {
+            receiver.handle(input, &mut ctx);
+            self.carry_out(node);
+        }
+    }
+
+    /// Lets time pass; each node ticks every 100 ms.
+    pub(crate) fn run(&mut self, millis: u64) {
+        for _ in 0..millis {
+            self.now = Wall(self.now.0 + 1_000);
+            let phase = (self.now.0 / 1_000 % 100) as usize;
+            for node in 0..self.nodes.len() {
+                if phase == 7 * node % 100 && self.listening[node] {
+                    self.input(node, Input::Tick);
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    /// Runs until something holds.
+    pub(crate) fn run_until(&mut self, limit: u64, mut holds: impl FnMut(&mut Lab) -> bool) -> u64 {
+        for waited in 0..limit {
+            if holds(self) {
+                return waited;
+            }
+            self.run(1);
+        }
+        panic!("it did not happen within {limit} ms");
+    }
+
+    /// Whether somebody wrote a line with this text, word for word.
+    pub(crate) fn logged(&self, node: usize, text: &str) -> bool {
+        self.lines.iter().any(|line| line.node == node && line.text == text)
+    }
+
+    /// How many messages of a type went from one node to another.
+    pub(crate) fn count(&self, from: usize, to: usize, kind: MessageType) -> usize {
+        let same = |sent: &&Sent| (sent.from, sent.to, sent.packet.kind) == (from, to, kind);
+        self.sent.iter().filter(same).count()
+    }
+
+    /// My end of a node's link to another one, to make things happen to it by hand.
+    pub(crate) fn outbound(&mut self, node: usize, peer: PeerIx, other: usize) -> LinkEnd {
+        let link = self.node(node).bus.table.link(peer).expect("there is a link");
+        LinkEnd {
+            id: link,
+            peer: Some(peer),
+            local_ip: ip(node),
+            remote_ip: ip(other),
+            remote_port: 17_000,
+        }
+    }
+
+    fn settle(&mut self) {
+        while let Some(delivery) = self.queue.pop_front() {
+            match delivery {
+                Delivery::Boot(node) => {
+                    self.now = Wall(self.now.0 + 1_000);
+                    self.input(node, Input::BootStep);
+                }
+                Delivery::Up(link) => self.come_up(link),
+                Delivery::Lost(link, loss) => {
+                    if let Some((node, end)) = self.end(link) {
+                        self.input(node, Input::LinkLost(end, loss));
+                    }
+                    self.connections.remove(&link.connection());
+                }
+                Delivery::Packet(link, packet) => {
+                    if let Some((node, end)) = self.end(link) {
+                        self.input(node, Input::Packet(end, &packet));
+                    }
+                    self.out.packets.give(packet);
+                }
+            }
+        }
+    }
+
+    fn come_up(&mut self, link: LinkId) {
+        let Some(connection) = self.connections.get_mut(&link.connection()) else { return };
+        connection.up = true;
+        if let Some((node, end)) = self.end(link.other()) {
+            self.input(node, Input::Accepted(end));
+        }
+        if let Some((node, end)) = self.end(link) {
+            self.input(node, Input::LinkUp(end));
+        }
+    }
+
+    fn end(&self, link: LinkId) -> Option<(usize, LinkEnd)> {
+        let connection = self.connections.get(&link.connection())?;
+        let opened = link.0.is_multiple_of(2);
+        let (own, other) = match opened {
+            true => (connection.opener, connection.acceptor),
+            false => (connection.acceptor, connection.opener),
+        };
+        let end = LinkEnd {
+            id: link,
+            peer: opened.then_some(connection.peer),
+            local_ip: ip(own),
+            remote_ip: ip(other),
+            remote_port: if opened { 17_000 } else { 40_000 },
+        };
+        Some((own, end))
+    }
+
+    fn close(&mut self, by: usize, link: LinkId) {
+        let Some(connection) = self.connections.get(&link.connection()).copied() else { return };
+        let other = if connection.opener == by { connection.acceptor } else { connection.opener };
+        if connection.up && !self.cut.contains(&(by, other)) {
+            self.queue.push_back(Delivery::Lost(link.other(), Loss::Closed));
+        } else {
+            self.connections.remove(&link.connection());
+        }
+    }
+
+    fn carry_out(&mut self, node: usize) {
+        for effect in std::mem::take(&mut self.out.effects) {
+            match effect {
+                Effect::BootStepIn(_) => self.queue.push_back(Delivery::Boot(node)),
+                Effect::Listen => self.listening[node] = true,
+                Effect::Connect { link, peer, to } => self.dial(node, link, peer, to),
+                Effect::Send(link, packet) => self.post(node, link, packet),
+                Effect::Close(link) => self.close(node, link),
+                Effect::Log { level, role, text } => {
+                    let at = self.now.millis();
+                    self.lines.push(Line { node, at, level, role, text });
+                }
+                Effect::SaveConfig { text, fsync } => {
+                    self.saved[node] = Some(text);
+                    self.saves.push((node, fsync));
+                }
+                Effect::Notice(notice) => self.notices.push((node, notice)),
+                Effect::Exit(exit) => self.exits.push((node, exit)),
+                effect => panic!("the laboratory knows nothing of {effect:?}"),
+            }
+        }
+    }
+
+    fn dial(&mut self, opener: usize, link: LinkId, peer: PeerIx, to: Endpoint) {
+        let found =
+            (0..self.nodes.len()).find(|&node| Some(ip(node)) == to.ip && to.cport == 17_000);
+        let acceptor = found.unwrap_or(opener);
+        let connection = Connection { opener, peer, acceptor, up: false };
+        self.connections.insert(link.connection(), connection);
+        if self.cut.contains(&(opener, acceptor)) || self.cut.contains(&(acceptor, opener)) {
+            return;
+        }
+        let open = found.is_some() && self.listening[acceptor];
+        self.queue.push_back(match open {
+            true => Delivery::Up(link),
+            false => Delivery::Lost(link, Loss::Refused),
+        });
+    }
+
+    fn post(&mut self, from: usize, link: LinkId, packet: Box<Packet>) {
+        let Some(connection) = self.connections.get(&link.connection()).copied() else { return };
+        let to = if connection.opener == from { connection.acceptor } else { connection.opener };
+        self.sent.push(Sent { from, to, packet: (*packet).clone() });
+        if self.cut.contains(&(from, to)) {
+            self.out.packets.give(packet);
+        } else {
+            self.queue.push_back(Delivery::Packet(link.other(), packet));
+        }
+    }
+}
