@@ -30,7 +30,10 @@ fn kill_a_master(seed: u64, node_timeout: i64) -> Times {
     let ms = |at: Option<Time>| at.expect("it recovers").since(since).as_millis();
     let notice = |of: NodeNo, wanted: fn(Notice) -> bool| {
         let seen = cluster.seen.borrow();
-        seen.notices.iter().find(|(at, node, n)| *at >= since && *node == of && wanted(*n)).map(|n| n.0)
+        seen.notices
+            .iter()
+            .find(|(at, node, n)| *at >= since && *node == of && wanted(*n))
+            .map(|n| n.0)
     };
     let fail = notice(observer, |n| matches!(n, Notice::Fail(_)));
     Times {
@@ -62,18 +65,38 @@ fn measure(seeds: u64, node_timeout: i64) -> [[u64; 4]; 4] {
 }
 
 fn print(measured: [[u64; 4]; 4], real: [[u64; 4]; 4]) {
-    for (name, (m, r)) in ["pfail", "fail", "promoted", "ok"].iter().zip(measured.iter().zip(real)) {
-        println!("{name:9} {m:?} real {r:?} median {:+.1} % p90 {:+.1} %",
-            (m[1] as f64 / r[1] as f64 - 1.0) * 100.0, (m[2] as f64 / r[2] as f64 - 1.0) * 100.0);
+    for (name, (m, r)) in ["pfail", "fail", "promoted", "ok"].iter().zip(measured.iter().zip(real))
+    {
+        println!(
+            "{name:9} {m:?} real {r:?} median {:+.1} % p90 {:+.1} %",
+            (m[1] as f64 / r[1] as f64 - 1.0) * 100.0,
+            (m[2] as f64 / r[2] as f64 - 1.0) * 100.0
+        );
     }
 }
 
 #[test]
 fn times_2000() {
-    print(measure(1000, 2_000), [[2_070, 2_660, 2_980, 3_010], [2_250, 2_940, 3_600, 3_710], [2_900, 3_780, 4_330, 4_670], [2_940, 3_800, 4_380, 4_720]]);
+    print(
+        measure(1000, 2_000),
+        [
+            [2_070, 2_660, 2_980, 3_010],
+            [2_250, 2_940, 3_600, 3_710],
+            [2_900, 3_780, 4_330, 4_670],
+            [2_940, 3_800, 4_380, 4_720],
+        ],
+    );
 }
 
 #[test]
 fn times_500() {
-    print(measure(1000, 500), [[510, 620, 750, 790], [620, 770, 900, 930], [1_290, 1_660, 1_860, 1_930], [1_340, 1_700, 1_910, 1_970]]);
+    print(
+        measure(1000, 500),
+        [
+            [510, 620, 750, 790],
+            [620, 770, 900, 930],
+            [1_290, 1_660, 1_860, 1_930],
+            [1_340, 1_700, 1_910, 1_970],
+        ],
+    );
 }

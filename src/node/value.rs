@@ -184,7 +184,10 @@ mod tests {
 
     #[test]
     fn an_intset_is_sorted_by_number() {
-        assert_eq!(set(&["10", "9", "-1"]).members(), [b"-1".to_vec(), b"9".to_vec(), b"10".to_vec()]);
+        assert_eq!(
+            set(&["10", "9", "-1"]).members(),
+            [b"-1".to_vec(), b"9".to_vec(), b"10".to_vec()]
+        );
     }
 
     #[test]

@@ -90,9 +90,9 @@ impl Node {
         for place in 0..bus.table.len() {
             let ix = bus.table.at(place);
             let flags = bus.table.flags(ix);
-            let mut orphan = !flags.any(Flags::REPLICA | Flags::FAIL) && flags.any(Flags::MIGRATE_TO);
-            let working =
-                if flags.is_master() { bus.working_replicas(ix, Flags::FAIL) } else { 0 };
+            let mut orphan =
+                !flags.any(Flags::REPLICA | Flags::FAIL) && flags.any(Flags::MIGRATE_TO);
+            let working = if flags.is_master() { bus.working_replicas(ix, Flags::FAIL) } else { 0 };
             orphan &= working == 0;
             let peer = bus.table.peer_mut(ix);
             if orphan {
@@ -108,11 +108,119 @@ impl Node {
             if working == most {
                 let replicas = bus.table.peer(ix).replicas().iter().copied();
                 let id = |ix: PeerIx| ctx.ids.id(bus.table.node(ix));
-                candidate = replicas.fold(candidate, |best, ix| {
-                    if id(ix) < id(best) { ix } else { best }
-                });
+                candidate =
+                    replicas.fold(candidate, |best, ix| if id(ix) < id(best) { ix } else { best });
             }
         }
         (target, candidate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, id};
+
+    /// Masters 0, 1 and 2 with replicas 3 and 6, 4 and 7, and 5.
+    fn calm() -> Lab {
+        let mut lab = Lab::formed(3, 5, 1_000);
+        lab.run(4_000);
+        lab
+    }
+
+    fn migrated(lab: &Lab) -> Vec<usize> {
+        let start = format!("Migrating to orphaned master {}", id(2));
+        lab.lines.iter().filter(|line| line.text == start).map(|line| line.node).collect()
+    }
+
+    #[test]
+    fn the_smallest_id_of_the_richest_masters_goes_to_the_orphan_after_5_s_8_7() {
+        let mut lab = calm();
+        lab.kill(5);
+        lab.run_until(4_000, |lab| {
+            let gone = lab.peer(3, 5);
+            lab.node(3).bus.table.flags(gone).any(Flags::FAIL)
+        });
+        let failed = lab.now.millis();
+        lab.run_until(6_000, |lab| !migrated(lab).is_empty());
+        let waited = (lab.now.millis() - failed).0;
+        assert!((5_000..=5_200).contains(&waited), "{waited}");
+        assert_eq!(migrated(&lab), [3]);
+        assert_eq!(lab.node(3).bus.my_master(), lab.find(3, 2));
+        lab.run(20_000);
+        assert_eq!(migrated(&lab), [3], "one is enough");
+        let orphan = lab.peer(2, 2);
+        let moved = lab.peer(2, 3);
+        assert!(lab.node(2).bus.table.peer(orphan).replicas().contains(&moved));
+    }
+
+    #[test]
+    fn nobody_goes_if_too_few_would_stay_8_7_1() {
+        let mut lab = calm();
+        for node in [3, 4, 6, 7] {
+            lab.node(node).config.migration_barrier = 2;
+        }
+        lab.kill(5);
+        lab.run(12_000);
+        assert!(migrated(&lab).is_empty());
+    }
+
+    #[test]
+    fn nobody_goes_if_it_is_not_allowed_7_7() {
+        let mut lab = calm();
+        for node in [3, 4, 6, 7] {
+            lab.node(node).config.allow_replica_migration = false;
+        }
+        lab.kill(5);
+        lab.run(12_000);
+        assert!(migrated(&lab).is_empty());
+    }
+
+    #[test]
+    fn a_dead_replica_with_a_smaller_id_blocks_the_migration_15_24() {
+        let mut lab = calm();
+        lab.kill(5);
+        lab.kill(3);
+        lab.run(12_000);
+        assert_eq!(migrated(&lab), [4], "master 1 has most");
+
+        // The same, but the dead 3 was a replica of master 1, too.
+        let mut lab = calm();
+        lab.kill(5);
+        lab.kill(3);
+        lab.run(3_000);
+        for node in [4, 6, 7] {
+            let (dead, rich) = (lab.peer(node, 3), lab.peer(node, 1));
+            lab.node(node).bus.add_replica(rich, dead);
+        }
+        lab.run(12_000);
+        assert!(migrated(&lab).is_empty());
+    }
+
+    #[test]
+    fn the_clock_of_an_orphan_may_be_left_over_from_an_earlier_time_15_24() {
+        let mut lab = calm();
+        let orphan = lab.peer(3, 2);
+        let long_ago = lab.now.millis() - Millis(60_000);
+        lab.node(3).bus.table.peer_mut(orphan).orphaned_time = long_ago;
+        lab.kill(5);
+        lab.run_until(4_000, |lab| {
+            let gone = lab.peer(3, 5);
+            lab.node(3).bus.table.flags(gone).any(Flags::FAIL)
+        });
+        lab.run(110);
+        assert_eq!(migrated(&lab), [3], "it does not wait");
+    }
+
+    #[test]
+    fn nobody_goes_to_a_master_that_never_had_a_replica_8_7_2() {
+        let mut lab = calm();
+        for node in 0..8 {
+            let never = lab.peer(node, 2);
+            lab.node(node).bus.table.clear_flags(never, Flags::MIGRATE_TO);
+        }
+        lab.kill(5);
+        lab.run(12_000);
+        assert!(migrated(&lab).is_empty());
     }
 }

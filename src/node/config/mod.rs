@@ -132,8 +132,7 @@ impl Config {
     /// # Errors
     /// If Redis does not know the directive, or the value is of the wrong kind.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
-        let directive =
-            find(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
+        let directive = find(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
         let setting = directive.kind.parse(value).map_err(|mismatch| ConfigError::Value {
             name: directive.name,
             value: value.to_owned(),

@@ -82,7 +82,14 @@ const fn special(
     get: fn(&Config) -> String,
     set: fn(&mut Config, Setting<'_>),
 ) -> Directive {
-    Directive { name, alias: None, kind, fixed: false, hidden: false, place: Place::Field { get, set } }
+    Directive {
+        name,
+        alias: None,
+        kind,
+        fixed: false,
+        hidden: false,
+        place: Place::Field { get, set },
+    }
 }
 
 const ANNOUNCE_IP: Directive = special(

@@ -160,9 +160,7 @@ impl Node {
         let replication = &self.replication;
         let known = match replication.master {
             None => replication.history.backlog.is_some(),
-            Some(_) => {
-                replication.upstream.is_connected() || replication.cached_master.is_some()
-            }
+            Some(_) => replication.upstream.is_connected() || replication.cached_master.is_some(),
         };
         known.then(|| replication.history.position())
     }

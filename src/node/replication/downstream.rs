@@ -99,11 +99,7 @@ impl Node {
 
     fn remove_replica_at(&mut self, ctx: &mut Ctx<'_>, at: usize) {
         let replica = &self.replication.replicas[at];
-        self.log(
-            ctx,
-            Level::Warning,
-            format_args!("Connection with replica {replica} lost."),
-        );
+        self.log(ctx, Level::Warning, format_args!("Connection with replica {replica} lost."));
         self.replication.replicas.remove(at);
         if self.replication.replicas.is_empty() {
             self.replication.alone_since = self.unix_now();
@@ -173,11 +169,7 @@ impl Node {
             ack_time: self.unix_now(),
             held_back: Vec::new(),
         };
-        self.log(
-            ctx,
-            Level::Notice,
-            format_args!("Replica {replica} asks for synchronization"),
-        );
+        self.log(ctx, Level::Notice, format_args!("Replica {replica} asks for synchronization"));
         match self.replication.history.can_continue(known) {
             Ok(missing) => self.continue_replica(ctx, replica, missing),
             Err(refusal) => {
@@ -328,11 +320,7 @@ impl Node {
 
     /// Starts a child for all replicas that wait for one.
     pub(crate) fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
-        self.log(
-            ctx,
-            Level::Notice,
-            format_args!("Starting BGSAVE for SYNC with target: disk"),
-        );
+        self.log(ctx, Level::Notice, format_args!("Starting BGSAVE for SYNC with target: disk"));
         self.start_save(ctx);
         let position = self.replication.history.position();
         for at in 0..self.replication.replicas.len() {

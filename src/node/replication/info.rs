@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::node::Node;
+use crate::node::replication::downstream::Stage;
 use crate::node::replication::upstream::Upstream;
 use crate::resp::Reply;
 
@@ -62,7 +63,8 @@ impl Node {
             line("min_slaves_good_slaves", &replication.good_replicas);
         }
         for (number, replica) in replication.replicas.iter().enumerate() {
-            let lag = self.unix_now() - replica.ack_time;
+            let online = replica.stage == Stage::Online;
+            let lag = if online { self.unix_now() - replica.ack_time } else { 0 };
             let text = format!(
                 "ip={},port={},state={},offset={},lag={lag}",
                 replica.ip,

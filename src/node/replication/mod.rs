@@ -24,6 +24,9 @@ pub mod message;
 pub mod upstream;
 pub mod wait;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

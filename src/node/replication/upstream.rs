@@ -465,11 +465,7 @@ impl Node {
             format_args!("Successful partial resynchronization with master."),
         );
         if id != known.id {
-            self.log(
-                ctx,
-                Level::Warning,
-                format_args!("Master replication ID changed to {id}"),
-            );
+            self.log(ctx, Level::Warning, format_args!("Master replication ID changed to {id}"));
             let history = &mut self.replication.history;
             history.former = Some((known.id, history.offset + 1));
             history.id = id;
@@ -484,9 +480,7 @@ impl Node {
         self.log(
             ctx,
             Level::Notice,
-            format_args!(
-                "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization."
-            ),
+            format_args!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization."),
         );
     }
 
