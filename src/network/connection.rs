@@ -52,13 +52,28 @@ pub(crate) struct Flow {
     pub(crate) draws: SmallStream,
     /// What the sender's kernel holds.
     pub(crate) held: HeldList,
-    /// Whether the path is impaired: only then is it looked up for each message.
+    /// Whether the path there or back is impaired: only then is it looked up for each message.
     pub(crate) impaired: bool,
+    /// When the first message was sent whose acknowledgement cannot come back.
+    unanswered: Option<Time>,
 }
 
 impl Flow {
     pub(crate) fn new(draws: SmallStream) -> Flow {
-        Flow { last_arrival: Time::ZERO, draws, held: HeldList::default(), impaired: false }
+        Flow {
+            last_arrival: Time::ZERO,
+            draws,
+            held: HeldList::default(),
+            impaired: false,
+            unanswered: None,
+        }
+    }
+
+    /// When the first message was sent of those that are not acknowledged because the way back is
+    /// cut, if it is: this one, if there is no earlier one.
+    pub(crate) fn unanswered(&mut self, now: Time, back_is_cut: bool) -> Option<Time> {
+        self.unanswered = back_is_cut.then(|| self.unanswered.unwrap_or(now));
+        self.unanswered
     }
 
     /// The time at which something arrives that would arrive at `at` if nothing were in front of

@@ -34,6 +34,8 @@ pub enum Receiver {
 pub struct Rule {
     /// What is wrong with the way.
     pub path: Path,
+    /// Since when the sender has had no acknowledgement, because the way back is cut.
+    pub unanswered: Option<Span>,
     /// What is at the other end.
     pub receiver: Receiver,
     /// Whether earlier messages of the same direction are being held: order is kept.
@@ -45,12 +47,17 @@ impl Rule {
     ///
     /// A lost segment is not a lost message: the sender's kernel sends it again when its timer
     /// fires, so loss shows as delay (and delays what comes after it, too).
+    ///
+    /// Where only the way back is cut, data arrives but its acknowledgements do not: when the
+    /// sender's timer fires for the first time it stops sending anything new. (Seen on Linux 6.18:
+    /// what is sent in the first 200 ms arrives at once, the rest after the heal.)
     #[inline]
     pub fn judge(self, network: &NetworkConfig, draws: &mut SmallStream) -> Verdict {
         if self.receiver == Receiver::Gone {
             return Verdict::Drop;
         }
-        if self.path.cut || self.behind_others {
+        let stopped = self.unanswered.is_some_and(|span| span >= RETRANSMIT_FIRST);
+        if self.path.cut || self.behind_others || stopped {
             return Verdict::Hold;
         }
         let mut delay = draws.span(network.latency_low, network.latency_high) + self.path.delay;
@@ -79,6 +86,10 @@ pub const RETRANSMIT_FIRST: Span = Span::millis(200);
 
 /// The longest such wait.
 pub const RETRANSMIT_LONGEST: Span = Span::secs(120);
+
+/// How long Linux keeps a socket that its process has closed and that has data to send: eight
+/// retransmissions and the wait after the last.
+pub const ORPHAN_LIFE: Span = Span::millis(511 * 200);
 
 /// When a segment that was first sent at `sent` and never got through is sent again for the first
 /// time at or after `now`.
@@ -109,7 +120,7 @@ mod tests {
     use crate::rng::{Purpose, Seed};
 
     fn judge(path: Path) -> Verdict {
-        let rule = Rule { path, receiver: Receiver::There, behind_others: false };
+        let rule = Rule { path, unanswered: None, receiver: Receiver::There, behind_others: false };
         let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
         rule.judge(&NetworkConfig::default(), &mut draws)
     }
@@ -124,9 +135,31 @@ mod tests {
     #[test]
     fn a_cut_path_holds_and_a_dead_end_drops() {
         assert_eq!(judge(Path { cut: true, ..Path::INTACT }), Verdict::Hold);
-        let rule = Rule { path: Path::INTACT, receiver: Receiver::Gone, behind_others: true };
+        let rule = Rule {
+            path: Path::INTACT,
+            unanswered: None,
+            receiver: Receiver::Gone,
+            behind_others: true,
+        };
         let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
         assert_eq!(rule.judge(&NetworkConfig::default(), &mut draws), Verdict::Drop);
+    }
+
+    #[test]
+    fn without_acknowledgements_a_sender_stops_after_200_ms() {
+        let after = |span| {
+            let rule = Rule {
+                path: Path::INTACT,
+                unanswered: Some(span),
+                receiver: Receiver::There,
+                behind_others: false,
+            };
+            let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
+            rule.judge(&NetworkConfig::default(), &mut draws)
+        };
+        assert!(matches!(after(Span::ZERO), Verdict::Deliver(_)));
+        assert!(matches!(after(Span::millis(199)), Verdict::Deliver(_)));
+        assert_eq!(after(Span::millis(200)), Verdict::Hold);
     }
 
     #[test]
@@ -136,7 +169,12 @@ mod tests {
         assert!(delay > Span::secs(60), "{delay}");
         let mut draws = Seed(3).small_stream(Purpose::Latency, 0, 0);
         let rarely = Path { loss_per_mille: 100, ..Path::INTACT };
-        let rule = Rule { path: rarely, receiver: Receiver::There, behind_others: false };
+        let rule = Rule {
+            path: rarely,
+            unanswered: None,
+            receiver: Receiver::There,
+            behind_others: false,
+        };
         let late = (0..10_000)
             .filter(|_| match rule.judge(&NetworkConfig::default(), &mut draws) {
                 Verdict::Deliver(delay) => delay >= RETRANSMIT_FIRST,

@@ -8,8 +8,10 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use petgraph::Directed;
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::DiGraph;
+use petgraph::dot::{Config, Dot};
+use petgraph::graph::{DiGraph, EdgeReference};
 use petgraph::graphmap::GraphMap;
+use petgraph::visit::EdgeRef as _;
 
 use crate::network::{NodeNo, Site};
 use crate::time::Span;
@@ -146,6 +148,40 @@ impl Paths {
         graph
     }
 
+    /// The graph in the DOT language. Paths that are intact both ways are one plain line; what is
+    /// wrong with the others is written beside an arrow.
+    #[must_use]
+    pub fn dot(&self, name: impl Fn(Site) -> String) -> String {
+        let mut graph = DiGraph::new();
+        let sites: Vec<_> = self.0.nodes().map(|site| (site, graph.add_node(site))).collect();
+        for (at, &(a, a_ix)) in sites.iter().enumerate() {
+            for &(b, b_ix) in &sites[at + 1..] {
+                let (there, back) = (self.between(a, b), self.between(b, a));
+                graph.add_edge(a_ix, b_ix, there);
+                if (there, back) != (Path::INTACT, Path::INTACT) {
+                    graph.add_edge(b_ix, a_ix, back);
+                }
+            }
+        }
+        let two_way =
+            |edge: EdgeReference<'_, Path>| graph.find_edge(edge.target(), edge.source()).is_none();
+        let edge_attributes = |_: &DiGraph<Site, Path>, edge: EdgeReference<'_, Path>| {
+            let path = edge.weight();
+            match path {
+                _ if two_way(edge) => "dir = none color = gray".to_owned(),
+                path if *path == Path::INTACT => "color = gray".to_owned(),
+                Path { cut: true, .. } => format!("label = \"{path}\" color = red style = dashed"),
+                _ => format!("label = \"{path}\" color = orange"),
+            }
+        };
+        let node_attributes = |_: &DiGraph<Site, Path>, (_, site): (_, &Site)| {
+            format!("label = \"{}\"", name(*site).escape_default())
+        };
+        let config = [Config::EdgeNoLabel, Config::NodeNoLabel];
+        let dot = Dot::with_attr_getters(&graph, &config, &edge_attributes, &node_attributes);
+        format!("{dot:?}")
+    }
+
     /// The sides of the network: nodes that reach each other in both directions, directly or over
     /// others, sorted. One side means that there is no partition.
     #[must_use]
@@ -200,6 +236,28 @@ mod tests {
         paths.change(site(0), site(1), |path| path.delay = Span::ZERO);
         assert!(paths.all_intact());
         assert_eq!(paths.sides(), [group(&[0, 1, 2])]);
+    }
+
+    #[test]
+    fn the_drawing_shows_what_is_wrong() {
+        let mut paths = Paths::new(2);
+        paths.change(site(0), site(1), |path| path.cut = true);
+        paths.change(site(1), Site::Clients, |path| path.delay = Span::millis(3));
+        let dot = paths.dot(|site| format!("{site:?}"));
+        assert_eq!(
+            dot,
+            "digraph {
+    0 [ label = \"Node(NodeNo(0))\"]
+    1 [ label = \"Node(NodeNo(1))\"]
+    2 [ label = \"Clients\"]
+    0 -> 1 [ label = \"cut\" color = red style = dashed]
+    1 -> 0 [ color = gray]
+    0 -> 2 [ dir = none color = gray]
+    1 -> 2 [ label = \"+3ms\" color = orange]
+    2 -> 1 [ color = gray]
+}
+"
+        );
     }
 
     #[test]

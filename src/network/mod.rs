@@ -80,6 +80,9 @@ pub struct NetworkConfig {
     pub latency_low: Span,
     /// The longest.
     pub latency_high: Span,
+    /// How long a kernel goes on trying to deliver what a process has sent and then closed the
+    /// connection (§3.9.2).
+    pub orphan_life: Span,
     /// Where clients come from.
     pub client_ip: IpAddr,
 }
@@ -89,6 +92,7 @@ impl Default for NetworkConfig {
         NetworkConfig {
             latency_low: Span::micros(200),
             latency_high: Span::millis(1),
+            orphan_life: fate::ORPHAN_LIFE,
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }
     }
@@ -277,9 +281,13 @@ impl Network {
             self.hold(now, from, message);
             return Sent::Held;
         }
-        let path = match connection.flow(from).impaired {
-            false => Path::INTACT,
-            true => path_of(&self.paths, connection, from),
+        let (path, unanswered) = match connection.flow(from).impaired {
+            false => (Path::INTACT, None),
+            true => {
+                let back_is_cut = path_of(&self.paths, connection, from.other()).cut;
+                let unanswered = connection.flow_mut(from).unanswered(now, back_is_cut);
+                (path_of(&self.paths, connection, from), unanswered)
+            }
         };
         let other = connection.end(from.other());
         let receiver = match other.state {
@@ -288,13 +296,15 @@ impl Network {
             _ => Receiver::Gone,
         };
         let flow = connection.flow_mut(from);
-        let rule = Rule { path, receiver, behind_others: !flow.held.is_empty() };
+        let behind_others = !flow.held.is_empty();
+        let silence = unanswered.map(|since| now.since(since));
+        let rule = Rule { path, unanswered: silence, receiver, behind_others };
         match rule.judge(&self.config, &mut flow.draws) {
             Verdict::Deliver(delay) => Sent::Arrives(flow.in_order(now + delay), message),
             Verdict::Drop => Sent::Lost(message),
             Verdict::Reject(delay) => Sent::Rejected(now + delay, message),
             Verdict::Hold => {
-                self.held.push(&mut flow.held, now, message);
+                self.held.push(&mut flow.held, unanswered.unwrap_or(now), message);
                 Sent::Held
             }
         }
@@ -343,11 +353,18 @@ impl Network {
         self.held.pop(list)
     }
 
+    /// When the kernel gives up what a closed end holds, if it holds anything.
+    pub(crate) fn gives_up_at(&self, closed: LinkId) -> Option<Time> {
+        let since = self.held.oldest(&self.connection(closed).flow(closed).held)?;
+        Some(since + self.config.orphan_life)
+    }
+
     /// When the kernel at an end sends again what it holds, if it holds anything and the path is
     /// open; and since when it has held it.
     pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
         let connection = self.connection(from);
-        if connection.end(from).state == EndState::Connecting || self.path(from).cut {
+        let waits = connection.end(from).state == EndState::Connecting;
+        if waits || self.path(from).cut || self.path(from.other()).cut {
             return None;
         }
         let since = self.held.oldest(&connection.flow(from).held)?;
@@ -386,7 +403,7 @@ impl Network {
     }
 
     fn look_at_path(&mut self, from: LinkId) {
-        let impaired = self.path(from) != Path::INTACT;
+        let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
         self.connection_mut(from).flow_mut(from).impaired = impaired;
     }
 

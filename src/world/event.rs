@@ -33,6 +33,8 @@ pub(crate) enum Happening {
     Arrival(LinkId, Message),
     /// A kernel sends again what an end holds, unless it does not hold it since this time any more.
     Resend(LinkId, Time),
+    /// A kernel gives up what a closed end holds.
+    Orphan(LinkId),
 }
 
 /// How many processes were started for a node before this one.
@@ -63,7 +65,8 @@ impl Happening {
             | Happening::Refused(link)
             | Happening::Retry(link, _)
             | Happening::Arrival(link, _)
-            | Happening::Resend(link, _) => Some(*link),
+            | Happening::Resend(link, _)
+            | Happening::Orphan(link) => Some(*link),
         }
     }
 }

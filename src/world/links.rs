@@ -179,17 +179,29 @@ impl<P: Program> World<P> {
             connection.end_mut(link).state = was;
             return;
         }
-        self.drop_held(link);
         let other = link.other();
-        if self.network.connection(link).end(other).state.is_in_use() {
-            match was {
-                EndState::Open => self.transmit(link, Message::Close),
-                _ => self.forget_end(other),
-            }
-        } else {
+        if !self.network.connection(link).end(other).state.is_in_use() {
+            self.drop_held(link);
             self.drop_held(other);
+        } else if was == EndState::Connecting {
+            self.drop_held(link);
+            self.forget_end(other);
+        } else {
+            self.transmit(link, Message::Close);
+            if let Some(at) = self.network.gives_up_at(link) {
+                self.schedule(at.max(self.now), Happening::Orphan(link));
+            }
         }
         self.reuse_if_over(link);
+    }
+
+    /// A kernel gives up what a closed end still holds (§3.9.2). The other side never learns that
+    /// the connection is over.
+    pub(super) fn orphan(&mut self, link: LinkId) {
+        self.fingerprint.absorb(u64::from(link.0) << 8 | 6);
+        if self.network.gives_up_at(link).is_some_and(|at| at <= self.now) {
+            self.drop_held(link);
+        }
     }
 
     /// The machine at an end loses its power: the end is gone and nobody is told.

@@ -165,6 +165,54 @@ fn a_close_is_not_seen_over_a_cut_path_until_it_is_mended() {
 }
 
 #[test]
+fn data_that_was_sent_before_a_close_during_a_cut_comes_after_the_heal_3_9_2() {
+    let mut stage = Stage::new(2);
+    stage.link(0, 1);
+    stage.world.partition(&[vec![NodeNo(1)]]);
+    stage.pull(0, "send 1");
+    stage.pull(0, "close");
+    stage.run(Span::secs(20));
+    stage.world.heal();
+    stage.run(Span::secs(20));
+    assert_eq!(stage.seen(1), [Seen::Accepted, Seen::Packet(1), Seen::Closed]);
+}
+
+#[test]
+fn a_kernel_gives_up_orphans_after_102_seconds() {
+    let mut stage = Stage::new(2);
+    stage.link(0, 1);
+    stage.world.partition(&[vec![NodeNo(1)]]);
+    stage.pull(0, "send 1");
+    stage.pull(0, "close");
+    stage.run(Span::secs(103));
+    assert_eq!(stage.world.stats().lost, 1);
+    stage.world.heal();
+    stage.run(Span::secs(300));
+    assert_eq!(stage.seen(1), [Seen::Accepted], "it never learns");
+}
+
+#[test]
+fn over_a_path_that_is_cut_one_way_the_other_way_dries_up_after_200_ms() {
+    let mut stage = Stage::new(2);
+    stage.link(0, 1);
+    stage.world.cut(NodeNo(1), NodeNo(0));
+    let cut = stage.world.now();
+    for label in 0..8 {
+        stage.pull(0, &format!("send {label}"));
+        stage.run(Span::millis(45));
+    }
+    let arrived = |stage: &Stage| stage.seen(1).len() - 1;
+    assert_eq!(arrived(&stage), 4, "0, 50, 100 and 150 ms after the cut");
+    stage.world.heal();
+    stage.run(Span::secs(1));
+    assert_eq!(arrived(&stage), 8);
+    let after = stage.seen_after(1, Seen::Packet(7), cut).unwrap().as_millis();
+    assert!((600..604).contains(&after), "{after}");
+    stage.pull(0, "send 8");
+    assert_eq!(arrived(&stage), 9);
+}
+
+#[test]
 fn delay_and_loss_make_a_direction_slow_and_nothing_else() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
