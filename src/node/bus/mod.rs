@@ -26,6 +26,8 @@ mod send;
 mod slots;
 mod state;
 mod todo;
+#[cfg(test)]
+mod traps;
 mod vote;
 mod watch;
 
