@@ -8,12 +8,16 @@
 
 mod boot;
 pub mod bus;
+pub mod child;
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod digest;
+pub mod dump;
 pub mod effect;
 pub mod flags;
 pub mod glob;
+pub mod info;
 pub mod keyspace;
 #[cfg(test)]
 mod lab;
@@ -22,7 +26,13 @@ pub mod nodes_conf;
 pub mod number;
 pub mod packet;
 pub mod process;
+pub mod pubsub;
+pub mod rdb;
+pub mod redirect;
 pub mod replication;
+pub mod server;
+pub mod stats;
+pub mod storage;
 pub mod table;
 pub mod value;
 
@@ -32,8 +42,9 @@ use crate::node::config::Config;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::log::{Level, Role};
-use crate::node::process::{Death, Process};
+use crate::node::process::Process;
 use crate::node::replication::Replication;
+use crate::node::server::Server;
 use crate::time::Span;
 
 /// How often the cluster cron runs (§1.1).
@@ -57,6 +68,8 @@ pub struct Node {
     pub(crate) clients: Clients,
     /// Whom it replicates.
     pub(crate) replication: Replication,
+    /// What its administration knows.
+    pub(crate) server: Server,
 }
 
 impl Node {
@@ -82,13 +95,12 @@ impl Node {
                 self.process.cached_time = ctx.now.millis();
                 command::execute(self, client, &args, ctx);
             }
-            Input::ClientGone(client) => {
-                self.clients.remove(&client);
-            }
+            Input::ClientGone(client) => command::client_gone(self, client),
             Input::CallDone(result) => command::call_done(self, result, ctx),
             Input::Terminate => self.process.terminating = true,
         }
         self.before_sleep(ctx);
+        command::before_sleep(self, ctx);
     }
 
     /// How often `serverCron` runs: this long after its last run, plus what the run and the event
@@ -105,8 +117,7 @@ impl Node {
             command::shutdown(self, ctx);
             return;
         }
-        self.reap_child(ctx);
-        self.clients_paused();
+        command::cron(self, ctx);
         if self.every(REPLICATION_CRON_PERIOD) {
             self.replication_cron(ctx);
         }
@@ -126,7 +137,7 @@ impl Node {
     /// Writes a log line, if anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
-        if ctx.out.logs(level) {
+        if level >= self.config.loglevel && ctx.out.logs(level) {
             let role = self.log_role();
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
         }
@@ -135,12 +146,5 @@ impl Node {
     /// The letter of my log lines: a replica is who has a master configured for replication (§13.1).
     pub(crate) fn log_role(&self) -> Role {
         if self.replication.master.is_some() { Role::Replica } else { Role::Master }
-    }
-
-    /// The keys that the next process on the same disk will find, if this one ends in this way.
-    #[must_use]
-    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
-        let _ = death;
-        self.replication.dump_file.map(|dump| dump.keys.clone())
     }
 }

@@ -118,11 +118,11 @@ impl Set {
             if let Some(integer) = number::parse(member) {
                 let new = integers.insert(integer);
                 if integers.len() > INTSET_ENTRIES {
-                    self.to_table();
+                    self.become_table();
                 }
                 return new;
             }
-            self.to_table();
+            self.become_table();
         }
         match self {
             Set::Members(members) => members.insert(member.to_vec()),
@@ -149,7 +149,7 @@ impl Set {
         }
     }
 
-    fn to_table(&mut self) {
+    fn become_table(&mut self) {
         *self = Set::Members(self.members().into_iter().collect());
     }
 }

@@ -207,7 +207,7 @@ fn save_points(text: &str) -> Result<Vec<SavePoint>, Mismatch> {
 
 fn is_output_limits(text: &str) -> bool {
     let words: Vec<&str> = text.split(' ').collect();
-    words.len() % 4 == 0
+    words.len().is_multiple_of(4)
         && words.chunks(4).all(|group| {
             ["normal", "replica", "slave", "pubsub"].contains(&group[0])
                 && group[1..].iter().all(|size| number::parse_bytes(size).is_some_and(|n| n >= 0))

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::effect::{Ctx, Input, LinkId};
+use crate::node::client::{Block, Client, Pause};
+use crate::node::dump::Dump;
+use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::log::Level;
-use crate::node::replication::dump::Dump;
+use crate::node::replication::message::Position;
+use crate::resp::Reply;
+use crate::time::Millis;
 
 impl Node {
     /// Something happened on a replication link, or to a child.
@@ -42,20 +46,35 @@ impl Node {
 
     /// Whether clients are held back.
     pub(crate) fn clients_paused(&mut self) -> bool {
-        false
+        self.clients.is_paused(self.process.cached_time)
     }
 
     /// Holds back writes until a time.
-    pub(crate) fn pause_writes(&mut self, _until: crate::time::Millis) {}
+    pub(crate) fn pause_writes(&mut self, until: Millis) {
+        self.clients.pause(until, Pause::Writes);
+    }
 
-    /// A client of mine waits no longer.
-    pub(crate) fn client_unblocked(&mut self, _ctx: &mut Ctx<'_>, _client: LinkId) {}
+    /// The file that I loaded tells where in which history I was: I may be able to go on from there
+    /// (§13.3.11).
+    pub(crate) fn resume_replication(&mut self, ctx: &mut Ctx<'_>, position: Position) {
+        self.replication.history.adopt(position);
+        self.cache_myself(ctx);
+    }
 
-    /// Clients that wait for keys must look elsewhere (§11.13).
-    pub(crate) fn unblock_clients_of_a_new_replica(&mut self, _ctx: &mut Ctx<'_>) {}
-
-    /// Carries out a write of my master.
-    pub(crate) fn apply_from_master(&mut self, _ctx: &mut Ctx<'_>, _args: &[Vec<u8>]) {}
+    /// Clients that wait for something but the end of a pause must look elsewhere (§11.13).
+    pub(crate) fn dismiss_waiting_clients(&mut self, ctx: &mut Ctx<'_>) {
+        for client in self.clients.waiting.clone() {
+            let waits = |client: &Client| matches!(client.block, Some(Block::Wait { .. }));
+            if !self.clients.get(client).is_some_and(waits) {
+                continue;
+            }
+            let error = "UNBLOCKED force unblock from blocking operation, instance state changed \
+                         (master -> replica?)";
+            ctx.out.effects.push(Effect::Reply(client, Reply::Error(error.to_owned())));
+            ctx.out.effects.push(Effect::CloseClient(client));
+            self.clients.leave(client);
+        }
+    }
 
     /// Whether a manual failover is going on (§8.5).
     pub(crate) fn manual_failover_runs(&self) -> bool {

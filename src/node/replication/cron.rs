@@ -22,7 +22,7 @@ impl Node {
         self.drop_silent_replicas(ctx);
         self.forget_idle_backlog(ctx);
         let waiting = |stage| stage == Stage::WaitSave;
-        if self.replication.child.is_none()
+        if self.server.storage.child.is_none()
             && self.replication.replicas.iter().any(|replica| waiting(replica.stage))
         {
             self.save_for_replicas(ctx);

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::node::Node;
+use crate::node::child::Task;
+use crate::node::command::propagate::Transacting;
+use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
 use crate::node::log::Level;
 use crate::node::replication::Replication;
-use crate::node::replication::child::Task;
-use crate::node::replication::dump::Dump;
 use crate::node::replication::history::Refusal;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
 use crate::resp::Args;
@@ -171,8 +172,13 @@ impl Node {
         };
         self.log(ctx, Level::Notice, format_args!("Replica {replica} asks for synchronization"));
         match self.replication.history.can_continue(known) {
-            Ok(missing) => self.continue_replica(ctx, replica, missing),
+            Ok(missing) => {
+                self.server.stats.sync_partial += 1;
+                self.continue_replica(ctx, replica, missing);
+            }
             Err(refusal) => {
+                self.server.stats.sync_refused += u64::from(known.is_some());
+                self.server.stats.sync_full += 1;
                 self.log_refusal(ctx, &replica, known, refusal);
                 self.restart_replica(ctx, replica);
             }
@@ -278,10 +284,10 @@ impl Node {
                 ),
             );
         }
-        match self.replication.child.as_ref().map(|child| &child.task) {
+        match self.server.storage.child.as_ref().map(|child| child.task) {
             None => self.save_for_replicas(ctx),
-            Some(Task::Save(_)) => self.attach_to_save(ctx),
-            Some(Task::RewriteLog) => self.log(
+            Some(Task::Save) => self.attach_to_save(ctx),
+            Some(Task::Rewrite) => self.log(
                 ctx,
                 Level::Notice,
                 format_args!(
@@ -321,7 +327,7 @@ impl Node {
     /// Starts a child for all replicas that wait for one.
     pub(crate) fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
         self.log(ctx, Level::Notice, format_args!("Starting BGSAVE for SYNC with target: disk"));
-        self.start_save(ctx);
+        self.save_in_background(ctx, false);
         let position = self.replication.history.position();
         for at in 0..self.replication.replicas.len() {
             if self.replication.replicas[at].stage == Stage::WaitSave {
@@ -374,6 +380,10 @@ impl Node {
         if std::mem::take(&mut self.replication.history.select_pending) {
             self.feed(ctx, StreamCommand::Select);
         }
+        if self.replication.transacting == Transacting::Begun {
+            self.replication.transacting = Transacting::Announced;
+            self.feed(ctx, StreamCommand::Write(Arc::new(crate::resp::args(["MULTI"]))));
+        }
         self.feed(ctx, StreamCommand::Write(Arc::new(args)));
     }
 
@@ -389,6 +399,23 @@ impl Node {
                     ctx.out.effects.push(Effect::ReplSend(replica.link, message));
                 }
             }
+        }
+    }
+
+    /// How many replicas have acknowledged this offset (WAIT).
+    pub(crate) fn acknowledged_by(&self, offset: u64) -> i64 {
+        self.replication.online().filter(|one| one.acknowledged >= offset).count() as i64
+    }
+
+    /// Asks all replicas to acknowledge, if somebody has begun to wait for that and no pause keeps the
+    /// stream as it is (§0.2).
+    pub(crate) fn ask_for_acks(&mut self, ctx: &mut Ctx<'_>) {
+        if !self.replication.acks_wanted || self.clients_paused() {
+            return;
+        }
+        self.replication.acks_wanted = false;
+        if self.replication.master.is_none() {
+            self.feed(ctx, StreamCommand::GetAck);
         }
     }
 

@@ -95,6 +95,13 @@ impl History {
         self.backlog.get_or_insert_with(|| Backlog::new(size));
     }
 
+    /// Remembers this much from now on; what was remembered is forgotten.
+    pub fn resize(&mut self, size: u64) {
+        if let Some(backlog) = &mut self.backlog {
+            *backlog = Backlog::new(size);
+        }
+    }
+
     /// The offset of the first byte that is remembered.
     #[must_use]
     pub fn first_byte(&self) -> u64 {

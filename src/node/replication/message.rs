@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::node::replication::dump::Dump;
+use crate::node::dump::Dump;
 use crate::node::replication::id::ReplicationId;
 use crate::resp::Args;
 
@@ -96,6 +96,12 @@ impl ReplMessage {
 }
 
 impl StreamCommand {
+    /// Whether it is a command of one word, this one.
+    #[must_use]
+    pub fn is(&self, word: &str) -> bool {
+        matches!(self, StreamCommand::Write(args) if args.len() == 1 && args[0] == word.as_bytes())
+    }
+
     /// The exact length in the stream, by which offsets grow (A.3).
     #[must_use]
     pub fn wire_bytes(&self) -> u64 {

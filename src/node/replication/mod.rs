@@ -13,32 +13,26 @@
 
 mod apply;
 pub mod backlog;
-pub mod child;
 pub mod cron;
 pub mod downstream;
-pub mod dump;
 pub mod history;
 pub mod id;
 pub mod info;
 pub mod message;
 pub mod upstream;
-pub mod wait;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::id::Endpoint;
+use crate::node::command::propagate::Transacting;
 use crate::node::effect::LinkId;
-use crate::node::replication::child::Child;
 use crate::node::replication::downstream::{Caller, Replica};
-use crate::node::replication::dump::Dump;
 use crate::node::replication::history::History;
-use crate::node::replication::message::Position;
+use crate::node::replication::message::{Position, StreamCommand};
 use crate::node::replication::upstream::Upstream;
-use crate::node::replication::wait::Waiter;
 use crate::rng::Stream;
 
 /// The replication side of a process.
@@ -57,10 +51,6 @@ pub struct Replication {
     pub callers: BTreeMap<LinkId, Caller>,
     /// My replicas, in the order in which they asked for synchronization.
     pub replicas: Vec<Replica>,
-    /// The child that writes my keys to disk, if there is one.
-    pub child: Option<Child>,
-    /// What the RDB file holds, if replication has written one.
-    pub dump_file: Option<Arc<Dump>>,
     /// When the link to the master was lost, in Unix seconds; 0 = never, which makes my data look
     /// decades old (§8.2.2, 15.14).
     pub down_since: i64,
@@ -70,20 +60,20 @@ pub struct Replication {
     pub cron_loops: i64,
     /// How many replicas acknowledged recently enough for `min-replicas-to-write`.
     pub good_replicas: u32,
-    /// Clients that wait for acknowledgements.
-    pub waiters: Vec<Waiter>,
+    /// Whether what is propagated belongs to a transaction.
+    pub(crate) transacting: Transacting,
+    /// What came of a transaction that my master has not finished sending.
+    pub(crate) unfinished: Vec<StreamCommand>,
     /// Whether replicas shall be asked to acknowledge before the process sleeps.
     pub acks_wanted: bool,
-    /// The process id of the last child.
-    pub last_child: u32,
-    /// Draws for names of histories, children and their pace.
+    /// Draws for names of histories.
     pub draws: Stream,
 }
 
 impl Replication {
     /// Nobody follows, nobody is followed.
     #[must_use]
-    pub fn new(mut draws: Stream, pid: u32) -> Replication {
+    pub fn new(mut draws: Stream) -> Replication {
         Replication {
             master: None,
             upstream: Upstream::Idle,
@@ -91,15 +81,13 @@ impl Replication {
             history: History::new(&mut draws),
             callers: BTreeMap::new(),
             replicas: Vec::new(),
-            child: None,
-            dump_file: None,
             down_since: 0,
             alone_since: 0,
             cron_loops: 0,
             good_replicas: 0,
-            waiters: Vec::new(),
+            transacting: Transacting::No,
+            unfinished: Vec::new(),
             acks_wanted: false,
-            last_child: pid,
             draws,
         }
     }
@@ -124,7 +112,18 @@ impl Replication {
         }
     }
 
-    /// The name of a replica or caller in log lines.
+    /// What an RDB file says about replication, if there is anything to say: a master without
+    /// backlog counts nothing, a replica must have been connected.
+    #[must_use]
+    pub fn position_to_save(&self) -> Option<Position> {
+        let known = match self.master {
+            None => self.history.backlog.is_some(),
+            Some(_) => self.upstream.is_connected() || self.cached_master.is_some(),
+        };
+        known.then(|| self.history.position())
+    }
+
+    /// A replica of mine.
     #[must_use]
     pub fn replica(&self, link: LinkId) -> Option<&Replica> {
         self.replicas.iter().find(|replica| replica.link == link)

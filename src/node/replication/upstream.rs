@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::id::Endpoint;
 use crate::node::Node;
+use crate::node::child::Task;
+use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss};
 use crate::node::log::Level;
-use crate::node::replication::dump::Dump;
 use crate::node::replication::id::ReplicationId;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
 
@@ -129,25 +130,30 @@ impl Node {
             self.close_upstream(ctx);
             self.cache_master(ctx);
         }
-        self.unblock_clients_of_a_new_replica(ctx);
+        self.dismiss_waiting_clients(ctx);
         self.replication.master = Some(master);
         self.drop_replicas(ctx);
         self.close_upstream(ctx);
         if was_master {
             self.discard_cached_master(ctx);
-            self.log(
-                ctx,
-                Level::Notice,
-                format_args!(
-                    "Before turning into a replica, using my own master parameters to synthesize \
-                     a cached master: I may be able to synchronize with the new master with just a \
-                     partial transfer."
-                ),
-            );
-            self.replication.cached_master = Some(self.replication.history.position());
+            self.cache_myself(ctx);
         }
         self.replication.upstream = Upstream::Waiting;
         self.connect_upstream(ctx, "Connecting to MASTER", "");
+    }
+
+    /// What I know as a master is what I knew as a replica of the same history.
+    pub(crate) fn cache_myself(&mut self, ctx: &mut Ctx<'_>) {
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!(
+                "Before turning into a replica, using my own master parameters to synthesize a \
+                 cached master: I may be able to synchronize with the new master with just a \
+                 partial transfer."
+            ),
+        );
+        self.replication.cached_master = Some(self.replication.history.position());
     }
 
     /// Follows nobody any more and begins a history of its own (A.6).
@@ -224,6 +230,7 @@ impl Node {
 
     fn cache_master(&mut self, ctx: &mut Ctx<'_>) {
         let Upstream::Connected { known, .. } = self.replication.upstream else { return };
+        self.replication.unfinished.clear();
         self.log(ctx, Level::Warning, format_args!("Connection with master lost."));
         self.log(ctx, Level::Notice, format_args!("Caching the disconnected master state."));
         self.replication.cached_master = Some(known);
@@ -493,10 +500,10 @@ impl Node {
         dump: &Arc<Dump>,
     ) {
         self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
-        self.kill_rewrite(ctx);
+        self.kill_child(ctx, Task::Rewrite);
         self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
-        self.kill_save(ctx);
-        self.replication.dump_file = Some(Arc::clone(dump));
+        self.kill_save_before_load(ctx);
+        self.server.storage.file = Some(Arc::clone(dump));
         self.load_dump(ctx, dump);
         let last_io = self.unix_now();
         let size = self.config.repl_backlog_size;
@@ -511,16 +518,33 @@ impl Node {
             format_args!("MASTER <-> REPLICA sync: Finished with success"),
         );
         if self.config.appendonly {
-            self.restart_log(ctx);
+            self.rewrite_append_only_file(ctx);
         }
     }
 
     /// A command of the stream: carry it out, count it, pass it on (A.3).
+    /// A transaction is kept until all of it is there: what is cut short has not happened.
     fn follow_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
+        let begins = command.is("MULTI");
+        if begins || !self.replication.unfinished.is_empty() {
+            let ends = command.is("EXEC");
+            self.replication.unfinished.push(command);
+            if ends {
+                for command in std::mem::take(&mut self.replication.unfinished) {
+                    self.process_stream(ctx, link, command);
+                }
+            }
+            return;
+        }
+        self.process_stream(ctx, link, command);
+    }
+
+    fn process_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
         match &command {
             StreamCommand::Ping | StreamCommand::Select => {}
             StreamCommand::GetAck => self.acknowledge(ctx, link),
-            StreamCommand::Write(args) => self.apply_from_master(ctx, args),
+            StreamCommand::Write(_) if command.is("MULTI") || command.is("EXEC") => {}
+            StreamCommand::Write(args) => self.apply_from_master(ctx, link, args),
         }
         if let Upstream::Connected { known, .. } = &mut self.replication.upstream {
             known.offset += command.wire_bytes();
