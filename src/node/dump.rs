@@ -74,7 +74,9 @@ mod tests {
 
     fn at(offset: u64) -> Keyspace {
         let id = "84609572bdf7fb686177b648515ed3b9103ad7df".parse().unwrap();
-        Keyspace { position: Some(Position { id, offset }), ..Keyspace::default() }
+        let mut keys = Keyspace::default();
+        keys.position = Some(Position { id, offset });
+        keys
     }
 
     #[test]

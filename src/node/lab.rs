@@ -137,7 +137,7 @@ impl Lab {
     /// Nodes with these disks, started and running.
     pub(crate) fn start(count: usize, disk: impl Fn(usize) -> Disk, config: Config) -> Lab {
         let setups = (0..count).map(|node| Boot {
-            config: Config { port: 7_000, ..config.clone() },
+            config: Config { port: 7_000, loglevel: Level::Debug, ..config.clone() },
             ip: ip(node),
             pid: 1_000 + node as u32,
             id: Some(id(node)),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::node::flags::Flags;
 use crate::node::lab::{Lab, OPENING, id};
 use crate::node::packet::{Body, Epoch, MessageType};
-use crate::time::Millis;
 
 fn flags(lab: &mut Lab, node: usize, about: usize) -> Flags {
     let peer = lab.peer(node, about);
