@@ -1,10 +1,10 @@
 //! Failovers of whole virtual clusters (§8, Appendix A, §15).
 
-mod common;
+mod virtual_cluster;
 
-use common::Plan;
 use redis_cluster_sim::time::{Span, Time};
 use redis_cluster_sim::world::NodeNo;
+use virtual_cluster::Plan;
 
 #[test]
 fn a_dead_master_is_replaced_by_its_replica() {

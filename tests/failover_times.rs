@@ -1,12 +1,12 @@
 //! How long a failover takes, measured on many virtual clusters and compared with real ones.
 
-mod common;
+mod virtual_cluster;
 
-use common::{Cluster, Plan};
 use rayon::prelude::*;
 use redis_cluster_sim::node::effect::Notice;
 use redis_cluster_sim::time::{Span, Time};
 use redis_cluster_sim::world::NodeNo;
+use virtual_cluster::{Cluster, Plan};
 
 /// Milliseconds from the kill of a master.
 #[derive(Debug, Clone, Copy)]

@@ -188,7 +188,8 @@ impl Node {
     /// now (A.9).
     pub(crate) fn kill_save_before_load(&mut self, ctx: &mut Ctx<'_>) {
         let child = self.server.storage.child.as_ref();
-        let Some(pid) = child.filter(|child| child.task == Task::Save).map(|child| child.pid) else {
+        let Some(pid) = child.filter(|child| child.task == Task::Save).map(|child| child.pid)
+        else {
             return;
         };
         self.log(

@@ -134,7 +134,7 @@ impl Node {
             || self.process.cron_loops.is_multiple_of(period.as_millis() / tick.as_millis())
     }
 
-    /// Writes a log line, if anybody wants it (§13.1).
+    /// Writes a log line, if the configuration lets it through and anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
         if level >= self.config.loglevel && ctx.out.logs(level) {

@@ -1,156 +1,57 @@
-//! Whole virtual clusters for tests: set up, watched, and disturbed.
-#![allow(dead_code, missing_docs)]
+//! What several tests need: running scenarios in this process, and masking what differs from run to
+//! run.
+#![allow(dead_code, reason = "each test uses its own part")]
 
-use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr};
-use std::rc::Rc;
+use std::path::Path;
 
-use redis_cluster_sim::id::Ids;
-use redis_cluster_sim::node::config::Config;
-use redis_cluster_sim::node::effect::Notice;
-use redis_cluster_sim::node::log::Level;
-use redis_cluster_sim::rng::Seed;
-use redis_cluster_sim::time::{Millis, Span, Time};
-use redis_cluster_sim::world::{
-    Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What, World,
-};
+use redis_cluster_sim::report::transcript::Transcript;
+use redis_cluster_sim::scenario::plan::Plan;
+use redis_cluster_sim::scenario::record::{Ending, Summary};
+use redis_cluster_sim::scenario::{self, runner};
 
-/// A log line of a node.
-#[derive(Debug, Clone)]
-pub struct Line {
-    pub at: Time,
-    pub node: NodeNo,
-    pub pid: u32,
-    pub role: char,
-    pub text: String,
+/// A file of the project.
+pub fn path(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// What was seen of a run.
-#[derive(Debug, Default)]
-pub struct Seen {
-    pub lines: Vec<Line>,
-    pub notices: Vec<(Time, NodeNo, Notice)>,
+/// Reads a scenario of the project.
+#[track_caller]
+pub fn load(name: &str, overrides: &[&str]) -> Plan {
+    let overrides: Vec<String> = overrides.iter().map(|pair| (*pair).to_owned()).collect();
+    let bytes = std::fs::read(path(name)).unwrap();
+    scenario::load(name, &bytes, &overrides).unwrap_or_else(|error| panic!("{}", error.render()))
 }
 
-struct Watcher {
-    seen: Rc<RefCell<Seen>>,
-    logs: bool,
+/// Runs a plan, however that ends.
+pub fn try_run(plan: &Plan) -> (String, Summary) {
+    let mut text = Vec::new();
+    let mut sink = Transcript::new(&mut text);
+    let finished = runner::run(plan, &runner::Options::default(), &mut sink);
+    sink.finish().unwrap();
+    let text = String::from_utf8(text).unwrap();
+    (anstream::adapter::strip_str(&text).to_string(), finished.summary)
 }
 
-impl Observer for Watcher {
-    fn wants(&self) -> Wants {
-        Wants { log: self.logs.then_some(Level::Notice), notices: true, ..Wants::default() }
+/// Runs a plan that goes well.
+#[track_caller]
+pub fn run(plan: &Plan) -> (String, Summary) {
+    let (text, summary) = try_run(plan);
+    if let Some(failure) = &summary.failure {
+        panic!("{}\n{}", text, scenario::diagnostic::render(&plan.source, failure));
     }
-
-    fn record(&mut self, record: &Record<'_>, _: &Ids) {
-        let mut seen = self.seen.borrow_mut();
-        match record.what {
-            What::Log { node, pid, role, text, .. } => seen.lines.push(Line {
-                at: record.at,
-                node,
-                pid,
-                role: role.letter(),
-                text: text.to_owned(),
-            }),
-            What::Notice { node, notice } => seen.notices.push((record.at, node, notice)),
-            _ => {}
-        }
-    }
+    assert_eq!(summary.ending, Ending::Done);
+    (text, summary)
 }
 
-/// A cluster and what was seen of it.
-pub struct Cluster {
-    pub world: World,
-    pub seen: Rc<RefCell<Seen>>,
-}
-
-/// The settings of a cluster.
-pub struct Plan {
-    pub seed: u64,
-    pub masters: u32,
-    pub replicas_each: u32,
-    pub node_timeout: i64,
-    pub configure: fn(&mut Config),
-    pub logs: bool,
-}
-
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan {
-            seed: 1,
-            masters: 3,
-            replicas_each: 1,
-            node_timeout: 2_000,
-            configure: |_| {},
-            logs: true,
-        }
+/// A log line's parts: process id, role, date, and the rest. `None` if it is no log line.
+pub fn log_line(line: &str) -> Option<(&str, &str, &str, &str)> {
+    let (pid, rest) = line.split_once(':')?;
+    let (role, rest) = rest.split_once(' ')?;
+    let is_pid = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_pid || !matches!(role, "C" | "M" | "S" | "X") {
+        return None;
     }
-}
-
-impl Plan {
-    /// A formed cluster on one host, its nodes at ports from 7000 on.
-    pub fn form(self) -> Cluster {
-        self.form_as(|_| {})
-    }
-
-    /// A formed cluster whose formation is changed first.
-    pub fn form_as(self, change: impl FnOnce(&mut Formation)) -> Cluster {
-        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let count = self.masters * (1 + self.replicas_each);
-        let nodes = (0..count)
-            .map(|number| {
-                let mut config = Config {
-                    port: 7_000 + number as u16,
-                    node_timeout: Millis(self.node_timeout),
-                    ..Config::default()
-                };
-                (self.configure)(&mut config);
-                NodeSetup::new(ip, config)
-            })
-            .collect();
-        let mut setup = Setup::new(Seed(self.seed), nodes);
-        setup.network.latency_low = Span::micros(50);
-        setup.network.latency_high = Span::micros(150);
-        let mut formation = Formation::even(self.masters, self.replicas_each);
-        change(&mut formation);
-        setup.formed = Some(formation);
-        let seen = Rc::new(RefCell::new(Seen::default()));
-        let mut world = World::new(setup);
-        world.observe(Box::new(Watcher { seen: Rc::clone(&seen), logs: self.logs }));
-        Cluster { world, seen }
-    }
-}
-
-impl Cluster {
-    /// Lets time pass.
-    pub fn run(&mut self, span: Span) {
-        let until = self.world.now() + span;
-        self.world.run_until(until).expect("no budget is set");
-    }
-
-    /// The lines that a node has logged since a time.
-    pub fn lines_since(&self, node: u32, since: Time) -> Vec<Line> {
-        let seen = self.seen.borrow();
-        let lines = seen.lines.iter().filter(|line| line.node == NodeNo(node) && line.at >= since);
-        lines.cloned().collect()
-    }
-
-    /// When a node logged a line that contains this text, at or after a time.
-    pub fn said(&self, node: u32, since: Time, text: &str) -> Option<Time> {
-        self.lines_since(node, since).iter().find(|line| line.text.contains(text)).map(|l| l.at)
-    }
-
-    /// Prints what all nodes have logged.
-    pub fn print(&self, since: Time) {
-        for line in self.seen.borrow().lines.iter().filter(|line| line.at >= since) {
-            println!(
-                "{:>12.3} {} {}:{} {}",
-                line.at.0 as f64 / 1e6,
-                7_000 + line.node.0,
-                line.pid,
-                line.role,
-                line.text
-            );
-        }
-    }
+    // `27 May 2021 04:44:38.997`
+    let (date, rest) = rest.split_at_checked(24)?;
+    date.ends_with(|c: char| c.is_ascii_digit()).then_some((pid, role, date, rest.trim_start()))
 }

@@ -194,7 +194,7 @@ impl Node {
     fn rank(&self, master: PeerIx) -> u32 {
         let mine = self.replication.processed_offset();
         let table = &self.bus.table;
-        let others = table.peer(master).replicas().iter().filter(|&&ix| ix != self.bus.myself);
+        let others = table.replicas(master).iter().filter(|&&ix| ix != self.bus.myself);
         let ahead = others.filter(|&&ix| {
             !table.flags(ix).any(Flags::NOFAILOVER) && table.peer(ix).repl_offset > mine
         });
@@ -259,7 +259,7 @@ impl Node {
         }
         election.obstacle = Some(obstacle);
         let failed = self.bus.table.flags(master).any(Flags::FAIL);
-        let since = ctx.now.millis() - self.bus.table.peer(master).fail_time;
+        let since = ctx.now.millis() - self.bus.table.history(master).fail_time;
         if failed && since < self.config.node_timeout + OBSTACLE_QUIET {
             return;
         }
@@ -469,7 +469,7 @@ mod tests {
         let start = "Currently unable to failover: Disconnected";
         lab.run_until(20_000, |lab| lab.lines.iter().any(|line| line.text.starts_with(start)));
         let master = lab.peer(3, 0);
-        let failed = lab.node(3).bus.table.peer(master).fail_time;
+        let failed = lab.node(3).bus.table.history(master).fail_time;
         let told = lab.now.millis() - failed;
         assert!((7_000..=7_110).contains(&told.0), "{told}");
     }

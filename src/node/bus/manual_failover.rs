@@ -105,7 +105,7 @@ impl Node {
 
     /// MFSTART: a replica wants my place. I stop writing and tell it how far my stream goes (§5.10).
     pub(crate) fn manual_failover_asked(&mut self, ctx: &mut Ctx<'_>, link: LinkId, from: PeerIx) {
-        if self.bus.table.peer(from).replica_of != Some(self.bus.myself) {
+        if self.bus.table.peer(from).replica_of() != Some(self.bus.myself) {
             return;
         }
         let now = ctx.now.millis();
@@ -178,7 +178,7 @@ impl Node {
         let Some(replica) = manual.replica.filter(|_| manual.runs() && self.bus.is_master()) else {
             return;
         };
-        let pinged = self.bus.table.hot(replica).ping_sent == ctx.now.millis();
+        let pinged = self.bus.table.ping_sent(replica) == ctx.now.millis();
         if let Some(link) = self.bus.table.link(replica).filter(|_| !pinged) {
             self.send_ping(ctx, link, Some(replica), MessageType::Ping);
         }
@@ -289,7 +289,7 @@ mod tests {
             "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE"
         );
         let me = lab.node(4).bus.myself;
-        lab.node(4).bus.table.peer_mut(me).replica_of = None;
+        lab.node(4).bus.table.peer_mut(me).set_replica_of(None);
         assert_eq!(
             error(fail_over(&mut lab, 4, FailoverMode::Takeover)),
             "ERR I'm a replica but my master is unknown to me"

@@ -24,7 +24,7 @@ const PATIENCE: Millis = Millis(5_000);
 
 impl Bus {
     fn working_replicas(&self, master: PeerIx, without: Flags) -> usize {
-        let replicas = self.table.peer(master).replicas();
+        let replicas = self.table.replicas(master);
         replicas.iter().filter(|&&ix| !self.table.flags(ix).any(without)).count()
     }
 
@@ -72,7 +72,7 @@ impl Node {
         }
         let (target, candidate) = self.find_target(ctx, most);
         let Some(target) = target.filter(|_| candidate == self.bus.myself) else { return };
-        let orphaned_for = ctx.now.millis() - self.bus.table.peer(target).orphaned_time;
+        let orphaned_for = ctx.now.millis() - self.bus.table.history(target).orphaned_time;
         if orphaned_for > PATIENCE {
             let id = ctx.ids.id(self.bus.table.node(target));
             self.log(ctx, Level::Warning, format_args!("Migrating to orphaned master {id}"));
@@ -94,19 +94,17 @@ impl Node {
                 !flags.any(Flags::REPLICA | Flags::FAIL) && flags.any(Flags::MIGRATE_TO);
             let working = if flags.is_master() { bus.working_replicas(ix, Flags::FAIL) } else { 0 };
             orphan &= working == 0;
-            let peer = bus.table.peer_mut(ix);
-            if orphan {
-                if target.is_none() && peer.slot_count > 0 {
-                    target = Some(ix);
-                }
-                if peer.orphaned_time.is_never() {
-                    peer.orphaned_time = now;
-                }
-            } else {
-                peer.orphaned_time = Millis::NEVER;
+            if orphan && target.is_none() && bus.table.peer(ix).slot_count > 0 {
+                target = Some(ix);
+            }
+            let since = &mut bus.table.history_mut(ix).orphaned_time;
+            if !orphan {
+                *since = Millis::NEVER;
+            } else if since.is_never() {
+                *since = now;
             }
             if working == most {
-                let replicas = bus.table.peer(ix).replicas().iter().copied();
+                let replicas = bus.table.replicas(ix).iter().copied();
                 let id = |ix: PeerIx| ctx.ids.id(bus.table.node(ix));
                 candidate =
                     replicas.fold(candidate, |best, ix| if id(ix) < id(best) { ix } else { best });
@@ -151,7 +149,7 @@ mod tests {
         assert_eq!(migrated(&lab), [3], "one is enough");
         let orphan = lab.peer(2, 2);
         let moved = lab.peer(2, 3);
-        assert!(lab.node(2).bus.table.peer(orphan).replicas().contains(&moved));
+        assert!(lab.node(2).bus.table.replicas(orphan).contains(&moved));
     }
 
     #[test]
@@ -202,7 +200,7 @@ mod tests {
         let mut lab = calm();
         let orphan = lab.peer(3, 2);
         let long_ago = lab.now.millis() - Millis(60_000);
-        lab.node(3).bus.table.peer_mut(orphan).orphaned_time = long_ago;
+        lab.node(3).bus.table.history_mut(orphan).orphaned_time = long_ago;
         lab.kill(5);
         lab.run_until(4_000, |lab| {
             let gone = lab.peer(3, 5);

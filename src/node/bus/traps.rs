@@ -75,10 +75,7 @@ fn slots_of_an_ex_master_are_nobodys_until_its_successor_claims_them_15_15() {
     lab.cut.insert((3, 1));
     let from = lab.lines.len();
     lab.act(3, |node, ctx| {
-        node.start_manual_failover(
-            ctx,
-            crate::node::bus::manual_failover::FailoverMode::Takeover,
-        )
+        node.start_manual_failover(ctx, crate::node::bus::manual_failover::FailoverMode::Takeover)
     });
     lab.run_until(1_500, |lab| flags(lab, 1, 0).is_replica());
     lab.run(100);

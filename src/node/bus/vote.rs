@@ -39,7 +39,7 @@ impl Node {
         };
         let bus = &mut self.bus;
         bus.last_vote_epoch = bus.current_epoch;
-        bus.table.peer_mut(master).voted_time = ctx.now.millis();
+        bus.table.history_mut(master).voted_time = ctx.now.millis();
         bus.todo.add(Todo::SAVE | Todo::FSYNC);
         if let Some(link) = bus.table.link(from) {
             let ack = self.message(ctx, MessageType::AuthAck);
@@ -70,12 +70,12 @@ impl Node {
         if table.flags(from).is_master() {
             return Err(Denial::IsMaster);
         }
-        let master = table.peer(from).replica_of.ok_or(Denial::MasterUnknown)?;
+        let master = table.peer(from).replica_of().ok_or(Denial::MasterUnknown)?;
         if !table.flags(master).any(Flags::FAIL) && !request.force_ack {
             return Err(Denial::MasterUp);
         }
         let spacing = Millis(self.config.node_timeout.0.saturating_mul(VOTE_SPACING_TIMEOUTS));
-        let since = ctx.now.millis() - table.peer(master).voted_time;
+        let since = ctx.now.millis() - table.history(master).voted_time;
         if since < spacing {
             return Err(Denial::TooSoon(spacing - since));
         }
@@ -170,7 +170,7 @@ mod tests {
         assert!(lab.saves[saves..].contains(&(1, true)), "with fsync");
         assert!(lab.saved[1].as_ref().unwrap().ends_with("lastVoteEpoch 9\n"));
         let now = lab.now.millis();
-        assert_eq!(lab.node(1).bus.table.peer(master).voted_time, now);
+        assert_eq!(lab.node(1).bus.table.history(master).voted_time, now);
     }
 
     #[test]
@@ -185,8 +185,8 @@ mod tests {
         node.bus.table.set_flags(replica, Flags::MASTER);
         node.bus.table.clear_flags(master, Flags::FAIL);
         node.bus.table.peer_mut(master).config_epoch = Epoch(5);
-        node.bus.table.peer_mut(master).voted_time = now - Millis(500);
-        node.bus.table.peer_mut(replica).replica_of = None;
+        node.bus.table.history_mut(master).voted_time = now - Millis(500);
+        node.bus.table.peer_mut(replica).set_replica_of(None);
         assert_eq!(ask(&mut lab, &request), denied("reqEpoch (9) < curEpoch(10)"));
         lab.node(1).bus.current_epoch = Epoch(9);
         assert_eq!(ask(&mut lab, &request), denied("already voted for epoch 9"));
@@ -194,14 +194,14 @@ mod tests {
         assert_eq!(ask(&mut lab, &request), denied("it is a master node"));
         lab.node(1).bus.table.clear_flags(replica, Flags::MASTER);
         assert_eq!(ask(&mut lab, &request), denied("I don't know its master"));
-        lab.node(1).bus.table.peer_mut(replica).replica_of = Some(master);
+        lab.node(1).bus.table.peer_mut(replica).set_replica_of(Some(master));
         assert_eq!(ask(&mut lab, &request), denied("its master is up"));
         lab.node(1).bus.table.set_flags(master, Flags::FAIL);
         assert_eq!(
             ask(&mut lab, &request),
             denied("can't vote about this master before 1500 milliseconds")
         );
-        lab.node(1).bus.table.peer_mut(master).voted_time = Millis::NEVER;
+        lab.node(1).bus.table.history_mut(master).voted_time = Millis::NEVER;
         assert_eq!(ask(&mut lab, &request), denied("slot 0 epoch (5) > reqEpoch (1)"));
         lab.node(1).bus.table.peer_mut(master).config_epoch = Epoch(1);
         assert!(ask(&mut lab, &request).starts_with("Failover auth granted"));
@@ -239,7 +239,7 @@ mod tests {
         lab.boot(1);
         let master = lab.peer(1, 0);
         assert_eq!(lab.node(1).bus.last_vote_epoch, Epoch(9), "this is remembered");
-        assert_eq!(lab.node(1).bus.table.peer(master).voted_time, Millis::NEVER, "this is not");
+        assert_eq!(lab.node(1).bus.table.history(master).voted_time, Millis::NEVER, "this is not");
         request.current_epoch = Epoch(9);
         lab.node(1).bus.current_epoch = Epoch(9);
         assert_eq!(ask(&mut lab, &request), denied("already voted for epoch 9"));

@@ -63,22 +63,10 @@ pub(super) fn end(node: &mut Node, ctx: &mut Ctx<'_>) {
 impl Node {
     /// Carries out a write of my master: without any of the checks that a client's command has to
     /// pass, and without an answer.
-    pub(crate) fn apply_from_master(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        link: LinkId,
-        args: &[Vec<u8>],
-    ) {
+    pub(crate) fn apply_from_master(&mut self, ctx: &mut Ctx<'_>, link: LinkId, args: &[Vec<u8>]) {
         let Some(spec) = args.first().and_then(|name| table::find(name)) else { return };
-        let mut call = Call {
-            node: self,
-            ctx,
-            client: link,
-            args,
-            spec,
-            in_exec: false,
-            instead: Vec::new(),
-        };
+        let mut call =
+            Call { node: self, ctx, client: link, args, spec, in_exec: false, instead: Vec::new() };
         if let Action::Answer(command) = spec.action {
             // A write that failed at the master was not sent.
             let _ = command(&mut call);

@@ -1,10 +1,10 @@
 //! The server as a whole: INFO, CONFIG, COMMAND, saving, shutting down, and what a cluster node
 //! refuses (§11.15).
 
+use crate::node::child::Started;
 use crate::node::command::error::{Answer, text};
 use crate::node::command::spec::Traits;
 use crate::node::command::{Call, CommandError, Outcome, Spec, help, table};
-use crate::node::child::Started;
 use crate::node::config::{self, ConfigError, setting::Mismatch};
 use crate::node::effect::{Effect, Exit};
 use crate::node::info;
@@ -101,8 +101,7 @@ pub(super) fn command(call: &mut Call<'_, '_>) -> Answer {
         [_, _] if call.is(1, "help") => Ok(help::command()),
         [_, _] if call.is(1, "count") => Ok(Reply::Int(table::COMMANDS.len() as i64)),
         [_, _, names @ ..] if call.is(1, "info") => {
-            let found =
-                names.iter().map(|name| table::find(name).map_or(Reply::NilArray, describe));
+            let found = names.iter().map(|name| table::find(name).map_or(Reply::Nil, describe));
             Ok(Reply::Array(found.collect()))
         }
         [_, _, command @ ..] if call.is(1, "getkeys") && !command.is_empty() => keys_of(command),

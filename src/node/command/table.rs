@@ -7,8 +7,8 @@ use crate::node::command::call::Call;
 use crate::node::command::error::Answer;
 use crate::node::command::spec::{Action, KeyPositions, Spec, Traits};
 use crate::node::command::{
-    Outcome, cluster, connection, debug, hash, key, list, migrate, publish, replicate, scan, server, set,
-    string, transaction, wait,
+    Outcome, cluster, connection, debug, hash, key, list, migrate, publish, replicate, scan,
+    server, set, string, transaction, wait,
 };
 
 use Action::NotModelled;
@@ -32,7 +32,6 @@ const fn command(
     let keys = KeyPositions { first: first as u8, last, step: step as u8 };
     Spec { name, arity, traits: Traits(traits), keys, categories, action }
 }
-
 
 const WRITE: u32 = Traits::WRITE.0;
 const READONLY: u32 = Traits::READONLY.0;

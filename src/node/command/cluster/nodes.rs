@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use crate::id::Endpoint;
-use crate::node::bus::manual_failover::FailoverMode;
 use crate::node::bus::Todo;
+use crate::node::bus::manual_failover::FailoverMode;
 use crate::node::command::cluster::known;
 use crate::node::command::error::{Answer, text};
 use crate::node::command::{Call, CommandError};
