@@ -69,7 +69,7 @@ pub(crate) fn check(
     client: LinkId,
     spec: &'static Spec,
     args: &[Vec<u8>],
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     let queue;
     let mut keys = Keys::default();
@@ -91,7 +91,7 @@ fn look_at<'a>(
     spec: &Spec,
     args: &'a [Vec<u8>],
     keys: &mut Keys<'a>,
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     for at in spec.key_positions(args) {
         let key = &args[at];
@@ -337,8 +337,10 @@ mod tests {
     fn min_replicas_guard_writes_only() {
         let mut lab = formed();
         lab.ask(0, "CONFIG SET min-replicas-to-write 1");
+        assert_eq!(said(&mut lab, 0, "SET {b} v"), OK, "it has one");
+        lab.ask(1, "CONFIG SET min-replicas-to-write 1");
         let refusal = "NOREPLICAS Not enough good replicas to write.";
-        assert_eq!(said(&mut lab, 0, "SET {b} v"), refusal);
-        assert_eq!(said(&mut lab, 0, "GET {b}"), "Nil");
+        assert_eq!(said(&mut lab, 1, "SET k v"), refusal);
+        assert_eq!(said(&mut lab, 1, "GET k"), "Nil");
     }
 }

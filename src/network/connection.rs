@@ -1,0 +1,173 @@
+//! The record of one connection. There are a million of them in a cluster of a thousand nodes.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::network::held::HeldList;
+use crate::network::message::Kind;
+use crate::network::{Dial, Site};
+use crate::node::effect::LinkId;
+use crate::rng::{Purpose, Seed, SmallStream};
+use crate::time::Time;
+
+/// The ephemeral ports of Linux, from which the opener's port is taken.
+const EPHEMERAL_FIRST: u16 = 32_768;
+const EPHEMERAL_COUNT: u32 = 28_232;
+
+/// The state of one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndState {
+    /// Nobody has accepted the connection yet.
+    Absent,
+    /// The opener waits for an answer.
+    Connecting,
+    /// Messages can be sent and received.
+    Open,
+    /// Closed by its own side, or the close of the other side was seen.
+    Closed,
+    /// Its machine lost its power: it is gone, and nobody was told.
+    Vanished,
+}
+
+impl EndState {
+    /// Whether there is a socket.
+    #[must_use]
+    pub const fn is_in_use(self) -> bool {
+        matches!(self, EndState::Connecting | EndState::Open)
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// Where it is.
+    pub(crate) site: Option<Site>,
+    pub(crate) state: EndState,
+}
+
+/// One direction of a connection.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// When the last message arrives that was sent so far.
+    last_arrival: Time,
+    pub(crate) draws: SmallStream,
+    /// What the sender's kernel holds.
+    pub(crate) held: HeldList,
+    /// Whether the path there or back is impaired: only then is it looked up for each message.
+    pub(crate) impaired: bool,
+    /// When the first message was sent whose acknowledgement cannot come back.
+    unanswered: Option<Time>,
+}
+
+impl Flow {
+    pub(crate) fn new(draws: SmallStream) -> Flow {
+        Flow {
+            last_arrival: Time::ZERO,
+            draws,
+            held: HeldList::default(),
+            impaired: false,
+            unanswered: None,
+        }
+    }
+
+    /// When the first message was sent of those that are not acknowledged because the way back is
+    /// cut, if it is: this one, if there is no earlier one.
+    pub(crate) fn unanswered(&mut self, now: Time, back_is_cut: bool) -> Option<Time> {
+        self.unanswered = back_is_cut.then(|| self.unanswered.unwrap_or(now));
+        self.unanswered
+    }
+
+    /// The time at which something arrives that would arrive at `at` if nothing were in front of
+    /// it.
+    #[inline]
+    pub(crate) fn in_order(&mut self, at: Time) -> Time {
+        self.last_arrival = self.last_arrival.max(at);
+        self.last_arrival
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) kind: Kind,
+    /// Known by this number to its opener.
+    pub(crate) tag: u32,
+    /// How many events and buffered inputs refer to it.
+    pub(crate) references: u32,
+    /// Whether its number was given back.
+    pub(crate) retired: bool,
+    ends: [End; 2],
+    flows: [Flow; 2],
+    pub(crate) opener_ip: IpAddr,
+    pub(crate) opener_port: u16,
+    pub(crate) acceptor_ip: IpAddr,
+    pub(crate) acceptor_port: u16,
+}
+
+impl Connection {
+    pub(crate) fn new(dial: Dial, mut flows: [Flow; 2]) -> Connection {
+        let opener_port = EPHEMERAL_FIRST + flows[0].draws.below(EPHEMERAL_COUNT) as u16;
+        Connection {
+            kind: dial.kind,
+            tag: dial.tag,
+            references: 0,
+            retired: false,
+            ends: [
+                End { site: Some(dial.from), state: EndState::Connecting },
+                End { site: dial.to, state: EndState::Absent },
+            ],
+            flows,
+            opener_ip: dial.from_ip,
+            opener_port,
+            acceptor_ip: dial.to_ip,
+            acceptor_port: dial.to_port,
+        }
+    }
+
+    /// What stands for a number that was never used.
+    pub(crate) fn none() -> Connection {
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let end = End { site: None, state: EndState::Absent };
+        let draws = || Seed(0).small_stream(Purpose::Latency, 0, 0);
+        Connection {
+            kind: Kind::Bus,
+            tag: 0,
+            references: 0,
+            retired: true,
+            ends: [end, end],
+            flows: [Flow::new(draws()), Flow::new(draws())],
+            opener_ip: nowhere,
+            opener_port: 0,
+            acceptor_ip: nowhere,
+            acceptor_port: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn end(&self, link: LinkId) -> &End {
+        &self.ends[link.side()]
+    }
+
+    #[inline]
+    pub(crate) fn end_mut(&mut self, link: LinkId) -> &mut End {
+        &mut self.ends[link.side()]
+    }
+
+    /// The direction in which an end sends.
+    #[inline]
+    pub(crate) fn flow(&self, from: LinkId) -> &Flow {
+        &self.flows[from.side()]
+    }
+
+    #[inline]
+    pub(crate) fn flow_mut(&mut self, from: LinkId) -> &mut Flow {
+        &mut self.flows[from.side()]
+    }
+
+    /// Whether nothing is left of it, so that its number can be used again.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.references == 0
+            && self.ends.iter().all(|end| !end.state.is_in_use())
+            && self.flows.iter().all(|flow| flow.held.is_empty())
+    }
+}
