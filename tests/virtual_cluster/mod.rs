@@ -1,5 +1,5 @@
 //! Whole virtual clusters for tests: set up, watched, and disturbed.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses its own part")]
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,10 +9,11 @@ use redis_cluster_sim::id::Ids;
 use redis_cluster_sim::node::config::Config;
 use redis_cluster_sim::node::effect::Notice;
 use redis_cluster_sim::node::log::Level;
+use redis_cluster_sim::resp::{Reply, args};
 use redis_cluster_sim::rng::Seed;
 use redis_cluster_sim::time::{Millis, Span, Time};
 use redis_cluster_sim::world::{
-    Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What, World,
+    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What, World,
 };
 
 /// A log line of a node.
@@ -126,6 +127,79 @@ impl Cluster {
     pub fn run(&mut self, span: Span) {
         let until = self.world.now() + span;
         self.world.run_until(until).expect("no budget is set");
+    }
+
+    /// Runs until something holds, looking every millisecond. Returns when that was.
+    #[track_caller]
+    pub fn run_until(&mut self, limit: Span, mut holds: impl FnMut(&Cluster) -> bool) -> Time {
+        let end = self.world.now() + limit;
+        while !holds(self) {
+            assert!(self.world.now() < end, "it did not happen within {limit}");
+            self.run(Span::millis(1));
+        }
+        self.world.now()
+    }
+
+    /// A client that is connected to a node.
+    pub fn connect(&mut self, node: u32) -> ClientNo {
+        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = self.world.client_connect(ip, 7_000 + node as u16);
+        assert_eq!(self.next(client, Span::secs(1)), Some(ClientEvent::Connected));
+        client
+    }
+
+    /// Sends a command and does not wait for the answer.
+    pub fn send(&mut self, client: ClientNo, words: &str) {
+        self.world.client_send(client, args(words.split(' ')));
+    }
+
+    /// What a client experiences next, if anything does.
+    pub fn next(&mut self, client: ClientNo, limit: Span) -> Option<ClientEvent> {
+        let end = self.world.now() + limit;
+        loop {
+            if let Some(event) = self.world.client_take(client) {
+                return Some(event);
+            }
+            if !self.world.run_until_client_event(end).expect("no budget is set") {
+                return None;
+            }
+        }
+    }
+
+    /// The answer to a command that a client sends to a node.
+    #[track_caller]
+    pub fn ask(&mut self, client: ClientNo, words: &str) -> Reply {
+        self.send(client, words);
+        match self.next(client, Span::secs(30)) {
+            Some(ClientEvent::Reply(reply)) => reply,
+            other => panic!("no answer to `{words}`: {other:?}"),
+        }
+    }
+
+    /// The answer to a command of a client of its own.
+    #[track_caller]
+    pub fn command(&mut self, node: u32, words: &str) -> Reply {
+        let client = self.connect(node);
+        let reply = self.ask(client, words);
+        self.world.client_close(client);
+        reply
+    }
+
+    /// A field of INFO.
+    #[track_caller]
+    pub fn info(&mut self, node: u32, field: &str) -> String {
+        let reply = self.command(node, "INFO replication");
+        let text = reply.text().unwrap().to_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap_or_else(|| panic!("no `{field}` in {text}")).to_owned()
+    }
+
+    /// Whether a node is a master that owns slots, in its own view.
+    pub fn serves(&mut self, node: u32) -> bool {
+        let reply = self.command(node, "CLUSTER NODES");
+        let text = reply.text().unwrap();
+        let myself = text.lines().find(|line| line.contains("myself")).unwrap();
+        myself.contains("myself,master") && myself.split(' ').count() > 8
     }
 
     /// The lines that a node has logged since a time.
