@@ -174,7 +174,7 @@ impl Node {
     }
 
     fn child_log(&self, ctx: &mut Ctx<'_>, text: &str) {
-        if Level::Notice >= self.config.loglevel && ctx.out.logs(Level::Notice) {
+        if self.logs(ctx, Level::Notice) {
             ctx.out.effects.push(Effect::Log {
                 level: Level::Notice,
                 role: Role::Child,
