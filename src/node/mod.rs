@@ -8,10 +8,12 @@
 
 mod boot;
 pub mod bus;
+pub mod child;
 pub mod client;
 pub mod command;
 pub mod config;
 pub mod digest;
+pub mod dump;
 pub mod effect;
 pub mod flags;
 pub mod glob;
@@ -48,6 +50,9 @@ use crate::time::Span;
 /// How often the cluster cron runs (§1.1).
 const CLUSTER_CRON_PERIOD: Span = Span::millis(100);
 
+/// How often the replication cron runs (A.4).
+const REPLICATION_CRON_PERIOD: Span = Span::secs(1);
+
 /// A Redis process in cluster mode.
 #[derive(Debug)]
 pub struct Node {
@@ -81,6 +86,11 @@ impl Node {
             Input::LinkLost(end, loss) => self.link_lost(ctx, &end, loss),
             Input::Accepted(end) => self.link_accepted(ctx, &end),
             Input::Packet(end, packet) => self.receive(ctx, &end, packet),
+            Input::ReplUp(_)
+            | Input::ReplLost(..)
+            | Input::ReplAccepted(_)
+            | Input::ReplMessage(..)
+            | Input::ChildExit(_) => self.handle_replication(ctx, input),
             Input::Command(client, args) => {
                 self.process.cached_time = ctx.now.millis();
                 command::execute(self, client, &args, ctx);
@@ -108,6 +118,9 @@ impl Node {
             return;
         }
         command::cron(self, ctx);
+        if self.every(REPLICATION_CRON_PERIOD) {
+            self.replication_cron(ctx);
+        }
         if self.every(CLUSTER_CRON_PERIOD) {
             self.cluster_cron(ctx);
         }

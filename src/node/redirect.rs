@@ -69,7 +69,7 @@ pub(crate) fn check(
     client: LinkId,
     spec: &'static Spec,
     args: &[Vec<u8>],
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     let queue;
     let mut keys = Keys::default();
@@ -91,7 +91,7 @@ fn look_at<'a>(
     spec: &Spec,
     args: &'a [Vec<u8>],
     keys: &mut Keys<'a>,
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     for at in spec.key_positions(args) {
         let key = &args[at];

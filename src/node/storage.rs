@@ -4,14 +4,17 @@
 //! keys survive whatever happens to the process. Without, what survives is the last RDB file, written
 //! by SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
 //!
-//! A child process that saves has the keys of the moment of its fork on disk at once; its end is
-//! noticed by the next `serverCron`, as in Redis.
+//! What child processes do is in [`child`](crate::node::child).
+
+use std::sync::Arc;
 
 use crate::node::Node;
+use crate::node::child::{Child, Task};
 use crate::node::client::Clients;
+use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::keyspace::Keyspace;
-use crate::node::log::{Level, Role};
+use crate::node::log::Level;
 use crate::node::process::Death;
 use crate::time::Millis;
 
@@ -27,36 +30,13 @@ pub struct Storage {
     /// How long the last rewrite of the append-only file took, in seconds, if there was one.
     pub last_rewrite_duration: Option<i64>,
     /// The RDB file.
-    file: Option<Keyspace>,
-    child: Option<Child>,
-    save_scheduled: bool,
+    pub(crate) file: Option<Arc<Dump>>,
+    pub(crate) child: Option<Child>,
+    pub(crate) save_scheduled: bool,
     pub(crate) rewrite_scheduled: bool,
     save_at_exit: bool,
     /// INFO's `avg_ttl` as of the last tick, in milliseconds.
     pub(crate) mean_ttl: i64,
-}
-
-/// A child process.
-#[derive(Debug, Clone, Copy)]
-struct Child {
-    task: Task,
-    started: i64,
-    dirty_at_start: u64,
-}
-
-/// What a child process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Task {
-    Save,
-    Rewrite,
-}
-
-/// What became of a request to do something in the background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Started {
-    Now,
-    Later,
-    Not,
 }
 
 /// What SHUTDOWN saves.
@@ -78,7 +58,7 @@ impl Storage {
 
     /// Since when a child process does this, if one does.
     pub(crate) fn running(&self, task: Task) -> Option<i64> {
-        self.child.filter(|child| child.task == task).map(|child| child.started)
+        self.child.as_ref().filter(|child| child.task == task).map(|child| child.started)
     }
 }
 
@@ -108,7 +88,12 @@ impl Node {
         }
         self.keys = found.clone();
         self.keys.saved_at = None;
-        self.server.storage.file = Some(found);
+        let position = found.position;
+        self.server.storage.file = Some(Arc::new(Dump::new(found)));
+        self.keys.position = None;
+        if let Some(position) = position.filter(|_| !self.bus.is_master()) {
+            self.resume_replication(ctx, position);
+        }
         if self.bus.is_master() {
             self.drop_dead_keys(ctx.now.millis());
         }
@@ -136,9 +121,7 @@ impl Node {
     }
 
     fn write_file(&mut self, ctx: &Ctx<'_>) {
-        let mut copy = self.keys.clone();
-        copy.saved_at = Some(ctx.now.secs());
-        self.server.storage.file = Some(copy);
+        self.server.storage.file = Some(Arc::new(self.dump(ctx)));
     }
 
     /// FLUSHALL also empties the file, if there are save points.
@@ -151,117 +134,19 @@ impl Node {
         }
     }
 
-    fn kill_child(&mut self, ctx: &mut Ctx<'_>, task: Task) -> bool {
-        let storage = &mut self.server.storage;
-        let killed = storage.running(task).is_some();
-        if killed {
-            storage.child = None;
-            let line = match task {
-                Task::Save => "Background saving terminated by signal 10",
-                Task::Rewrite => "Background AOF rewrite terminated by signal 10",
-            };
-            self.log(ctx, Level::Warning, format_args!("{line}"));
-        }
-        killed
-    }
-
-    fn fork(&mut self, ctx: &mut Ctx<'_>, task: Task) -> u64 {
-        let storage = &mut self.server.storage;
-        storage.child =
-            Some(Child { task, started: ctx.now.secs(), dirty_at_start: storage.dirty });
-        self.server.stats.forks += 1;
-        u64::from(self.process.pid) + self.server.stats.forks
-    }
-
-    fn child_log(&self, ctx: &mut Ctx<'_>, text: &str) {
-        if self.logs(ctx, Level::Notice) {
-            ctx.out.effects.push(Effect::Log {
-                level: Level::Notice,
-                role: Role::Child,
-                text: text.to_owned(),
-            });
-        }
-    }
-
-    /// Writes the RDB file by a child process (BGSAVE), or later if another child is at work and
-    /// `schedule` is said.
-    pub(crate) fn save_in_background(&mut self, ctx: &mut Ctx<'_>, schedule: bool) -> Started {
-        if self.server.storage.child.is_some() {
-            self.server.storage.save_scheduled |= schedule;
-            return if schedule { Started::Later } else { Started::Not };
-        }
-        let pid = self.fork(ctx, Task::Save);
-        let line = format_args!("Background saving started by pid {pid}");
-        self.log(ctx, Level::Notice, line);
-        self.write_file(ctx);
-        self.child_log(ctx, "DB saved on disk");
-        self.child_log(ctx, "RDB: 0 MB of memory used by copy-on-write");
-        Started::Now
-    }
-
-    /// Rewrites the append-only file by a child process (BGREWRITEAOF).
-    pub(crate) fn rewrite_append_only_file(&mut self, ctx: &mut Ctx<'_>) -> Started {
-        match self.server.storage.child.map(|child| child.task) {
-            Some(Task::Rewrite) => return Started::Not,
-            Some(Task::Save) => {
-                self.server.storage.rewrite_scheduled = true;
-                return Started::Later;
-            }
-            None => {}
-        }
-        let pid = self.fork(ctx, Task::Rewrite);
-        let line = format_args!("Background append only file rewriting started by pid {pid}");
-        self.log(ctx, Level::Notice, line);
-        let line = format_args!("AOF rewrite child asks to stop sending diffs.");
-        self.log(ctx, Level::Notice, line);
-        for line in [
-            "Parent agreed to stop sending diffs. Finalizing AOF...",
-            "Concatenating 0.00 MB of AOF diff received from parent.",
-            "SYNC append only file rewrite performed",
-            "AOF rewrite: 0 MB of memory used by copy-on-write",
-        ] {
-            self.child_log(ctx, line);
-        }
-        Started::Now
-    }
-
     /// Children that have ended, save points, and what was put off (§0.1.4).
     pub(crate) fn storage_cron(&mut self, ctx: &mut Ctx<'_>) {
         if self.server.storage.child.is_none() && self.server.storage.rewrite_scheduled {
             self.server.storage.rewrite_scheduled = false;
             self.rewrite_append_only_file(ctx);
-        } else if let Some(child) = self.server.storage.child.take() {
-            self.reap(ctx, child);
+        } else if self.server.storage.child.is_some() {
+            self.reap_child(ctx);
         } else {
             self.check_save_points(ctx);
         }
         if self.server.storage.child.is_none() && self.server.storage.save_scheduled {
             self.server.storage.save_scheduled = false;
             self.save_in_background(ctx, false);
-        }
-    }
-
-    fn reap(&mut self, ctx: &mut Ctx<'_>, child: Child) {
-        let now = ctx.now.secs();
-        let storage = &mut self.server.storage;
-        let lines: &[&str] = match child.task {
-            Task::Save => {
-                storage.dirty = storage.dirty.saturating_sub(child.dirty_at_start);
-                storage.last_save = now;
-                storage.last_duration = Some(now - child.started);
-                &["Background saving terminated with success"]
-            }
-            Task::Rewrite => {
-                storage.last_rewrite_duration = Some(now - child.started);
-                &[
-                    "Background AOF rewrite terminated with success",
-                    "Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
-                    "Background AOF rewrite finished successfully",
-                ]
-            }
-        };
-        for line in lines {
-            self.log(ctx, Level::Notice, format_args!("{line}"));
         }
     }
 
@@ -285,7 +170,8 @@ impl Node {
 
     /// Deletes keys whose time has come, on a master. Redis deletes a sample at a time and may take
     /// some more ticks; here all go at once.
-    pub(crate) fn active_expire(&mut self, now: Millis) {
+    pub(crate) fn active_expire(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.millis();
         if self.keys.expiring() == 0
             || self.replication.master.is_some()
             || Clients::is_paused(&mut self.clients, now)
@@ -293,7 +179,7 @@ impl Node {
             return;
         }
         for key in self.dead_keys(now) {
-            self.expire(&key);
+            self.expire(ctx, &key);
         }
         let mean = self.keys.mean_deadline().map_or(0, |mean| (mean - now).0.max(0));
         self.server.storage.mean_ttl = mean;
@@ -323,6 +209,7 @@ impl Node {
             self.log(ctx, Level::Notice, format_args!("DB saved on disk"));
             self.server.storage.save_at_exit = true;
             self.keys.saved_at = Some(ctx.now.secs());
+            self.keys.position = self.replication.position_to_save();
         }
         let kept = |name| self.config.get(name).unwrap_or_default();
         if kept("daemonize") == "yes" || !kept("pidfile").is_empty() {
@@ -341,7 +228,10 @@ impl Node {
     #[must_use]
     pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
         let saved = death == Death::Shutdown && self.server.storage.save_at_exit;
-        if self.config.appendonly || saved { Some(self.keys) } else { self.server.storage.file }
+        if self.config.appendonly || saved {
+            return Some(self.keys);
+        }
+        self.server.storage.file.map(|file| Arc::unwrap_or_clone(file).keys)
     }
 
     /// The configuration file that the next process will read: the one that this process read, or

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use crate::node::Node;
 use crate::node::client::Transaction;
 use crate::node::command::error::Answer;
-use crate::node::command::{Call, CommandError, Outcome, Spec, Traits, call, state, table};
+use crate::node::command::{
+    Call, CommandError, Outcome, Spec, Traits, call, propagate, state, table,
+};
 use crate::node::effect::{Ctx, LinkId};
 use crate::resp::{Args, Reply};
 
@@ -151,6 +153,7 @@ pub(crate) fn exec(call: &mut Call<'_, '_>) -> Outcome {
 
 /// Carries out what is left of a transaction.
 fn run(node: &mut Node, client: LinkId, mut execution: Execution, ctx: &mut Ctx<'_>) -> Outcome {
+    propagate::begin(node);
     while let Some(args) = execution.rest.pop_front() {
         // It was found when it was queued.
         let Some(spec) = table::find(&args[0]) else { continue };
@@ -169,6 +172,7 @@ fn run(node: &mut Node, client: LinkId, mut execution: Execution, ctx: &mut Ctx<
             }
         }
     }
+    propagate::end(node, ctx);
     Outcome::Reply(Reply::Array(execution.replies))
 }
 
