@@ -122,7 +122,7 @@ impl Node {
 
     /// The first lines are written before the process knows its own id (§13.1).
     fn log_as_child(&self, ctx: &mut Ctx<'_>, text: String) {
-        if ctx.out.logs(Level::Warning) {
+        if self.logs(ctx, Level::Warning) {
             let (level, role) = (Level::Warning, Role::Child);
             ctx.out.effects.push(Effect::Log { level, role, text });
         }

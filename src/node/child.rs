@@ -131,7 +131,7 @@ impl Node {
     }
 
     fn child_log(&self, ctx: &mut Ctx<'_>, pid: u32, text: &str) {
-        if Level::Notice >= self.config.loglevel && ctx.out.logs(Level::Notice) {
+        if self.logs(ctx, Level::Notice) {
             let (level, role) = (Level::Notice, Role::Fork(pid));
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_owned() });
         }

@@ -134,10 +134,17 @@ impl Node {
             || self.process.cron_loops.is_multiple_of(period.as_millis() / tick.as_millis())
     }
 
+    /// Whether the configuration lets a log line of this level through and anybody wants it. Ask
+    /// first where already the preparation of a line costs something.
+    #[inline]
+    pub(crate) fn logs(&self, ctx: &Ctx<'_>, level: Level) -> bool {
+        level >= self.config.loglevel && ctx.out.logs(level)
+    }
+
     /// Writes a log line, if the configuration lets it through and anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
-        if level >= self.config.loglevel && ctx.out.logs(level) {
+        if self.logs(ctx, level) {
             let role = self.log_role();
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
         }

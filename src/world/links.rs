@@ -107,6 +107,9 @@ impl<P: Program> World<P> {
     /// A message reaches an end.
     #[inline]
     pub(super) fn arrival(&mut self, link: LinkId, message: Message) {
+        if link.is_opener() && self.network.connection_mut(link).acknowledge(self.now) {
+            self.send_held(link);
+        }
         let connection = self.network.connection(link);
         let end = *connection.end(link);
         if end.state != EndState::Open {
@@ -146,6 +149,7 @@ impl<P: Program> World<P> {
                 self.schedule(at, Happening::Arrival(from.other(), message));
             }
             Sent::Held => {}
+            Sent::HeldUntil(at) => self.schedule(at, Happening::Resend(from, self.now)),
             Sent::Lost(message) => self.lose(from, message),
             Sent::Rejected(at, message) => {
                 self.lose(from, message);
@@ -187,6 +191,10 @@ impl<P: Program> World<P> {
             self.drop_held(link);
             self.forget_end(other);
         } else {
+            // What only waits for an acknowledgement goes at once.
+            if self.network.connection_mut(link).acknowledge(self.now) {
+                self.send_held(link);
+            }
             self.transmit(link, Message::Close);
             if let Some(at) = self.network.gives_up_at(link) {
                 self.schedule(at.max(self.now), Happening::Orphan(link));

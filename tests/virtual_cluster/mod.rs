@@ -97,6 +97,17 @@ impl Plan {
 
     /// A formed cluster whose formation is changed first.
     pub fn form_as(self, change: impl FnOnce(&mut Formation)) -> Cluster {
+        let mut formation = Formation::even(self.masters, self.replicas_each);
+        change(&mut formation);
+        self.build(Some(formation))
+    }
+
+    /// Nodes that have never been started.
+    pub fn apart(self) -> Cluster {
+        self.build(None)
+    }
+
+    fn build(self, formed: Option<Formation>) -> Cluster {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let count = self.masters * (1 + self.replicas_each);
         let nodes = (0..count)
@@ -113,9 +124,7 @@ impl Plan {
         let mut setup = Setup::new(Seed(self.seed), nodes);
         setup.network.latency_low = Span::micros(50);
         setup.network.latency_high = Span::micros(150);
-        let mut formation = Formation::even(self.masters, self.replicas_each);
-        change(&mut formation);
-        setup.formed = Some(formation);
+        setup.formed = formed;
         let seen = Rc::new(RefCell::new(Seen::default()));
         let mut world = World::new(setup);
         world.observe(Box::new(Watcher { seen: Rc::clone(&seen), logs: self.logs }));
@@ -144,7 +153,8 @@ impl Cluster {
     /// A client that is connected to a node.
     pub fn connect(&mut self, node: u32) -> ClientNo {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let client = self.world.client_connect(ip, 7_000 + node as u16);
+        let port = self.world.node_setup(NodeNo(node)).expect("there is such a node").config.port;
+        let client = self.world.client_connect(ip, port);
         assert_eq!(self.next(client, Span::secs(1)), Some(ClientEvent::Connected));
         client
     }

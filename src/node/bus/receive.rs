@@ -12,7 +12,7 @@ impl Node {
     /// Handles a packet that came in on a link (§5.1).
     pub(crate) fn receive(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd, packet: &Packet) {
         self.bus.received[packet.kind as usize] += 1;
-        if ctx.out.logs(Level::Debug) {
+        if self.logs(ctx, Level::Debug) {
             let (kind, bytes) = (packet.kind as u8, packet.wire_bytes());
             let text = format_args!("--- Processing packet of type {kind}, {bytes} bytes");
             self.log(ctx, Level::Debug, text);

@@ -181,7 +181,9 @@ pub(super) fn setup(count: u16) -> Setup {
     let nodes = (0..count)
         .map(|node| NodeSetup::new(LOCALHOST, Config { port: 7000 + node, ..Config::default() }))
         .collect();
-    Setup::new(Seed(7), nodes)
+    let mut setup = Setup::new(Seed(7), nodes);
+    setup.network.nagle = false;
+    setup
 }
 
 impl Stage {
