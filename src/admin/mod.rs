@@ -17,6 +17,7 @@ mod numbers;
 mod options;
 mod session;
 mod split_args;
+pub mod tools;
 mod uri;
 
 pub use host::{Address, Channel, Connection, Echo, Host, Lost};

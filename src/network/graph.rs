@@ -271,7 +271,7 @@ mod tests {
     fn the_drawing_shows_what_is_wrong() {
         let mut paths = Paths::new(2);
         paths.change(site(0), site(1), |path| path.cut = true);
-        paths.change(site(1), Site::Clients, |path| path.delay = Span::millis(3));
+        paths.change(site(1), Site::Clients, |path| path.delay = Span::millis(3).into());
         let dot = paths.dot(|site| format!("{site:?}"));
         assert_eq!(
             dot,

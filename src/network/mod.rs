@@ -211,7 +211,8 @@ impl Network {
         if link.is_opener() {
             LinkEnd {
                 id: link,
-                peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag)),
+                // A bus connection is tagged with the index of the peer it was opened to.
+                peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag as u16)),
                 local_ip: connection.opener_ip,
                 remote_ip: connection.acceptor_ip,
                 remote_port: connection.acceptor_port,

@@ -99,7 +99,9 @@ pub enum Input<'a> {
 /// Why a synchronous call to another server failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallError {
-    /// The connection was refused or could not be opened in time.
+    /// Nobody listens there.
+    Refused,
+    /// The connection could not be opened in time.
     Connect,
     /// No full answer within the time limit, or the connection was lost.
     Io,

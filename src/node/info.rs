@@ -218,16 +218,18 @@ fn cluster(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
     lines!(out, "cluster_enabled": 1)
 }
 
-fn keyspace(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
+fn keyspace(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     let keys = &node.keys;
     if keys.is_empty() {
         return Ok(());
     }
-    let expiring = keys.expiring() as i64;
-    let now = ctx.now.millis();
-    let left: i64 = keys.deadlines().map(|(deadline, _)| (deadline - now).0.max(0)).sum();
-    let average = left.checked_div(expiring).unwrap_or(0);
-    write!(out, "db0:keys={},expires={expiring},avg_ttl={average}\r\n", keys.len())
+    write!(
+        out,
+        "db0:keys={},expires={},avg_ttl={}\r\n",
+        keys.len(),
+        keys.expiring(),
+        node.server.storage.mean_ttl
+    )
 }
 
 /// The reply to ROLE.

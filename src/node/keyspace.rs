@@ -27,6 +27,8 @@ pub struct Keyspace {
     slots: BTreeMap<Slot, Keys>,
     len: usize,
     deadlines: BTreeSet<(Millis, Vec<u8>)>,
+    /// The sum of all deadlines.
+    deadline_sum: i128,
     /// When this copy was written to disk, in Unix seconds, if it is one.
     pub saved_at: Option<i64>,
 }
@@ -86,7 +88,7 @@ impl Keyspace {
         }
         self.len -= 1;
         if let Some(deadline) = entry.expires {
-            self.deadlines.remove(&(deadline, key.to_vec()));
+            self.drop_deadline(deadline, key.to_vec());
         }
         Some(entry)
     }
@@ -97,10 +99,11 @@ impl Keyspace {
         let before = std::mem::replace(&mut entry.expires, expires);
         if before != expires {
             if let Some(before) = before {
-                self.deadlines.remove(&(before, key.to_vec()));
+                self.drop_deadline(before, key.to_vec());
             }
             if let Some(expires) = expires {
                 self.deadlines.insert((expires, key.to_vec()));
+                self.deadline_sum += i128::from(expires.0);
             }
         }
         before
@@ -134,6 +137,18 @@ impl Keyspace {
         self.deadlines.iter().map(|(deadline, key)| (*deadline, key.as_slice()))
     }
 
+    fn drop_deadline(&mut self, deadline: Millis, key: Vec<u8>) {
+        self.deadlines.remove(&(deadline, key));
+        self.deadline_sum -= i128::from(deadline.0);
+    }
+
+    /// The mean of all times to die, if there are any.
+    #[must_use]
+    pub fn mean_deadline(&self) -> Option<Millis> {
+        let mean = self.deadline_sum.checked_div(self.deadlines.len() as i128)?;
+        i64::try_from(mean).ok().map(Millis)
+    }
+
     /// The keys of a slot in byte order (§9.14).
     pub fn keys_in_slot(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
         self.slots.get(&slot).into_iter().flat_map(BTreeMap::keys).map(Vec::as_slice)
@@ -152,7 +167,7 @@ impl Keyspace {
         self.len -= count;
         for (key, entry) in keys {
             if let Some(deadline) = entry.expires {
-                self.deadlines.remove(&(deadline, key));
+                self.drop_deadline(deadline, key);
             }
         }
         count
@@ -226,6 +241,8 @@ mod tests {
             let expiring = model.values().filter(|(_, expires)| expires.is_some()).count();
             prop_assert_eq!(keys.expiring(), expiring);
             prop_assert_eq!(keys.deadlines().count(), expiring);
+            let sum: i64 = keys.deadlines().map(|(deadline, _)| deadline.0).sum();
+            prop_assert_eq!(keys.mean_deadline(), sum.checked_div(expiring as i64).map(Millis));
             let counted: usize = keys.slots().map(|slot| keys.count_in_slot(slot)).sum();
             prop_assert_eq!(counted, model.len());
         }

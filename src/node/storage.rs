@@ -32,6 +32,8 @@ pub struct Storage {
     save_scheduled: bool,
     pub(crate) rewrite_scheduled: bool,
     save_at_exit: bool,
+    /// INFO's `avg_ttl` as of the last tick, in milliseconds.
+    pub(crate) mean_ttl: i64,
 }
 
 /// A child process.
@@ -293,6 +295,8 @@ impl Node {
         for key in self.dead_keys(now) {
             self.expire(&key);
         }
+        let mean = self.keys.mean_deadline().map_or(0, |mean| (mean - now).0.max(0));
+        self.server.storage.mean_ttl = mean;
     }
 
     /// Saves what is to be saved before the process ends (Appendix B.1).

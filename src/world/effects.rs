@@ -110,7 +110,7 @@ impl<P: Program> World<P> {
 
     fn connect(&mut self, node: NodeNo, link: LinkId, peer: PeerIx, to: Endpoint) {
         let to_ip = to.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        let dial = self.dial_from(node, link, Kind::Bus, peer.0, to_ip, to.cport);
+        let dial = self.dial_from(node, link, Kind::Bus, u32::from(peer.0), to_ip, to.cport);
         if self.observers.wants.links {
             self.record(What::Connecting { link, from: node, to: dial.to });
         }

@@ -3,14 +3,16 @@
 //! Every node starts as if it had loaded a nodes.conf that names all others, so a thousand nodes need
 //! no hour of joining.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
-use crate::id::{Ids, NodeId};
+use crate::id::{Endpoint, NodeId};
 use crate::network::NodeNo;
+use crate::node::nodes_conf::{Entry, NodesConf};
 use crate::node::packet::Epoch;
 use crate::rng::{Purpose, Seed};
 use crate::slot::{SLOTS, Slot, SlotSet};
 use crate::time::Span;
+use crate::world::BUS_PORT_OFFSET;
 use crate::world::setup::NodeSetup;
 
 /// Who is in the cluster, and who owns what.
@@ -62,51 +64,88 @@ impl Formation {
             .flat_map(|master| std::iter::once(master.node).chain(master.replicas.iter().copied()))
     }
 
-    /// Gives every member an id, if it has none, and a nodes.conf.
-    pub(crate) fn write_disks(&self, seed: Seed, ids: &mut Ids, nodes: &mut [NodeSetup]) {
+    /// Gives every member an id, if it has none, and a disk that says who is in the cluster. All
+    /// share one list of who that is.
+    pub(crate) fn write_disks(&self, seed: Seed, nodes: &mut [NodeSetup]) {
         for node in self.members() {
-            let setup = &mut nodes[node.index()];
-            let id = setup.id.unwrap_or_else(|| {
-                let mut draws = seed.stream(Purpose::Identity, u64::from(node.0), u64::MAX);
-                NodeId::random(&mut draws)
+            nodes[node.index()].id.get_or_insert_with(|| {
+                let subject = u64::from(node.0);
+                NodeId::random(&mut seed.stream(Purpose::Identity, subject, u64::MAX))
             });
-            setup.id = Some(id);
-            ids.intern(id);
         }
+        let formed = Arc::new(self.nodes_conf(nodes));
         for node in self.members() {
-            nodes[node.index()].disk.nodes_conf = Some(self.nodes_conf(node, nodes).into());
+            nodes[node.index()].disk.formed = Some(Arc::clone(&formed));
         }
     }
 
-    fn nodes_conf(&self, myself: NodeNo, nodes: &[NodeSetup]) -> String {
-        let mut text = String::new();
-        let id = |node: NodeNo| nodes[node.index()].id.map(|id| id.to_string()).unwrap_or_default();
-        let mut line = |node: NodeNo, role: &str, master: &str, epoch: Epoch, slots: &SlotSet| {
-            let NodeSetup { ip, config, .. } = &nodes[node.index()];
-            let (port, cport) = (config.port, config.port + 10_000);
-            let mine = if node == myself { "myself," } else { "" };
-            let id = id(node);
-            let _ = write!(
-                text,
-                "{id} {ip}:{port}@{cport} {mine}{role} {master} 0 0 {epoch} connected"
-            );
-            for (first, last) in slots.runs() {
-                let _ = match first == last {
-                    true => write!(text, " {first}"),
-                    false => write!(text, " {first}-{last}"),
-                };
-            }
-            text.push('\n');
-        };
+    fn nodes_conf(&self, nodes: &[NodeSetup]) -> NodesConf {
+        let mut conf = NodesConf::default();
+        let no_slots: Arc<SlotSet> = Arc::default();
         for master in &self.masters {
-            line(master.node, "master", "-", master.config_epoch, &master.slots);
+            let epoch = master.config_epoch;
+            let slots = Arc::new(master.slots.clone());
+            let master_id = nodes[master.node.index()].id;
+            conf.entries.extend(entry(&nodes[master.node.index()], None, epoch, slots));
             for &replica in &master.replicas {
-                let no_slots = SlotSet::default();
-                line(replica, "slave", &id(master.node), master.config_epoch, &no_slots);
+                let slots = Arc::clone(&no_slots);
+                conf.entries.extend(entry(&nodes[replica.index()], master_id, epoch, slots));
             }
+            conf.current_epoch = conf.current_epoch.max(epoch);
         }
-        let epoch = self.masters.iter().map(|master| master.config_epoch).max().unwrap_or_default();
-        let _ = writeln!(text, "vars currentEpoch {epoch} lastVoteEpoch 0");
-        text
+        conf
+    }
+}
+
+fn entry(
+    node: &NodeSetup,
+    master: Option<NodeId>,
+    epoch: Epoch,
+    slots: Arc<SlotSet>,
+) -> Option<Entry> {
+    let endpoint = Endpoint {
+        ip: Some(node.config.announce_ip.unwrap_or(node.ip)),
+        port: node.config.port,
+        cport: node.config.port.saturating_add(BUS_PORT_OFFSET),
+        pport: 0,
+    };
+    Some(Entry::member(node.id?, endpoint, master, epoch, slots))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::config::Config;
+
+    #[test]
+    fn an_even_cluster_covers_every_slot_once() {
+        let formation = Formation::even(7, 2);
+        let mut covered = SlotSet::default();
+        let mut total = 0;
+        for master in &formation.masters {
+            total += u32::from(master.slots.len());
+            master.slots.iter().for_each(|slot| covered.insert(slot));
+            assert!((2_340..=2_341).contains(&master.slots.len()));
+        }
+        assert_eq!((total, covered.len()), (u32::from(SLOTS), SLOTS));
+        let mut members: Vec<NodeNo> = formation.members().collect();
+        members.sort_unstable();
+        assert_eq!(members, (0..21).map(NodeNo).collect::<Vec<_>>());
+        assert_eq!(formation.masters[3].replicas, [NodeNo(10), NodeNo(17)]);
+    }
+
+    #[test]
+    fn members_share_one_description_and_keep_ids_that_were_given() {
+        let ip = [127, 0, 0, 1].into();
+        let mut nodes = vec![NodeSetup::new(ip, Config::default()); 4];
+        let id = "9f876cbd724438705f7a5ee8bfda9c4d7999aaba".parse().unwrap();
+        nodes[1].id = Some(id);
+        Formation::even(2, 1).write_disks(Seed(1), &mut nodes);
+        let formed: Vec<_> = nodes.iter().filter_map(|node| node.disk.formed.as_ref()).collect();
+        assert_eq!(formed.len(), 4);
+        assert!(formed.iter().all(|other| Arc::ptr_eq(other, formed[0])));
+        assert_eq!(formed[0].current_epoch, Epoch(2));
+        assert_eq!(formed[0].entries[2].id, id);
+        assert_eq!(formed[0].entries[3].master, Some(id));
     }
 }

@@ -10,6 +10,9 @@ use crate::world::machine::{Arrived, Busy, Machine, Running};
 use crate::world::setup::NodeSetup;
 use crate::world::{BUS_PORT_OFFSET, Port, Program, What, World};
 
+/// Sets the stream that ticks are drawn from apart from the one of starting up.
+const TICKS: u64 = 1 << 32;
+
 impl<P: Program> Machine<P> {
     pub(super) fn new(seed: Seed, node: u32, setup: NodeSetup) -> Machine<P> {
         Machine {
@@ -56,7 +59,7 @@ impl<P: Program> World<P> {
             deferred: Vec::new(),
             inbox: Default::default(),
             tick_overdue: false,
-            loop_draws: self.seed.stream(Purpose::Loop, subject, u64::from(incarnation)),
+            loop_draws: self.seed.stream(Purpose::Loop, subject | TICKS, u64::from(incarnation)),
             call_limits: 0,
         }));
         if self.observers.wants.faults {

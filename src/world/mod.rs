@@ -126,9 +126,8 @@ impl<P: Program> World<P> {
     pub fn new(mut setup: Setup) -> World<P> {
         let seed = setup.seed;
         let formed = setup.formed.take();
-        let mut ids = Ids::new();
         if let Some(formation) = &formed {
-            formation.write_disks(seed, &mut ids, &mut setup.nodes);
+            formation.write_disks(seed, &mut setup.nodes);
         }
         let count = u32::try_from(setup.nodes.len()).unwrap_or(u32::MAX);
         let mut places = BTreeMap::new();
@@ -154,7 +153,7 @@ impl<P: Program> World<P> {
             listeners: BTreeMap::new(),
             places,
             clients: Clients::default(),
-            ids,
+            ids: Ids::new(),
             out: Outbox::default(),
             observers: Observers::default(),
             stats: Stats::default(),

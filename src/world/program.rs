@@ -35,7 +35,7 @@ impl Program for Node {
     }
 
     fn tick_period(&self) -> Span {
-        Span::millis(1_000 / u64::from(self.config.hz.max(1)))
+        Node::tick_period(self)
     }
 
     fn surviving_keys(self, death: Death) -> Option<Keyspace> {

@@ -1,7 +1,7 @@
 //! A client's own connection: PING, CLIENT, ASKING and the like.
 
 use crate::node::client::{Block, Client, Replies};
-use crate::node::command::error::{Answer, integer, text};
+use crate::node::command::error::{self, Answer, integer, text};
 use crate::node::command::{Call, CommandError, Outcome, help, server, state, transaction, wait};
 use crate::node::effect::{Effect, LinkId};
 use crate::resp::Reply;
@@ -27,11 +27,7 @@ pub(super) fn echo(call: &mut Call<'_, '_>) -> Answer {
 
 /// SELECT index: a cluster has one database (§11.15).
 pub(super) fn select(call: &mut Call<'_, '_>) -> Answer {
-    let index = call.integer(1)?;
-    if i32::try_from(index).is_err() {
-        return Err(CommandError::OUT_OF_RANGE);
-    }
-    match index {
+    match error::database(call.word(1))? {
         0 => Ok(Reply::ok()),
         _ => Err(CommandError::fixed("ERR SELECT is not allowed in cluster mode")),
     }

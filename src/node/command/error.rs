@@ -17,7 +17,9 @@ impl CommandError {
     pub(crate) const SYNTAX: CommandError = CommandError::fixed("ERR syntax error");
     pub(crate) const NOT_AN_INTEGER: CommandError =
         CommandError::fixed("ERR value is not an integer or out of range");
-    pub(crate) const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
+    pub(crate) const NOT_AN_INT: CommandError = CommandError::fixed(
+        "ERR value is out of range, value must between -2147483648 and 2147483647",
+    );
     pub(crate) const NOT_POSITIVE: CommandError =
         CommandError::fixed("ERR value is out of range, must be positive");
     pub(crate) const WRONG_TYPE: CommandError =
@@ -70,6 +72,17 @@ impl From<CommandError> for Reply {
 /// An argument as text, for messages.
 pub(crate) fn text(argument: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(argument)
+}
+
+/// An argument that must be an integer of 32 bits: the number of a database.
+pub(crate) fn database(argument: &[u8]) -> Result<i32, CommandError> {
+    i32::try_from(integer(argument)?).map_err(|_| CommandError::NOT_AN_INT)
+}
+
+/// An argument that must be a count. What is not even a number is told to be out of range, too.
+pub(crate) fn count(argument: &[u8]) -> Result<usize, CommandError> {
+    let number = number::parse(argument).and_then(|number| usize::try_from(number).ok());
+    number.ok_or(CommandError::NOT_POSITIVE)
 }
 
 /// An argument that must be an integer (§9.0.5).

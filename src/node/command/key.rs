@@ -1,6 +1,6 @@
 //! Keys whatever they hold: deleting, renaming, expiring, counting.
 
-use crate::node::command::error::{Answer, text};
+use crate::node::command::error::{self, Answer, text};
 use crate::node::command::{Call, CommandError, help};
 use crate::node::glob;
 use crate::node::keyspace::{Keyspace, Value};
@@ -209,6 +209,9 @@ fn insert(keys: &mut Keyspace, key: &[u8], value: Value, expires: Option<Millis>
     keys.set_expiry(key, expires);
 }
 
+/// `databases`: of which a cluster uses the first only.
+const DATABASES: std::ops::Range<i32> = 0..16;
+
 /// COPY source destination [DB 0] [REPLACE]
 pub(super) fn copy(call: &mut Call<'_, '_>) -> Answer {
     let (from, to) = (call.word(1), call.word(2));
@@ -220,13 +223,20 @@ pub(super) fn copy(call: &mut Call<'_, '_>) -> Answer {
             replace = true;
         } else if call.is(at, "db") && at + 1 < call.args.len() {
             at += 1;
-            database = call.integer(at)?;
+            database = error::database(call.word(at))?;
+            if !DATABASES.contains(&database) {
+                return Err(CommandError::fixed("ERR DB index is out of range"));
+            }
         } else {
             return Err(CommandError::SYNTAX);
         }
         at += 1;
     }
-    check_database(database, "Copying to another database is not allowed in cluster mode")?;
+    if database != 0 {
+        return Err(CommandError::fixed(
+            "ERR Copying to another database is not allowed in cluster mode",
+        ));
+    }
     if from == to {
         return Err(CommandError::SAME_OBJECT);
     }
@@ -239,17 +249,6 @@ pub(super) fn copy(call: &mut Call<'_, '_>) -> Answer {
     }
     call.touched(to);
     Ok(Reply::Int(1))
-}
-
-/// A database other than 0: out of range, or not in a cluster (§11.15).
-fn check_database(database: i64, refusal: &str) -> Result<(), CommandError> {
-    /// `databases`
-    const DATABASES: i64 = 16;
-    match database {
-        0 => Ok(()),
-        1..DATABASES => Err(CommandError::err(refusal)),
-        _ => Err(CommandError::fixed("ERR DB index is out of range")),
-    }
 }
 
 /// OBJECT ENCODING|FREQ|IDLETIME|REFCOUNT key

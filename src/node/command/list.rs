@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::node::command::error::{Answer, integer};
+use crate::node::command::error::{self, Answer, integer};
 use crate::node::command::{Call, CommandError};
 use crate::node::keyspace::Value;
 use crate::resp::Reply;
@@ -165,9 +165,7 @@ fn pop(call: &mut Call<'_, '_>, end: End) -> Answer {
     let key = call.word(1);
     let count = match call.args {
         [_, _] => None,
-        [_, _, count] => {
-            Some(usize::try_from(integer(count)?).map_err(|_| CommandError::NOT_POSITIVE)?)
-        }
+        [_, _, count] => Some(error::count(count)?),
         _ => return Err(CommandError::arity(call.spec.name)),
     };
     if count == Some(0) {

@@ -192,6 +192,10 @@ pub fn call_done(node: &mut Node, result: Result<Vec<Reply>, CallError>, ctx: &m
     let Awaited { client, keys, preamble, copy, execution } = *awaited;
     let reply: Reply = match result {
         Ok(replies) => settle(node, &keys, preamble, copy, &replies).unwrap_or_else(Reply::from),
+        // A refusal is noticed only when the first bytes are written.
+        Err(CallError::Refused) => {
+            CommandError::fixed("IOERR error or timeout writing to target instance").into()
+        }
         Err(CallError::Connect) => unreachable().into(),
         Err(CallError::Io) => {
             CommandError::fixed("IOERR error or timeout reading to target instance").into()

@@ -46,9 +46,16 @@ impl Options<'_> {
     }
 }
 
+/// A cursor; a negative one wraps around, as C reads it.
 fn cursor(word: &[u8]) -> Result<usize, CommandError> {
-    let cursor = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok());
-    cursor.ok_or(CommandError::fixed("ERR invalid cursor"))
+    let invalid = CommandError::fixed("ERR invalid cursor");
+    let (digits, negative) = match word.strip_prefix(b"-") {
+        Some(digits) => (digits, true),
+        None => (word, false),
+    };
+    let text = std::str::from_utf8(digits).map_err(|_| invalid.clone())?;
+    let cursor: usize = text.parse().map_err(|_| invalid)?;
+    Ok(if negative { cursor.wrapping_neg() } else { cursor })
 }
 
 fn page(cursor: usize, elements: Vec<Reply>) -> Reply {

@@ -97,8 +97,7 @@ pub(super) fn command(call: &mut Call<'_, '_>) -> Answer {
         [_, _] if call.is(1, "help") => Ok(help::command()),
         [_, _] if call.is(1, "count") => Ok(Reply::Int(table::COMMANDS.len() as i64)),
         [_, _, names @ ..] if call.is(1, "info") => {
-            let found =
-                names.iter().map(|name| table::find(name).map_or(Reply::NilArray, describe));
+            let found = names.iter().map(|name| table::find(name).map_or(Reply::Nil, describe));
             Ok(Reply::Array(found.collect()))
         }
         [_, _, command @ ..] if call.is(1, "getkeys") && !command.is_empty() => keys_of(command),

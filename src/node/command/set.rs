@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::node::command::error::{Answer, integer};
+use crate::node::command::error::{self, Answer, integer};
 use crate::node::command::{Call, CommandError};
 use crate::node::keyspace::Value;
 use crate::node::value::Set;
@@ -128,9 +128,7 @@ pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
     let count = match call.args {
         [_, _] => None,
-        [_, _, count] => {
-            Some(usize::try_from(integer(count)?).map_err(|_| CommandError::NOT_POSITIVE)?)
-        }
+        [_, _, count] => Some(error::count(count)?),
         _ => return Err(CommandError::SYNTAX),
     };
     let members = write(call, key)?.map(|set| set.members()).unwrap_or_default();

@@ -240,7 +240,9 @@ pub(super) fn setrange(call: &mut Call<'_, '_>) -> Answer {
         return Ok(Reply::Int(length.unwrap_or(0) as i64));
     }
     if offset.saturating_add(piece.len() as i64) > MAX_BYTES {
-        return Err(CommandError::fixed("ERR string exceeds maximum allowed size (512MB)"));
+        return Err(CommandError::fixed(
+            "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+        ));
     }
     if length.is_none() {
         call.node.keys.insert(key, Value::String(Vec::new()));

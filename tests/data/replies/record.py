@@ -9,12 +9,13 @@ A file is a list of commands and their replies:
     > GET k      a command of the first client; "2> GET k" of the second
     "v"          its replies; "2< …" is something that another client got meanwhile
     wait 250     let so many milliseconds pass
+    ~ nil        what 6.2.3 answers, by its source, where the recorded version differs
 
-Each file gets a server of its own. Ids, and whatever "mask" names, are masked.
+Each file gets a server of its own. Node ids are masked.
 """
 import os, re, select, shutil, socket, subprocess, sys, tempfile, time
 
-PORT = 27400
+PORT = 17400
 
 
 def split(line):
@@ -94,32 +95,29 @@ class Client:
         return lines, at
 
 
-def mask(line, masks):
-    line = re.sub(r"\b[0-9a-f]{40}\b", "<id>", line)
-    for pattern in masks:
-        line = re.sub(pattern, "<masked>", line)
-    return line
+def mask(line):
+    return re.sub(r"\b[0-9a-f]{40}\b", "<id>", line)
 
 
-def collect(clients, me, masks):
+def collect(clients, me):
     quiet = 0.15 if me else 0.05
-    out = []
+    out = {}
     while True:
         ready, _, _ = select.select([c.sock for c in clients.values()], [], [], quiet)
         if not ready:
-            return out
+            return [line for name in sorted(out, key=lambda name: (name != me, name)) for line in out[name]]
         for name, client in list(clients.items()):
             if client.sock not in ready:
                 continue
             data = client.sock.recv(1 << 20)
+            prefix, lines = "" if name == me else f"{name}< ", out.setdefault(name, [])
             if not data:
-                out.append("closed" if name == me else f"{name}< closed")
+                lines.append(prefix + "closed")
                 del clients[name]
                 continue
             client.data += data
             for reply in client.replies():
-                prefix = "" if name == me else f"{name}< "
-                out += [prefix + mask(line, masks) for line in reply]
+                lines += [prefix + mask(line) for line in reply]
         quiet = 0.02
 
 
@@ -129,7 +127,7 @@ def record(binary, path):
     config = [f"port {PORT}", "cluster-enabled yes", f"dir {folder}", "cluster-node-timeout 3000"]
     open(folder + "/redis.conf", "w").write("\n".join(config) + "\n")
     server = subprocess.Popen([binary, folder + "/redis.conf"], stdout=subprocess.DEVNULL)
-    out, masks, clients = [], [], {}
+    out, clients = [], {}
     try:
         for _ in range(100):
             try:
@@ -140,8 +138,8 @@ def record(binary, path):
         if "#! fresh" not in lines:
             clients["1"].send([b"CLUSTER", b"ADDSLOTS"] + [b"%d" % n for n in range(16384)])
             time.sleep(4)
-            collect(clients, "1", [])
-        for line in lines:
+            collect(clients, "1")
+        for number, line in enumerate(lines):
             command = re.match(r"(\d?)> (.*)", line)
             if command:
                 name = command[1] or "1"
@@ -149,14 +147,13 @@ def record(binary, path):
                     clients[name] = Client()
                 out.append(line)
                 clients[name].send(split(command[2]))
-                out += collect(clients, name, masks)
+                answer = collect(clients, name)
+                known = [line for line in lines[number + 1 : number + 2] if line.startswith("~ ")]
+                out += known or answer
             elif line.startswith("wait "):
                 out.append(line)
                 time.sleep(int(line[5:]) / 1000)
-                out += collect(clients, None, masks)
-            elif line.startswith("mask "):
-                out.append(line)
-                masks.append(line[5:])
+                out += collect(clients, None)
             elif line.startswith("#") or not line.strip():
                 out.append(line)
     finally:

@@ -33,7 +33,7 @@ pub(super) fn slots(call: &mut Call<'_, '_>) -> Answer {
     let runs = runs(&call.node.bus);
     let described = runs.into_iter().map(|(first, last, owner)| {
         let table = &call.node.bus.table;
-        let replicas = table.peer(owner).replicas().iter().copied();
+        let replicas = table.replicas(owner).iter().copied();
         let alive = replicas.filter(|&replica| !table.flags(replica).any(Flags::FAIL));
         let nodes = std::iter::once(owner).chain(alive).map(|node| address(call, node));
         let bounds = [first, last].map(|slot| Reply::Int(slot.number().into()));
@@ -71,7 +71,7 @@ pub(super) fn replicas(call: &mut Call<'_, '_>) -> Answer {
     if bus.table.flags(master).is_replica() {
         return Err(CommandError::fixed("ERR The specified node is not a master"));
     }
-    let replicas = bus.table.peer(master).replicas().iter();
+    let replicas = bus.table.replicas(master).iter();
     let lines = replicas.map(|&replica| Reply::bulk(bus.node_line(call.ctx.ids, replica)));
     Ok(Reply::Array(lines.collect()))
 }
