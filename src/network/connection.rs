@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::network::held::HeldList;
 use crate::network::message::Kind;
+use crate::network::nagle::Nagle;
 use crate::network::{Dial, Site};
 use crate::node::effect::LinkId;
 use crate::rng::{Purpose, Seed, SmallStream};
@@ -97,6 +98,8 @@ pub(crate) struct Connection {
     pub(crate) retired: bool,
     ends: [End; 2],
     flows: [Flow; 2],
+    /// What the opener of a bus link has sent last.
+    pub(crate) nagle: Nagle,
     pub(crate) opener_ip: IpAddr,
     pub(crate) opener_port: u16,
     pub(crate) acceptor_ip: IpAddr,
@@ -116,6 +119,7 @@ impl Connection {
                 End { site: dial.to, state: EndState::Absent },
             ],
             flows,
+            nagle: Nagle::default(),
             opener_ip: dial.from_ip,
             opener_port,
             acceptor_ip: dial.to_ip,
@@ -135,6 +139,7 @@ impl Connection {
             retired: true,
             ends: [end, end],
             flows: [Flow::new(draws()), Flow::new(draws())],
+            nagle: Nagle::default(),
             opener_ip: nowhere,
             opener_port: 0,
             acceptor_ip: nowhere,

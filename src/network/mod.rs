@@ -19,6 +19,7 @@ pub mod fate;
 pub mod graph;
 mod held;
 pub mod message;
+mod nagle;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -296,12 +297,25 @@ impl Network {
             EndState::Vanished if !is_dark(&self.dark, other.site) => Receiver::Forgetful,
             _ => Receiver::Gone,
         };
+        let (is_bus, nagle) = (connection.kind == Kind::Bus, connection.nagle);
         let flow = connection.flow_mut(from);
         let behind_others = !flow.held.is_empty();
         let silence = unanswered.map(|since| now.since(since));
         let rule = Rule { path, unanswered: silence, receiver, behind_others };
         match rule.judge(&self.config, &mut flow.draws) {
-            Verdict::Deliver(delay) => Sent::Arrives(flow.in_order(now + delay), message),
+            Verdict::Deliver(delay) => {
+                let answered = match from.is_opener() && is_bus {
+                    true => nagle::is_answered(&message),
+                    false => None,
+                };
+                let Some(answered) = answered else {
+                    return Sent::Arrives(flow.in_order(now + delay), message);
+                };
+                let departs = nagle.departure(now);
+                let arrives = flow.in_order(departs + delay);
+                connection.nagle.sent(departs, arrives, delay, answered);
+                Sent::Arrives(arrives, message)
+            }
             Verdict::Drop => Sent::Lost(message),
             Verdict::Reject(delay) => Sent::Rejected(now + delay, message),
             Verdict::Hold => {
