@@ -39,7 +39,10 @@ fn a_dead_master_is_replaced_by_its_replica_and_comes_back_as_one() {
     cluster.run(Span::secs(3));
     let change = cluster.said(0, restarted, "Configuration change detected.");
     assert_between("demotion", change, restarted, 1, 150);
-    assert!(cluster.said(0, restarted, "Full resync from master").is_some(), "it forgot its history");
+    assert!(
+        cluster.said(0, restarted, "Full resync from master").is_some(),
+        "it forgot its history"
+    );
     assert_eq!(cluster.info(0, "master_link_status"), "up");
     let cleared = "master without slots is reachable again.";
     assert!((1..6).any(|node| cluster.said(node, restarted, cleared).is_some()), "trap 15.39");
@@ -294,9 +297,8 @@ fn keys_expire_on_replicas_when_the_master_says_so_a3() {
 #[test]
 fn a_transaction_reaches_the_replica_as_a_whole() {
     let mut cluster = calm();
-    let offset = |cluster: &mut Cluster| -> u64 {
-        cluster.info(0, "master_repl_offset").parse().unwrap()
-    };
+    let offset =
+        |cluster: &mut Cluster| -> u64 { cluster.info(0, "master_repl_offset").parse().unwrap() };
     cluster.command(0, &format!("SET {KEY} 1"));
     let before = offset(&mut cluster);
     let client = cluster.connect(0);

@@ -56,13 +56,19 @@ fn mask_log(log: &Log, names: &BTreeMap<String, String>) -> Vec<String> {
     for (role, text) in log {
         let ignored = [
             // 6.2.14 has other words for these, or 6.2.3 has none.
-            "WARNING", "Done loading RDB", "Redis version=",
+            "WARNING",
+            "Done loading RDB",
+            "Redis version=",
             // Whether two votes arrive together is luck.
             "Currently unable to failover: Waiting for votes",
             // A dead master is tried again and again; whether the first attempt finds a socket that
             // is just being closed is luck.
-            "Reconnecting to MASTER", "Connecting to MASTER", "MASTER <-> REPLICA sync started",
-            "Non blocking connect for SYNC fired", "Error condition on socket", "Error reply to PING",
+            "Reconnecting to MASTER",
+            "Connecting to MASTER",
+            "MASTER <-> REPLICA sync started",
+            "Non blocking connect for SYNC fired",
+            "Error condition on socket",
+            "Error reply to PING",
         ];
         if ignored.iter().any(|start| text.starts_with(start)) {
             continue;
@@ -121,7 +127,8 @@ fn create(cluster: &mut Cluster, masters: u32, nodes: u32, base: u16) -> Vec<Str
         cluster.run(Span::millis(20));
     }
     let id = |reply: Reply| reply.text().unwrap().to_owned();
-    let ids: Vec<String> = (0..nodes).map(|node| id(cluster.command(node, "CLUSTER MYID"))).collect();
+    let ids: Vec<String> =
+        (0..nodes).map(|node| id(cluster.command(node, "CLUSTER MYID"))).collect();
     for node in 0..nodes {
         cluster.command(node, &format!("CLUSTER SET-CONFIG-EPOCH {}", node + 1));
     }
@@ -152,7 +159,9 @@ fn assert_same(virtual_logs: &[Log], real: &[Log]) {
     let (ours, real) = (masked(virtual_logs), masked(real));
     for (node, (ours, real)) in ours.iter().zip(&real).enumerate() {
         println!("---- node {node}");
-        for pair in similar(ours, real) { println!("{pair}"); }
+        for pair in similar(ours, real) {
+            println!("{pair}");
+        }
     }
 }
 
@@ -160,13 +169,37 @@ fn similar(ours: &[String], real: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     let (mut i, mut j) = (0, 0);
     while i < ours.len() || j < real.len() {
-        if i < ours.len() && j < real.len() && ours[i] == real[j] { out.push(format!("   {}", ours[i])); i += 1; j += 1; continue; }
+        if i < ours.len() && j < real.len() && ours[i] == real[j] {
+            out.push(format!("   {}", ours[i]));
+            i += 1;
+            j += 1;
+            continue;
+        }
         let a = (i..ours.len().min(i + 12)).find(|&k| j < real.len() && ours[k] == real[j]);
         let b = (j..real.len().min(j + 12)).find(|&k| i < ours.len() && real[k] == ours[i]);
         match (a, b) {
-            (Some(k), b) if b.is_none_or(|l| k - i <= l - j) => { for x in &ours[i..k] { out.push(format!("+  {x}")); } i = k; }
-            (_, Some(l)) => { for x in &real[j..l] { out.push(format!("-  {x}")); } j = l; }
-            _ => { if i < ours.len() { out.push(format!("+  {}", ours[i])); i += 1; } if j < real.len() { out.push(format!("-  {}", real[j])); j += 1; } }
+            (Some(k), b) if b.is_none_or(|l| k - i <= l - j) => {
+                for x in &ours[i..k] {
+                    out.push(format!("+  {x}"));
+                }
+                i = k;
+            }
+            (_, Some(l)) => {
+                for x in &real[j..l] {
+                    out.push(format!("-  {x}"));
+                }
+                j = l;
+            }
+            _ => {
+                if i < ours.len() {
+                    out.push(format!("+  {}", ours[i]));
+                    i += 1;
+                }
+                if j < real.len() {
+                    out.push(format!("-  {}", real[j]));
+                    j += 1;
+                }
+            }
         }
     }
     out
@@ -174,7 +207,13 @@ fn similar(ours: &[String], real: &[String]) -> Vec<String> {
 
 #[test]
 fn a_killed_master_and_manual_failovers_are_logged_as_by_real_nodes() {
-    let plan = Plan { configure: |config| { config.save.clear(); config.port += 20_100; }, ..Plan::default() };
+    let plan = Plan {
+        configure: |config| {
+            config.save.clear();
+            config.port += 20_100;
+        },
+        ..Plan::default()
+    };
     let mut cluster = plan.apart();
     let ids = create(&mut cluster, 3, 6, 27_100);
     for node in 0..3 {

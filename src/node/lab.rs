@@ -10,7 +10,9 @@ use std::sync::Arc;
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
 use crate::node::config::Config;
-use crate::node::effect::{Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox};
+use crate::node::effect::{
+    CallError, Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox,
+};
 use crate::node::flags::Flags;
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{Entry, NodesConf};
@@ -18,6 +20,7 @@ use crate::node::packet::{Epoch, MessageType, Packet};
 use crate::node::process::{Boot, Disk, Host};
 use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
+use crate::resp::{Args, Reply, args};
 use crate::rng::Seed;
 use crate::slot::{SLOTS, Slot, SlotSet};
 use crate::time::{Millis, Wall};
@@ -70,6 +73,8 @@ pub(crate) struct Lab {
     pub(crate) saved: Vec<Option<String>>,
     pub(crate) saves: Vec<(usize, bool)>,
     pub(crate) exits: Vec<(usize, Exit)>,
+    /// What clients were told: by whom, on which connection; nothing when it was closed.
+    pub(crate) replies: Vec<(usize, LinkId, Option<Reply>)>,
     /// Pairs (from, to) between which nothing passes, silently.
     pub(crate) cut: BTreeSet<(usize, usize)>,
     listening: Vec<bool>,
@@ -79,6 +84,11 @@ pub(crate) struct Lab {
     queue: VecDeque<Delivery>,
     setups: Vec<Boot>,
 }
+
+/// The client that asks if no other is named.
+pub(crate) const CLIENT: LinkId = LinkId(1_000_001);
+/// The connection by which nodes call each other.
+const CALLER: LinkId = LinkId(1_000_003);
 
 /// The moment at which every laboratory opens.
 pub(crate) const OPENING: Wall = Wall(1_700_000_000_000_000);
@@ -111,9 +121,14 @@ pub(crate) fn slot(number: u16) -> Slot {
 }
 
 impl Lab {
+    /// The default configuration, but with every line logged.
+    fn verbose() -> Config {
+        Config { loglevel: Level::Debug, ..Config::default() }
+    }
+
     /// Nodes that know nobody yet, started and running.
     pub(crate) fn alone(count: usize) -> Lab {
-        Lab::start(count, |_| Disk::default(), Config::default())
+        Lab::start(count, |_| Disk::default(), Lab::verbose())
     }
 
     /// A formed cluster: masters with equal shares, then replicas, one for each master in turn.
@@ -127,7 +142,7 @@ impl Lab {
         let mut ids = Ids::new();
         let conf = Arc::new(NodesConf::formed(&mut ids, entries.collect()));
         let disk = |_| Disk { formed: Some(Arc::clone(&conf)), ..Disk::default() };
-        let config = Config { node_timeout: Millis(node_timeout), ..Config::default() };
+        let config = Config { node_timeout: Millis(node_timeout), ..Lab::verbose() };
         let mut lab = Lab::closed(masters + replicas, disk, config);
         lab.ids = ids;
         lab.open()
@@ -166,6 +181,7 @@ impl Lab {
             saved: vec![None; count],
             saves: Vec::new(),
             exits: Vec::new(),
+            replies: Vec::new(),
             cut: BTreeSet::new(),
             listening: vec![false; count],
             children: Vec::new(),
@@ -253,6 +269,33 @@ impl Lab {
         self.carry_out(node);
         self.settle();
         result
+    }
+
+    /// What a client is told that says these words to a node.
+    pub(crate) fn ask(&mut self, node: usize, words: &str) -> Reply {
+        self.ask_as(node, CLIENT, args(words.split(' ')))
+    }
+
+    /// What a certain client is told that says these words to a node.
+    pub(crate) fn ask_as(&mut self, node: usize, client: LinkId, words: Args) -> Reply {
+        self.replies.clear();
+        self.input(node, Input::Command(client, words));
+        self.settle();
+        let mut own = self.replies.iter().filter(|(by, to, _)| (*by, *to) == (node, client));
+        let (.., reply) = own.next_back().expect("it is answered at once");
+        reply.clone().expect("the connection stays open")
+    }
+
+    /// A call of one node to another: answered at once, or refused.
+    fn call(&mut self, node: usize, to: Endpoint, requests: Vec<Args>) {
+        let target = (0..self.nodes.len()).find(|&other| Some(ip(other)) == to.ip);
+        let result = match target.filter(|&target| self.listening[target]) {
+            None => Err(CallError::Refused),
+            Some(target) => {
+                Ok(requests.into_iter().map(|it| self.ask_as(target, CALLER, it)).collect())
+            }
+        };
+        self.input(node, Input::CallDone(result));
     }
 
     /// Gives a node one input and carries out what it does.
@@ -436,6 +479,9 @@ impl Lab {
                 }
                 Effect::Notice(notice) => self.notices.push((node, notice)),
                 Effect::Exit(exit) => self.exits.push((node, exit)),
+                Effect::Reply(client, reply) => self.replies.push((node, client, Some(reply))),
+                Effect::CloseClient(client) => self.replies.push((node, client, None)),
+                Effect::Call { to, requests, .. } => self.call(node, to, requests),
                 effect => panic!("the laboratory knows nothing of {effect:?}"),
             }
         }

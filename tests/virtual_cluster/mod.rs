@@ -13,7 +13,8 @@ use redis_cluster_sim::resp::{Reply, args};
 use redis_cluster_sim::rng::Seed;
 use redis_cluster_sim::time::{Millis, Span, Time};
 use redis_cluster_sim::world::{
-    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What, World,
+    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What,
+    World,
 };
 
 /// A log line of a node.

@@ -5,7 +5,7 @@ use crate::node::bus::{Bus, Todo};
 use crate::node::effect::{Ctx, LinkEnd};
 use crate::node::flags::Flags;
 use crate::node::log::Level;
-use crate::node::packet::{MessageType, Packet};
+use crate::node::packet::{Body, MessageType, Packet};
 use crate::node::table::PeerIx;
 
 impl Node {
@@ -29,8 +29,13 @@ impl Node {
             MessageType::Pong => self.heartbeat(ctx, end, sender, packet),
             MessageType::Fail => self.hear_fail(ctx, sender, packet),
             MessageType::Update if sender.is_some() => self.hear_update(ctx, packet),
-            // Nobody can subscribe here, and there are no modules.
-            MessageType::Update | MessageType::Publish | MessageType::Module => {}
+            MessageType::Publish => {
+                if let Body::Publish { channel, message } = &packet.body {
+                    self.deliver(ctx, channel, message);
+                }
+            }
+            // There are no modules.
+            MessageType::Update | MessageType::Module => {}
             MessageType::AuthRequest | MessageType::AuthAck | MessageType::MfStart => {
                 if let Some(sender) = sender {
                     self.hear_of_election(ctx, end, sender, packet);

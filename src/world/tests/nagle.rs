@@ -51,8 +51,5 @@ fn what_waits_is_sent_at_once_when_the_link_is_closed() {
     stage.pull(0, "send 1");
     stage.pull(0, "send 2");
     stage.pull(0, "close");
-    assert_eq!(
-        stage.seen(1),
-        [Seen::Accepted, Seen::Packet(1), Seen::Packet(2), Seen::Closed]
-    );
+    assert_eq!(stage.seen(1), [Seen::Accepted, Seen::Packet(1), Seen::Packet(2), Seen::Closed]);
 }
