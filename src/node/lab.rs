@@ -118,18 +118,26 @@ impl Lab {
             let slots = if master.is_none() { share(of, masters) } else { Arc::default() };
             Entry::member(id(node), endpoint(node), master, Epoch(of as u64 + 1), slots)
         });
-        let conf = Arc::new(NodesConf {
-            entries: entries.collect(),
-            current_epoch: Epoch(masters as u64),
-            ..NodesConf::default()
-        });
+        let mut ids = Ids::new();
+        let conf = Arc::new(NodesConf::formed(&mut ids, entries.collect()));
         let disk = |_| Disk { formed: Some(Arc::clone(&conf)), ..Disk::default() };
         let config = Config { node_timeout: Millis(node_timeout), ..Config::default() };
-        Lab::start(masters + replicas, disk, config)
+        let mut lab = Lab::closed(masters + replicas, disk, config);
+        lab.ids = ids;
+        lab.open()
     }
 
     /// Nodes with these disks, started and running.
     pub(crate) fn start(count: usize, disk: impl Fn(usize) -> Disk, config: Config) -> Lab {
+        Lab::closed(count, disk, config).open()
+    }
+
+    fn open(mut self) -> Lab {
+        (0..self.nodes.len()).for_each(|node| self.boot(node));
+        self
+    }
+
+    fn closed(count: usize, disk: impl Fn(usize) -> Disk, config: Config) -> Lab {
         let setups = (0..count).map(|node| Boot {
             config: Config { port: 7_000, ..config.clone() },
             ip: ip(node),
@@ -141,7 +149,7 @@ impl Lab {
             disk: disk(node),
             host: Host::default(),
         });
-        let mut lab = Lab {
+        Lab {
             ids: Ids::new(),
             out: Outbox { log_level: Some(Level::Debug), notices: true, ..Outbox::default() },
             nodes: (0..count).map(|_| None).collect(),
@@ -157,9 +165,7 @@ impl Lab {
             connections: BTreeMap::new(),
             queue: VecDeque::new(),
             setups: setups.collect(),
-        };
-        (0..count).for_each(|node| lab.boot(node));
-        lab
+        }
     }
 
     /// Starts a node's process, with the nodes.conf that an earlier one saved.

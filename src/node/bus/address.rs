@@ -50,7 +50,8 @@ impl Bus {
 
     fn set_my_ip(&mut self, ids: &mut Ids, ip: Option<IpAddr>) {
         let endpoint = Endpoint { ip, ..self.my_endpoint(ids) };
-        self.table.hot_mut(self.myself).endpoint = ids.intern_endpoint(endpoint);
+        let endpoint = ids.intern_endpoint(endpoint);
+        self.table.set_endpoint(self.myself, endpoint);
     }
 
     /// The address of a packet's sender: the announced one, else where the connection comes from.
@@ -101,7 +102,8 @@ impl Node {
         if endpoint == ctx.ids.endpoint(self.bus.table.endpoint(peer)) {
             return false;
         }
-        self.bus.table.hot_mut(peer).endpoint = ctx.ids.intern_endpoint(endpoint);
+        let ix = ctx.ids.intern_endpoint(endpoint);
+        self.bus.table.set_endpoint(peer, ix);
         self.bus.close_link(ctx, peer);
         self.bus.table.clear_flags(peer, Flags::NOADDR);
         let id = self.bus.id_of(ctx.ids, peer);

@@ -25,7 +25,7 @@ impl Bus {
     fn claim_differs(&mut self, sender: PeerIx, claimed: &Arc<SlotSet>) -> bool {
         let master = match self.table.flags(sender).is_master() {
             true => Some(sender),
-            false => self.table.peer(sender).replica_of,
+            false => self.table.peer(sender).replica_of(),
         };
         let Some(master) = master else { return false };
         let mine = &mut self.table.peer_mut(master).slots;

@@ -73,8 +73,12 @@ impl Node {
         let mut from = 0;
         while let Some(place) = self.bus.watch.next(from, now) {
             let ix = self.bus.table.at(place);
-            suspects |= self.check_peer(ctx, ix, now);
-            let due = self.bus.nothing_due_before(ix, self.config.node_timeout, now);
+            let timeout = self.config.node_timeout;
+            let mut due = self.bus.calm_until(ix, timeout, now);
+            if due <= now || !self.bus.table.is_calm(ix) || !self.bus.table.is_fit(ix) {
+                suspects |= self.check_peer(ctx, ix, now);
+                due = self.bus.nothing_due_before(ix, timeout, now);
+            }
             self.bus.watch.set(place, due);
             from = place + 1;
         }
@@ -85,24 +89,25 @@ impl Node {
     /// Looks at one peer (§7.4.2-§7.4.6). Returns whether PFAIL was set.
     fn check_peer(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx, now: Millis) -> bool {
         let timeout = self.config.node_timeout;
-        let hot = *self.bus.table.hot(ix);
-        if hot.flags().any(Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE) {
+        let table = &self.bus.table;
+        let flags = table.flags(ix);
+        if flags.any(Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE) {
             return false;
         }
-        if hot.ping_sent.is_never() {
-            if let Some(link) = hot.link()
-                && now - hot.pong_received > timeout.half()
+        let ping_sent = table.ping_sent(ix);
+        if ping_sent.is_never() {
+            if let Some(link) = table.link(ix)
+                && now - table.pong_received(ix) > timeout.half()
             {
                 self.send_ping(ctx, link, Some(ix), MessageType::Ping);
             }
             return false;
         }
-        let peer = self.bus.table.peer(ix);
-        let silence = (now - hot.ping_sent).min(now - peer.data_received);
-        if silence > timeout.half() && now - peer.link_ctime > timeout {
+        let silence = (now - ping_sent).min(now - table.peer(ix).data_received);
+        if silence > timeout.half() && now - table.history(ix).link_ctime > timeout {
             self.bus.close_link(ctx, ix);
         }
-        silence > timeout && !hot.flags().is_failing() && self.set_pfail(ctx, ix)
+        silence > timeout && !flags.is_failing() && self.set_pfail(ctx, ix)
     }
 
     /// I think that this node fails (§6.1).
@@ -134,13 +139,13 @@ impl Bus {
         let mut silent: Option<(Millis, PeerIx)> = None;
         for _ in 0..RANDOM_PING_DRAWS {
             let ix = self.table.random(&mut self.gossip_draws);
-            let hot = self.table.hot(ix);
-            let idle = hot.link().is_some() && hot.ping_sent.is_never();
-            if !idle || hot.flags().any(Flags::MYSELF | Flags::HANDSHAKE) {
+            let idle = self.table.link(ix).is_some() && self.table.ping_sent(ix).is_never();
+            if !idle || self.table.flags(ix).any(Flags::MYSELF | Flags::HANDSHAKE) {
                 continue;
             }
-            if silent.is_none_or(|(oldest, _)| oldest > hot.pong_received) {
-                silent = Some((hot.pong_received, ix));
+            let pong = self.table.pong_received(ix);
+            if silent.is_none_or(|(oldest, _)| oldest > pong) {
+                silent = Some((pong, ix));
             }
         }
         silent.map(|(_, ix)| ix)
@@ -149,17 +154,26 @@ impl Bus {
     /// A moment before which [`check_peer`](Node::check_peer) has nothing to do for this peer,
     /// whatever happens until then.
     fn nothing_due_before(&self, ix: PeerIx, node_timeout: Millis, now: Millis) -> Millis {
-        let hot = self.table.hot(ix);
-        if hot.flags().any(Flags::MYSELF) {
+        let flags = self.table.flags(ix);
+        if flags.any(Flags::MYSELF) {
             return Millis(i64::MAX);
         }
-        if hot.flags().any(Flags::NOADDR | Flags::HANDSHAKE) {
+        if flags.any(Flags::NOADDR | Flags::HANDSHAKE) {
             return now;
         }
         // Gossip may have moved the pong a little into the future, from where a ping takes it back.
+        let ping_sent = self.table.ping_sent(ix);
         let since =
-            if hot.ping_sent.is_never() { hot.pong_received.min(now) } else { hot.ping_sent };
+            if ping_sent.is_never() { self.table.pong_received(ix).min(now) } else { ping_sent };
         since + node_timeout.half() + Millis(1)
+    }
+
+    /// As [`nothing_due_before`](Bus::nothing_due_before), but from what gossip touches anyway, and
+    /// therefore up to a second too early. For peers that are calm.
+    #[inline]
+    fn calm_until(&self, ix: PeerIx, node_timeout: Millis, now: Millis) -> Millis {
+        let pulse = Millis(i64::from(self.table.pulse(ix)) * 1_000);
+        pulse.min(now) + node_timeout.half() + Millis(1)
     }
 }
 
@@ -173,31 +187,32 @@ mod tests {
         for ix in node.bus.table.order().to_vec() {
             let now = ctx.now.millis();
             let timeout = node.config.node_timeout;
-            let hot = *node.bus.table.hot(ix);
-            if hot.flags().any(Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE) {
+            let ping_sent = node.bus.table.ping_sent(ix);
+            if node.bus.table.flags(ix).any(Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE) {
                 continue;
             }
-            let ping_delay = now - hot.ping_sent;
+            let ping_delay = now - ping_sent;
             let data_delay = now - node.bus.table.peer(ix).data_received;
-            if hot.link().is_some()
-                && now - node.bus.table.peer(ix).link_ctime > timeout
-                && hot.ping_sent.0 != 0
+            if node.bus.table.link(ix).is_some()
+                && now - node.bus.table.history(ix).link_ctime > timeout
+                && ping_sent.0 != 0
                 && ping_delay > timeout.half()
                 && data_delay > timeout.half()
             {
                 node.bus.close_link(ctx, ix);
             }
             if let Some(link) = node.bus.table.link(ix)
-                && hot.ping_sent.0 == 0
-                && now - hot.pong_received > timeout.half()
+                && ping_sent.0 == 0
+                && now - node.bus.table.pong_received(ix) > timeout.half()
             {
                 node.send_ping(ctx, link, Some(ix), MessageType::Ping);
                 continue;
             }
-            if hot.ping_sent.0 == 0 {
+            if ping_sent.0 == 0 {
                 continue;
             }
-            if ping_delay.min(data_delay) > timeout && !hot.flags().any(Flags::PFAIL | Flags::FAIL)
+            if ping_delay.min(data_delay) > timeout
+                && !node.bus.table.flags(ix).any(Flags::PFAIL | Flags::FAIL)
             {
                 suspects |= node.set_pfail(ctx, ix);
             }

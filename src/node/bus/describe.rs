@@ -46,20 +46,20 @@ impl Bus {
     }
 
     fn write_line(&self, out: &mut String, ids: &Ids, ix: PeerIx) -> fmt::Result {
-        let (hot, peer) = (self.table.hot(ix), self.table.peer(ix));
-        let at = ids.endpoint(hot.endpoint);
-        write!(out, "{} ", ids.id(hot.node()))?;
+        let (table, peer) = (&self.table, self.table.peer(ix));
+        let at = ids.endpoint(table.endpoint(ix));
+        write!(out, "{} ", self.id_of(ids, ix))?;
         if let Some(ip) = at.ip {
             write!(out, "{ip}")?;
         }
-        write!(out, ":{}@{} {} ", at.port, at.cport, hot.flags())?;
-        match peer.replica_of {
+        write!(out, ":{}@{} {} ", at.port, at.cport, table.flags(ix))?;
+        match peer.replica_of() {
             Some(master) => write!(out, "{}", self.id_of(ids, master))?,
             None => out.push('-'),
         }
         let epoch = self.shown_epoch(ix);
-        write!(out, " {} {} {epoch} ", hot.ping_sent, hot.pong_received)?;
-        let connected = hot.link().is_some() || ix == self.myself;
+        write!(out, " {} {} {epoch} ", table.ping_sent(ix), table.pong_received(ix))?;
+        let connected = table.link(ix).is_some() || ix == self.myself;
         out.push_str(if connected { "connected" } else { "disconnected" });
         for (first, last) in peer.slots.runs() {
             match first == last {
@@ -72,7 +72,7 @@ impl Bus {
 
     /// A replica shows its master's epoch (§10.2).
     fn shown_epoch(&self, ix: PeerIx) -> Epoch {
-        let master = self.table.peer(ix).replica_of.filter(|_| self.table.flags(ix).is_replica());
+        let master = self.table.peer(ix).replica_of().filter(|_| self.table.flags(ix).is_replica());
         self.table.peer(master.unwrap_or(ix)).config_epoch
     }
 

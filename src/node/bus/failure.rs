@@ -20,42 +20,41 @@ const FAIL_UNDO_TIMEOUTS: i64 = 2;
 impl Bus {
     /// Adds or renews a report; returns whether it is new (§6.4).
     fn add_report(&mut self, about: PeerIx, reporter: PeerIx, now: Millis) -> bool {
-        let reports = &mut self.table.peer_mut(about).fail_reports;
-        if let Some(report) = reports.iter_mut().find(|report| report.reporter == reporter) {
-            report.time = now;
-            return false;
-        }
-        reports.push(FailReport { reporter, time: now });
-        self.table.hot_mut(about).reports += 1;
-        true
+        self.table.change_reports(about, |reports| {
+            match reports.iter_mut().find(|report| report.reporter == reporter) {
+                Some(report) => report.time = now,
+                None => {
+                    reports.push(FailReport { reporter, time: now });
+                    return true;
+                }
+            }
+            false
+        })
     }
 
     /// Drops reports about a node that are too old (§6.4).
     fn purge_reports(&mut self, about: PeerIx, now: Millis, node_timeout: Millis) {
         let valid = node_timeout.times(REPORT_VALIDITY_TIMEOUTS);
-        let reports = &mut self.table.peer_mut(about).fail_reports;
-        reports.retain(|report| now - report.time <= valid);
-        self.table.hot_mut(about).reports = self.table.peer(about).fail_reports.len() as u16;
+        self.table.change_reports(about, |reports| reports.retain(|r| now - r.time <= valid));
     }
 
     /// Takes back what `reporter` said about a node; returns whether it had said anything (§6.4).
     pub(crate) fn remove_report(&mut self, about: PeerIx, reporter: PeerIx) -> bool {
-        if self.table.hot(about).reports == 0 {
+        if self.table.fail_reports(about).is_empty() {
             return false;
         }
-        let reports = &mut self.table.peer_mut(about).fail_reports;
-        let before = reports.len();
-        reports.retain(|report| report.reporter != reporter);
-        let after = reports.len();
-        self.table.hot_mut(about).reports = after as u16;
-        after < before
+        self.table.change_reports(about, |reports| {
+            let before = reports.len();
+            reports.retain(|report| report.reporter != reporter);
+            reports.len() < before
+        })
     }
 
     /// Puts a node into FAIL (§6.3, §5.10).
     fn set_fail(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
         self.table.clear_flags(ix, Flags::PFAIL);
         self.table.set_flags(ix, Flags::FAIL);
-        self.table.peer_mut(ix).fail_time = ctx.now.millis();
+        self.table.history_mut(ix).fail_time = ctx.now.millis();
         self.todo.add(Todo::UPDATE | Todo::SAVE);
         ctx.out.notice(Notice::Fail(self.table.node(ix)));
     }
@@ -64,10 +63,10 @@ impl Bus {
 impl Node {
     /// How many masters say that a node fails (§6.4).
     pub(crate) fn failure_report_count(&mut self, ctx: &mut Ctx<'_>, about: PeerIx) -> u32 {
-        if self.bus.table.hot(about).reports > 0 {
+        if !self.bus.table.fail_reports(about).is_empty() {
             self.bus.purge_reports(about, ctx.now.millis(), self.config.node_timeout);
         }
-        u32::from(self.bus.table.hot(about).reports)
+        self.bus.table.fail_reports(about).len() as u32
     }
 
     /// A master says that a node fails, or that it does not (§5.9.2).
@@ -133,10 +132,9 @@ impl Node {
 
     /// A node answered on my own link: what I held against it is over, or nearly (§5.6.3).
     pub(crate) fn hear_pong(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
-        let hot = self.bus.table.hot_mut(ix);
-        hot.pong_received = ctx.now.millis();
-        hot.ping_sent = Millis::NEVER;
-        let flags = hot.flags();
+        self.bus.table.set_pong_received(ix, ctx.now.millis());
+        self.bus.table.set_ping_sent(ix, Millis::NEVER);
+        let flags = self.bus.table.flags(ix);
         if flags.any(Flags::PFAIL) {
             self.bus.table.clear_flags(ix, Flags::PFAIL);
             self.bus.todo.add(Todo::SAVE | Todo::UPDATE);
@@ -149,13 +147,14 @@ impl Node {
     /// Takes a node that answers out of FAIL, unless somebody may still take its place (§6.5).
     fn clear_fail_if_needed(&mut self, ctx: &mut Ctx<'_>, ix: PeerIx) {
         let flags = self.bus.table.flags(ix);
-        let peer = self.bus.table.peer(ix);
+        let slots = self.bus.table.peer(ix).slot_count;
+        let failed = self.bus.table.history(ix).fail_time;
         let undo_after = self.config.node_timeout.times(FAIL_UNDO_TIMEOUTS);
         let why = if flags.is_replica() {
             "replica is reachable again."
-        } else if peer.slot_count == 0 {
+        } else if slots == 0 {
             "master without slots is reachable again."
-        } else if flags.is_master() && ctx.now.millis() - peer.fail_time > undo_after {
+        } else if flags.is_master() && ctx.now.millis() - failed > undo_after {
             "is reachable again and nobody is serving its slots after some time."
         } else {
             return;

@@ -70,7 +70,7 @@ impl Node {
             let table = &self.bus.table;
             table.flags(ix).any(Flags::HANDSHAKE)
                 && !table.flags(ix).any(Flags::NOADDR)
-                && now - table.peer(ix).ctime > timeout
+                && now - table.history(ix).ctime > timeout
         };
         let expired: Vec<PeerIx> = self.bus.table.order().iter().copied().filter(expired).collect();
         for ix in expired {
@@ -137,7 +137,7 @@ impl Node {
     /// Somebody else answers at a node's address: the node is not there any more (§5.5.4).
     fn lose_address(&mut self, ctx: &mut Ctx<'_>, peer: PeerIx) {
         let id = self.bus.id_of(ctx.ids, peer);
-        let age = ctx.now.millis() - self.bus.table.peer(peer).ctime;
+        let age = ctx.now.millis() - self.bus.table.history(peer).ctime;
         let flags = self.bus.table.flags(peer).0;
         let text = format_args!(
             "PONG contains mismatching sender ID. About node {id} added {age} ms ago, having flags \
@@ -145,7 +145,7 @@ impl Node {
         );
         self.log(ctx, Level::Debug, text);
         self.bus.table.set_flags(peer, Flags::NOADDR);
-        self.bus.table.hot_mut(peer).endpoint = Ids::NOWHERE;
+        self.bus.table.set_endpoint(peer, Ids::NOWHERE);
         self.bus.close_link(ctx, peer);
         self.bus.todo.add(Todo::SAVE);
     }
@@ -234,8 +234,8 @@ mod tests {
         lab.run_until(200, |lab| lab.find(0, 1).is_some());
         assert_eq!(lab.node(0).bus.current_epoch, Epoch(0));
         let peer = lab.peer(0, 1);
-        assert_ne!(lab.node(0).bus.table.hot(peer).pong_received.0, 0);
-        assert_eq!(lab.node(0).bus.table.hot(peer).ping_sent.0, 0);
+        assert_ne!(lab.node(0).bus.table.pong_received(peer).0, 0);
+        assert_eq!(lab.node(0).bus.table.ping_sent(peer).0, 0);
     }
 
     #[test]

@@ -27,8 +27,8 @@ impl Node {
         }
         for place in 0..self.bus.table.len() {
             let ix = self.bus.table.at(place);
-            let hot = self.bus.table.hot(ix);
-            if hot.link().is_none() && !hot.flags().any(Flags::MYSELF | Flags::NOADDR) {
+            let hidden = self.bus.table.flags(ix).any(Flags::MYSELF | Flags::NOADDR);
+            if !hidden && self.bus.table.link(ix).is_none() {
                 self.connect(ctx, ix);
             }
         }
@@ -39,9 +39,8 @@ impl Node {
         let now = ctx.now.millis();
         let to = ctx.ids.endpoint(self.bus.table.endpoint(ix));
         if to.ip.is_none() {
-            let hot = self.bus.table.hot_mut(ix);
-            if hot.ping_sent.is_never() {
-                hot.ping_sent = now;
+            if self.bus.table.ping_sent(ix).is_never() {
+                self.bus.table.set_ping_sent(ix, now);
             }
             let cport = to.cport;
             self.log(
@@ -55,7 +54,7 @@ impl Node {
         }
         let link = ctx.out.new_link();
         self.bus.table.set_link(ix, Some(link));
-        self.bus.table.peer_mut(ix).link_ctime = now;
+        self.bus.table.history_mut(ix).link_ctime = now;
         ctx.out.effects.push(Effect::Connect { link, peer: ix, to });
     }
 
@@ -66,12 +65,12 @@ impl Node {
     pub(crate) fn link_up(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd) {
         let peer = end.peer.expect("only the opener is told that a link is up");
         assert_eq!(self.bus.table.link(peer), Some(end.id), "a closed link never comes up");
-        let before = self.bus.table.hot(peer).ping_sent;
+        let before = self.bus.table.ping_sent(peer);
         let meet = self.bus.table.flags(peer).any(Flags::MEET);
         let kind = if meet { MessageType::Meet } else { MessageType::Ping };
         self.send_ping(ctx, end.id, Some(peer), kind);
         if before != Millis::NEVER {
-            self.bus.table.hot_mut(peer).ping_sent = before;
+            self.bus.table.set_ping_sent(peer, before);
         }
         self.bus.table.clear_flags(peer, Flags::MEET);
         if ctx.out.logs(Level::Debug) {

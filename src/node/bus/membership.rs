@@ -20,9 +20,9 @@ impl Bus {
             self.remove_report(other, ix);
         }
         for replica in self.table.take_replicas(ix) {
-            self.table.peer_mut(replica).replica_of = None;
+            self.table.peer_mut(replica).set_replica_of(None);
         }
-        if let Some(master) = self.table.peer(ix).replica_of {
+        if let Some(master) = self.table.peer(ix).replica_of() {
             self.remove_replica(master, ix);
         }
         self.close_link(ctx, ix);

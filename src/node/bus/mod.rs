@@ -137,6 +137,6 @@ impl Bus {
     /// My master, if I am a replica and know it.
     #[must_use]
     pub fn my_master(&self) -> Option<PeerIx> {
-        self.table.peer(self.myself).replica_of
+        self.table.peer(self.myself).replica_of()
     }
 }

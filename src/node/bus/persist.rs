@@ -1,7 +1,6 @@
 //! Writing nodes.conf, and becoming who it says I am (§12).
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
@@ -12,7 +11,7 @@ use crate::node::flags::Flags;
 use crate::node::log::Level;
 use crate::node::nodes_conf::{Entry, NodesConf, NodesConfError};
 use crate::node::table::PeerIx;
-use crate::slot::{Slot, SlotSet};
+use crate::slot::Slot;
 use crate::time::Millis;
 
 impl Bus {
@@ -47,6 +46,9 @@ impl Bus {
     ) -> Result<(), NodesConfError> {
         self.current_epoch = conf.current_epoch;
         self.last_vote_epoch = conf.last_vote_epoch;
+        if let Some(names) = conf.names() {
+            self.table.fill(ids, names, now, &self.no_slots);
+        }
         let mut myself = None;
         for entry in &conf.entries {
             let ix = self.load_entry(ids, entry, now);
@@ -66,21 +68,20 @@ impl Bus {
         let ix = self.known_or_new(ids, entry.id, now);
         self.table.set_flags(ix, entry.flags);
         if entry.flags.any(Flags::FAIL) {
-            self.table.peer_mut(ix).fail_time = now;
+            self.table.history_mut(ix).fail_time = now;
         }
         let endpoint = ids.intern_endpoint(entry.endpoint);
-        let hot = self.table.hot_mut(ix);
-        hot.endpoint = endpoint;
+        self.table.set_endpoint(ix, endpoint);
         if entry.ping_pending {
-            hot.ping_sent = now;
+            self.table.set_ping_sent(ix, now);
         }
         if entry.answered {
-            hot.pong_received = now;
+            self.table.set_pong_received(ix, now);
         }
         self.table.peer_mut(ix).config_epoch = entry.config_epoch;
         if let Some(master) = entry.master {
             let master = self.known_or_new(ids, master, now);
-            self.table.peer_mut(ix).replica_of = Some(master);
+            self.table.peer_mut(ix).set_replica_of(Some(master));
             self.add_replica(master, ix);
         }
         for &(slot, to) in &entry.migrating {
@@ -91,7 +92,7 @@ impl Bus {
             let from = self.known_or_new(ids, from, now);
             self.slots.importing.insert(slot, from);
         }
-        self.add_slots(ix, &entry.slots);
+        self.add_slots(&entry.slots, ix);
         ix
     }
 
@@ -101,18 +102,6 @@ impl Bus {
         match self.table.find(node) {
             Some(ix) => ix,
             None => self.add_node(ids, node, Flags::NONE, Ids::NOWHERE, now),
-        }
-    }
-
-    /// Assigns a set of slots, as far as they are free. If all of them are, the set is shared.
-    fn add_slots(&mut self, to: PeerIx, slots: &Arc<SlotSet>) {
-        let vacant = self.table.peer(to).slot_count == 0;
-        let all_free = vacant && slots.iter().all(|slot| self.slots.owner(slot).is_none());
-        for slot in slots.iter() {
-            self.add_slot(slot, to);
-        }
-        if all_free {
-            self.table.peer_mut(to).slots = Arc::clone(slots);
         }
     }
 }
@@ -131,7 +120,8 @@ impl Node {
         let me = self.bus.myself;
         let ip = ctx.ids.endpoint(self.bus.table.endpoint(me)).ip;
         let endpoint = Endpoint { ip, ..announced_endpoint(&self.config) };
-        self.bus.table.hot_mut(me).endpoint = ctx.ids.intern_endpoint(endpoint);
+        let endpoint = ctx.ids.intern_endpoint(endpoint);
+        self.bus.table.set_endpoint(me, endpoint);
         self.sync_nofailover();
     }
 

@@ -38,10 +38,9 @@ impl Node {
 
     /// What every packet tells of a known sender (§5.1.4, §5.1.5).
     fn hear_of_sender(&mut self, ctx: &Ctx<'_>, sender: PeerIx, packet: &Packet) {
-        let now = ctx.now.millis();
         let bus = &mut self.bus;
         let peer = bus.table.peer_mut(sender);
-        peer.data_received = now;
+        peer.data_received = ctx.now.millis();
         if bus.table.flags(sender).any(Flags::HANDSHAKE) {
             return;
         }
@@ -52,7 +51,6 @@ impl Node {
             bus.todo.add(Todo::SAVE | Todo::FSYNC);
         }
         peer.repl_offset = packet.offset;
-        peer.repl_offset_time = now;
     }
 
     /// The first part of PING and MEET: my own address, a new node, the PONG. It is built before

@@ -19,7 +19,7 @@ impl Bus {
     /// Takes a replica from its master's list (§2.4).
     pub(crate) fn remove_replica(&mut self, master: PeerIx, replica: PeerIx) {
         let removed = self.table.remove_replica(master, replica);
-        if removed && self.table.peer(master).replicas().is_empty() {
+        if removed && self.table.replicas(master).is_empty() {
             self.table.clear_flags(master, Flags::MIGRATE_TO);
         }
     }
@@ -29,8 +29,9 @@ impl Bus {
         if self.table.flags(ix).is_master() {
             return;
         }
-        if let Some(master) = self.table.peer_mut(ix).replica_of.take() {
+        if let Some(master) = self.table.peer(ix).replica_of() {
             self.remove_replica(master, ix);
+            self.table.peer_mut(ix).set_replica_of(None);
             if ix != self.myself {
                 self.table.set_flags(ix, Flags::MIGRATE_TO);
             }
@@ -52,14 +53,14 @@ impl Bus {
             self.table.set_flags(sender, Flags::REPLICA);
             self.todo.add(Todo::SAVE | Todo::UPDATE);
         }
-        let old = self.table.peer(sender).replica_of;
+        let old = self.table.peer(sender).replica_of();
         let Some(master) = self.table.find(named) else { return };
         if old != Some(master) {
             if let Some(old) = old {
                 self.remove_replica(old, sender);
             }
             self.add_replica(master, sender);
-            self.table.peer_mut(sender).replica_of = Some(master);
+            self.table.peer_mut(sender).set_replica_of(Some(master));
             self.todo.add(Todo::SAVE);
         }
     }
@@ -82,7 +83,7 @@ impl Node {
         } else if let Some(old) = bus.my_master() {
             bus.remove_replica(old, me);
         }
-        bus.table.peer_mut(me).replica_of = Some(master);
+        bus.table.peer_mut(me).set_replica_of(Some(master));
         bus.add_replica(master, me);
         self.replication.set_master(ctx.ids.endpoint(self.bus.table.endpoint(master)));
     }

@@ -27,8 +27,8 @@ impl Node {
         let mut packet = ctx.out.packets.take(kind, bus.table.node(bus.myself));
         let me = bus.table.peer(bus.myself);
         let flags = bus.table.flags(bus.myself);
-        let owner = me.replica_of.filter(|_| flags.is_replica()).unwrap_or(bus.myself);
-        packet.replica_of = me.replica_of.map(|master| bus.table.node(master));
+        let owner = me.replica_of().filter(|_| flags.is_replica()).unwrap_or(bus.myself);
+        packet.replica_of = me.replica_of().map(|master| bus.table.node(master));
         packet.flags = flags;
         packet.current_epoch = bus.current_epoch;
         let owner = bus.table.peer(owner);
@@ -60,7 +60,7 @@ impl Node {
         kind: MessageType,
     ) {
         if let (Some(peer), MessageType::Ping) = (to, kind) {
-            self.bus.table.hot_mut(peer).ping_sent = ctx.now.millis();
+            self.bus.table.set_ping_sent(peer, ctx.now.millis());
         }
         let mut packet = self.message(ctx, kind);
         self.bus.select_gossip(&mut ctx.out.drawn, &mut packet.gossip);
@@ -81,7 +81,7 @@ impl Node {
 
     /// Whether a node replicates me or my master (§4.5).
     fn is_local_replica(&self, ix: PeerIx) -> bool {
-        let master = self.bus.table.peer(ix).replica_of;
+        let master = self.bus.table.peer(ix).replica_of();
         self.bus.table.flags(ix).is_replica()
             && master.is_some()
             && (master == Some(self.bus.myself) || master == self.bus.my_master())
@@ -89,8 +89,8 @@ impl Node {
 
     /// My link to a node, if broadcasts reach it (§4.5, §4.6).
     fn broadcast_link(&self, ix: PeerIx) -> Option<LinkId> {
-        let hot = self.bus.table.hot(ix);
-        hot.link().filter(|_| !hot.flags().any(Flags::MYSELF | Flags::HANDSHAKE))
+        let left_out = self.bus.table.flags(ix).any(Flags::MYSELF | Flags::HANDSHAKE);
+        self.bus.table.link(ix).filter(|_| !left_out)
     }
 
     /// Sends the same message to everybody (§4.6).

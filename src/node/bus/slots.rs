@@ -9,13 +9,13 @@ use std::sync::Arc;
 use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
-use crate::slot::{SLOTS, Slot};
+use crate::slot::{SLOTS, Slot, SlotSet};
 
 /// Who owns which slot in one process's view, and which slots are being moved.
 #[derive(Debug)]
 pub struct SlotMap {
     /// By slot; `NOBODY` = unassigned.
-    owner: Box<[u32]>,
+    owner: Box<[u16]>,
     assigned: u16,
     /// Slots that I give away, and to whom (§9.9).
     pub migrating: BTreeMap<Slot, PeerIx>,
@@ -23,7 +23,7 @@ pub struct SlotMap {
     pub importing: BTreeMap<Slot, PeerIx>,
 }
 
-const NOBODY: u32 = u32::MAX;
+const NOBODY: u16 = u16::MAX;
 
 impl Default for SlotMap {
     fn default() -> SlotMap {
@@ -65,6 +65,25 @@ impl SlotMap {
 }
 
 impl Bus {
+    /// Assigns a set of slots to a node, as far as they are free (§12.3.8). If all of them are, the
+    /// set is shared.
+    pub(crate) fn add_slots(&mut self, slots: &Arc<SlotSet>, to: PeerIx) {
+        let vacant = self.table.peer(to).slot_count == 0;
+        let first = slots.iter().next();
+        let Some(first) = first else { return };
+        if !vacant || slots.iter().any(|slot| self.slots.owner(slot).is_some()) {
+            slots.iter().for_each(|slot| {
+                self.add_slot(slot, to);
+            });
+            return;
+        }
+        self.add_slot(first, to);
+        slots.iter().skip(1).for_each(|slot| self.slots.assign(slot, Some(to)));
+        let peer = self.table.peer_mut(to);
+        peer.slot_count = slots.len();
+        peer.slots = Arc::clone(slots);
+    }
+
     /// Assigns a slot that nobody owns. Returns whether it was free (§2.7).
     pub fn add_slot(&mut self, slot: Slot, to: PeerIx) -> bool {
         if self.slots.owner(slot).is_some() {

@@ -1,93 +1,58 @@
-//! The table of known nodes (§2.1, §0.6): dense records indexed by [`PeerIx`], and the hash table
-//! order in which Redis walks them and draws from them.
+//! The table of known nodes (§2.1, §0.6), and the hash table order in which Redis walks them and
+//! draws from them.
 //!
-//! What the inner loop touches for every peer lies in [`Hot`], two to a cache line; the rest is in
-//! [`Peer`]. Both are indexed by the same [`PeerIx`], which stays the same for as long as the node is
-//! known, also when a handshake gives it its real id.
+//! Everything is indexed by [`PeerIx`], which stays the same for as long as the node is known, also
+//! when a handshake gives it its real id. What gossip touches for every node it speaks of lies in
+//! arrays of its own, a few bytes for each node: a thousand nodes with a thousand peers each are
+//! limited by how much memory they must look at. What a packet touches once is in [`Peer`]; the
+//! rest is in [`History`].
 //!
-//! Flags and links change only through the table, because it counts them: what nobody can need
-//! (a node without a link, a handshake) is then known without looking at every record.
+//! Pings, pongs, flags, links and failure reports change only through the table. It keeps count of
+//! the nodes that make the cron look closer, and two sets of those that gossip need not look at
+//! closely: the *calm*, of whom only the time of the last pong can change, and the *fit*, who can be
+//! spoken of.
 
+mod bits;
+mod names;
 mod order;
+mod peer;
 
 use std::sync::Arc;
 
 use crate::id::{EndpointIx, Ids, NodeId, NodeIx};
 use crate::node::effect::LinkId;
 use crate::node::flags::Flags;
-use crate::node::packet::Epoch;
 use crate::rng::Stream;
 use crate::slot::SlotSet;
 use crate::time::Millis;
 
+pub use bits::PeerSet;
+pub use names::Names;
 pub use order::Layout;
 use order::Order;
+use peer::NO_LINK;
+pub use peer::{FailReport, History, Peer};
 
 /// A node's index in one process's own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerIx(pub u32);
+pub struct PeerIx(pub u16);
 
-/// What the cron and the gossip merge look at for every peer.
-#[derive(Debug, Clone, Copy)]
-pub struct Hot {
-    /// When the oldest unanswered ping left; never = none is pending.
-    pub ping_sent: Millis,
-    /// When it last answered me, or when somebody else said it answered (§5.9.2).
-    pub pong_received: Millis,
-    /// Its id; a random one during the handshake.
-    node: NodeIx,
-    /// Its address.
-    pub endpoint: EndpointIx,
-    /// My outbound link to it; `NO_LINK` = none.
-    link: u32,
-    /// Its flags as I see them.
-    flags: Flags,
-    /// How many failure reports I hold about it (expired ones included until they are purged).
-    pub reports: u16,
-}
+impl PeerIx {
+    /// As an index.
+    #[must_use]
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
 
-const NO_LINK: u32 = u32::MAX;
-
-/// The rest of what a process knows of a node (§2.1).
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// When this record was made.
-    pub ctime: Millis,
-    /// When anything last came from it, on any link (§5.1.4).
-    pub data_received: Millis,
-    /// When the current outbound link was made.
-    pub link_ctime: Millis,
-    /// When it was marked FAIL.
-    pub fail_time: Millis,
-    /// When I last voted for a replica of it.
-    pub voted_time: Millis,
-    /// Since when it has no working replica (§8.7).
-    pub orphaned_time: Millis,
-    /// The replication offset it last announced.
-    pub repl_offset: u64,
-    /// When it announced that offset.
-    pub repl_offset_time: Millis,
-    /// Its configEpoch.
-    pub config_epoch: Epoch,
-    /// The slots I assign to it.
-    pub slots: Arc<SlotSet>,
-    /// How many they are.
-    pub slot_count: u16,
-    /// Its master, if it is a replica and its master is known.
-    pub replica_of: Option<PeerIx>,
-    /// Its replicas, in the order in which they were added (§2.4).
-    replicas: Vec<PeerIx>,
-    /// Who says that it fails, in order of arrival (§6.4).
-    pub fail_reports: Vec<FailReport>,
-}
-
-/// A master's word that a node fails (§6.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailReport {
-    /// Who says so.
-    pub reporter: PeerIx,
-    /// When it last said so.
-    pub time: Millis,
+    /// The index of the next node of a table that holds this many.
+    ///
+    /// # Panics
+    /// If the table is full: a cluster has at most one master for each of its 16,384 slots.
+    fn nth(count: usize) -> PeerIx {
+        let index = u16::try_from(count).ok().filter(|&index| index < u16::MAX);
+        PeerIx(index.expect("a table holds fewer than 65,535 nodes"))
+    }
 }
 
 /// How many nodes there are of the kinds that make the cron look closer.
@@ -104,79 +69,37 @@ pub struct Census {
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
 pub struct Table {
-    hot: Vec<Hot>,
+    /// Whole seconds of the last pong, as gossip carries them.
+    pulse: Vec<u32>,
+    flags: Vec<Flags>,
+    calm: PeerSet,
+    fit: PeerSet,
+    names: Arc<Names>,
     peers: Vec<Peer>,
+    history: Vec<History>,
     free: Vec<PeerIx>,
-    /// By interned id; `NOBODY` = not known.
-    by_node: Vec<u32>,
     order: Order,
     census: Census,
     /// How many entries the lists of replicas have together.
     replicas: u32,
 }
 
-const NOBODY: u32 = u32::MAX;
-
-impl Hot {
-    /// The node's interned id; a random one during the handshake.
-    #[must_use]
-    #[inline]
-    pub fn node(&self) -> NodeIx {
-        self.node
-    }
-
-    /// The node's flags as I see them.
-    #[must_use]
-    #[inline]
-    pub fn flags(&self) -> Flags {
-        self.flags
-    }
-
-    /// My outbound link to it, also while it is still connecting (§3.1.3).
-    #[must_use]
-    #[inline]
-    pub fn link(&self) -> Option<LinkId> {
-        (self.link != NO_LINK).then_some(LinkId(self.link))
-    }
-
-    fn census(&self) -> Census {
-        let hidden = self.flags.any(Flags::MYSELF | Flags::NOADDR);
-        Census {
-            unlinked: u32::from(!hidden && self.link == NO_LINK),
-            handshakes: u32::from(self.flags.any(Flags::HANDSHAKE)),
-            pfail: u32::from(!hidden && self.flags.any(Flags::PFAIL)),
-        }
-    }
-}
-
-impl Peer {
-    fn new(now: Millis, no_slots: Arc<SlotSet>) -> Peer {
-        Peer {
-            ctime: now,
-            data_received: Millis::NEVER,
-            link_ctime: Millis::NEVER,
-            fail_time: Millis::NEVER,
-            voted_time: Millis::NEVER,
-            orphaned_time: Millis::NEVER,
-            repl_offset: 0,
-            repl_offset_time: Millis::NEVER,
-            config_epoch: Epoch(0),
-            slots: no_slots,
-            slot_count: 0,
-            replica_of: None,
-            replicas: Vec::new(),
-            fail_reports: Vec::new(),
-        }
-    }
-
-    /// Its replicas, in the order in which they were added (§2.4).
-    #[must_use]
-    pub fn replicas(&self) -> &[PeerIx] {
-        &self.replicas
-    }
+/// Whole seconds as they travel in 32 bits (§0.3.3).
+#[inline]
+fn whole_seconds(time: Millis) -> u32 {
+    (time.0 as u64 / 1_000) as u32
 }
 
 impl Census {
+    fn of(flags: Flags, linked: bool) -> Census {
+        let hidden = flags.any(Flags::MYSELF | Flags::NOADDR);
+        Census {
+            unlinked: u32::from(!hidden && !linked),
+            handshakes: u32::from(flags.any(Flags::HANDSHAKE)),
+            pfail: u32::from(!hidden && flags.any(Flags::PFAIL)),
+        }
+    }
+
     fn replace(&mut self, old: Census, new: Census) {
         self.unlinked = self.unlinked - old.unlinked + new.unlinked;
         self.handshakes = self.handshakes - old.handshakes + new.handshakes;
@@ -189,10 +112,14 @@ impl Table {
     #[must_use]
     pub fn new(seed: u64) -> Table {
         Table {
-            hot: Vec::new(),
+            pulse: Vec::new(),
+            flags: Vec::new(),
+            calm: PeerSet::default(),
+            fit: PeerSet::default(),
+            names: Arc::default(),
             peers: Vec::new(),
+            history: Vec::new(),
             free: Vec::new(),
-            by_node: Vec::new(),
             order: Order::new(seed),
             census: Census::default(),
             replicas: 0,
@@ -205,70 +132,115 @@ impl Table {
         self.order.len()
     }
 
-    /// One more than the greatest index of a node.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.hot.len()
-    }
-
     /// Whether nobody is known; never so once nodes.conf was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The hot record of a node.
+    /// One more than the greatest index of a node.
     #[must_use]
-    #[inline]
-    pub fn hot(&self, ix: PeerIx) -> &Hot {
-        &self.hot[ix.0 as usize]
-    }
-
-    /// The hot record of a node, to change what is not counted.
-    #[inline]
-    pub fn hot_mut(&mut self, ix: PeerIx) -> &mut Hot {
-        &mut self.hot[ix.0 as usize]
+    pub fn capacity(&self) -> usize {
+        self.peers.len()
     }
 
     /// The record of a node.
     #[must_use]
     #[inline]
     pub fn peer(&self, ix: PeerIx) -> &Peer {
-        &self.peers[ix.0 as usize]
+        &self.peers[ix.index()]
     }
 
     /// The record of a node, to be changed.
     #[inline]
     pub fn peer_mut(&mut self, ix: PeerIx) -> &mut Peer {
-        &mut self.peers[ix.0 as usize]
+        &mut self.peers[ix.index()]
     }
 
-    /// A node's interned id.
+    /// What is seldom needed of a node.
+    #[must_use]
+    pub fn history(&self, ix: PeerIx) -> &History {
+        &self.history[ix.index()]
+    }
+
+    /// What is seldom needed of a node, to be changed.
+    pub fn history_mut(&mut self, ix: PeerIx) -> &mut History {
+        &mut self.history[ix.index()]
+    }
+
+    /// A node's interned id; a random one during the handshake.
     #[must_use]
     #[inline]
     pub fn node(&self, ix: PeerIx) -> NodeIx {
-        self.hot(ix).node
+        self.names.node(ix)
     }
 
     /// A node's address.
     #[must_use]
     #[inline]
     pub fn endpoint(&self, ix: PeerIx) -> EndpointIx {
-        self.hot(ix).endpoint
+        self.names.endpoint(ix)
+    }
+
+    /// Changes a node's address.
+    pub fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
+        if self.endpoint(ix) != endpoint {
+            Arc::make_mut(&mut self.names).set_endpoint(ix, endpoint);
+        }
     }
 
     /// A node's flags.
     #[must_use]
     #[inline]
     pub fn flags(&self, ix: PeerIx) -> Flags {
-        self.hot(ix).flags
+        self.flags[ix.index()]
     }
 
-    /// My outbound link to a node.
+    /// My outbound link to a node, also while it is still connecting (§3.1.3).
     #[must_use]
     #[inline]
     pub fn link(&self, ix: PeerIx) -> Option<LinkId> {
-        self.hot(ix).link()
+        let link = self.peer(ix).link;
+        (link != NO_LINK).then_some(LinkId(link))
+    }
+
+    /// When the oldest unanswered ping left; never = none is pending.
+    #[must_use]
+    #[inline]
+    pub fn ping_sent(&self, ix: PeerIx) -> Millis {
+        self.peer(ix).ping_sent
+    }
+
+    /// When a node last answered me, or when somebody else said that it answered (§5.9.2), which is
+    /// known to the second only.
+    #[must_use]
+    #[inline]
+    pub fn pong_received(&self, ix: PeerIx) -> Millis {
+        let (pulse, answered) = (self.pulse(ix), self.peer(ix).answered);
+        if whole_seconds(answered) == pulse { answered } else { Millis(i64::from(pulse) * 1_000) }
+    }
+
+    /// Whole seconds of the last pong (§0.3.3).
+    #[must_use]
+    #[inline]
+    pub fn pulse(&self, ix: PeerIx) -> u32 {
+        self.pulse[ix.index()]
+    }
+
+    /// Whether nothing of a node can change by gossip that does not call it failing, but the time
+    /// of its last pong: no ping is pending, nobody reports it, and I do not think that it fails.
+    #[must_use]
+    #[inline]
+    pub fn is_calm(&self, ix: PeerIx) -> bool {
+        self.calm.contains(ix)
+    }
+
+    /// Whether a node can be spoken of without looking closer (§4.4): it has a link, and is neither
+    /// myself, nor in PFAIL, nor a stranger, nor without address.
+    #[must_use]
+    #[inline]
+    pub fn is_fit(&self, ix: PeerIx) -> bool {
+        self.fit.contains(ix)
     }
 
     /// How many nodes there are of each kind that the cron cares for.
@@ -279,34 +251,85 @@ impl Table {
     }
 
     /// Sets flags of a node.
-    #[inline]
     pub fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
-        self.change(ix, |hot| hot.flags.set(flags));
+        self.change(ix, |table| table.flags[ix.index()].set(flags));
     }
 
     /// Clears flags of a node.
-    #[inline]
     pub fn clear_flags(&mut self, ix: PeerIx, flags: Flags) {
-        self.change(ix, |hot| hot.flags.clear(flags));
+        self.change(ix, |table| table.flags[ix.index()].clear(flags));
     }
 
     /// Notes my outbound link to a node, or that there is none any more.
-    #[inline]
     pub fn set_link(&mut self, ix: PeerIx, link: Option<LinkId>) {
-        self.change(ix, |hot| hot.link = link.map_or(NO_LINK, |link| link.0));
+        self.change(ix, |table| table.peer_mut(ix).link = link.map_or(NO_LINK, |link| link.0));
     }
 
+    fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Table)) {
+        let old = Census::of(self.flags(ix), self.link(ix).is_some());
+        change(self);
+        let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
+        self.census.replace(old, Census::of(flags, linked));
+        let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
+        self.fit.set(ix, linked && !flags.any(unfit));
+        self.refresh_calm(ix);
+    }
+
+    fn refresh_calm(&mut self, ix: PeerIx) {
+        let calm = self.ping_sent(ix).is_never()
+            && self.fail_reports(ix).is_empty()
+            && !self.flags(ix).is_failing();
+        self.calm.set(ix, calm);
+    }
+
+    /// Notes when the oldest unanswered ping left, or that none is pending.
     #[inline]
-    fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Hot)) {
-        let hot = &mut self.hot[ix.0 as usize];
-        let old = hot.census();
-        change(hot);
-        self.census.replace(old, hot.census());
+    pub fn set_ping_sent(&mut self, ix: PeerIx, time: Millis) {
+        self.peer_mut(ix).ping_sent = time;
+        self.refresh_calm(ix);
+    }
+
+    /// Notes that a node answered me.
+    #[inline]
+    pub fn set_pong_received(&mut self, ix: PeerIx, time: Millis) {
+        self.peer_mut(ix).answered = time;
+        self.pulse[ix.index()] = whole_seconds(time);
+    }
+
+    /// Notes that a node answered somebody else, if that is news (§5.9.2).
+    #[inline]
+    pub fn advance_pulse(&mut self, ix: PeerIx, seconds: u32) {
+        let pulse = &mut self.pulse[ix.index()];
+        *pulse = seconds.max(*pulse);
+    }
+
+    /// Who says that a node fails, in order of arrival; expired reports included until they are
+    /// purged (§6.4).
+    #[must_use]
+    pub fn fail_reports(&self, ix: PeerIx) -> &[FailReport] {
+        &self.history(ix).fail_reports
+    }
+
+    /// Changes who says that a node fails.
+    pub fn change_reports<T>(
+        &mut self,
+        ix: PeerIx,
+        change: impl FnOnce(&mut Vec<FailReport>) -> T,
+    ) -> T {
+        let result = change(&mut self.history_mut(ix).fail_reports);
+        self.refresh_calm(ix);
+        result
+    }
+
+    /// A node's replicas, in the order in which they were added (§2.4).
+    #[must_use]
+    pub fn replicas(&self, ix: PeerIx) -> &[PeerIx] {
+        &self.history(ix).replicas
     }
 
     /// Appends to a master's list of replicas; returns whether it was not there yet (§2.4).
     pub fn add_replica(&mut self, master: PeerIx, replica: PeerIx) -> bool {
-        let replicas = &mut self.peer_mut(master).replicas;
+        let replicas = &mut self.history_mut(master).replicas;
         if replicas.contains(&replica) {
             return false;
         }
@@ -317,7 +340,7 @@ impl Table {
 
     /// Takes a replica from a master's list; returns whether it was there (§2.4).
     pub fn remove_replica(&mut self, master: PeerIx, replica: PeerIx) -> bool {
-        let replicas = &mut self.peer_mut(master).replicas;
+        let replicas = &mut self.history_mut(master).replicas;
         let Some(at) = replicas.iter().position(|&other| other == replica) else { return false };
         replicas.remove(at);
         self.replicas -= 1;
@@ -326,7 +349,7 @@ impl Table {
 
     /// Takes away a node's list of replicas.
     pub fn take_replicas(&mut self, master: PeerIx) -> Vec<PeerIx> {
-        let replicas = std::mem::take(&mut self.peer_mut(master).replicas);
+        let replicas = std::mem::take(&mut self.history_mut(master).replicas);
         self.replicas -= replicas.len() as u32;
         replicas
     }
@@ -334,18 +357,16 @@ impl Table {
     /// Whether a node that is not a replica has replicas (§2.3).
     #[must_use]
     pub fn masters_have_replicas(&self) -> bool {
+        let mut nodes = self.order().iter();
         self.replicas > 0
-            && self
-                .order()
-                .iter()
-                .any(|&ix| !self.flags(ix).is_replica() && !self.peer(ix).replicas.is_empty())
+            && nodes.any(|&ix| !self.flags(ix).is_replica() && !self.replicas(ix).is_empty())
     }
 
     /// Looks a node up by its interned id.
     #[must_use]
     #[inline]
     pub fn find(&self, node: NodeIx) -> Option<PeerIx> {
-        self.by_node.get(node.0 as usize).filter(|&&at| at != NOBODY).map(|&at| PeerIx(at))
+        self.names.find(node)
     }
 
     /// Looks a node up by its id.
@@ -367,39 +388,50 @@ impl Table {
         now: Millis,
         no_slots: Arc<SlotSet>,
     ) -> PeerIx {
-        let hot = Hot {
-            ping_sent: Millis::NEVER,
-            pong_received: Millis::NEVER,
-            node,
-            endpoint,
-            link: NO_LINK,
-            flags,
-            reports: 0,
-        };
-        let peer = Peer::new(now, no_slots);
-        let ix = match self.free.pop() {
-            Some(ix) => {
-                self.hot[ix.0 as usize] = hot;
-                self.peers[ix.0 as usize] = peer;
-                ix
-            }
-            None => {
-                self.hot.push(hot);
-                self.peers.push(peer);
-                PeerIx(self.peers.len() as u32 - 1)
-            }
-        };
-        self.census.replace(Census::default(), hot.census());
-        self.name(node, ix);
-        self.order.insert(ix, ids.id(node));
+        let ix = self.free.pop().unwrap_or_else(|| PeerIx::nth(self.peers.len()));
+        Arc::make_mut(&mut self.names).put(ix, node, endpoint);
+        self.place(ids, ix, flags, now, no_slots);
         ix
+    }
+
+    /// Fills an empty table with named nodes that nothing is known of yet.
+    ///
+    /// # Panics
+    /// If the table is not empty.
+    pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis, no_slots: &Arc<SlotSet>) {
+        assert!(self.is_empty() && self.free.is_empty(), "only an empty table can be filled");
+        self.names = Arc::clone(names);
+        for at in 0..names.len() {
+            self.place(ids, PeerIx::nth(at), Flags::NONE, now, Arc::clone(no_slots));
+        }
+    }
+
+    /// Puts a named node in its place.
+    fn place(&mut self, ids: &Ids, ix: PeerIx, flags: Flags, now: Millis, no_slots: Arc<SlotSet>) {
+        let at = ix.index();
+        let (peer, history) = (Peer::new(no_slots), History::new(now));
+        if at == self.peers.len() {
+            self.pulse.push(0);
+            self.flags.push(flags);
+            self.peers.push(peer);
+            self.history.push(history);
+        } else {
+            self.pulse[at] = 0;
+            self.flags[at] = flags;
+            self.peers[at] = peer;
+            self.history[at] = history;
+        }
+        self.census.replace(Census::default(), Census::of(flags, false));
+        self.fit.set(ix, false);
+        self.refresh_calm(ix);
+        self.order.insert(ix, ids.id(self.node(ix)));
     }
 
     /// Takes a node out of the table. What points to it is the caller's business (§2.5).
     pub fn remove(&mut self, ix: PeerIx) {
-        let hot = *self.hot(ix);
-        self.by_node[hot.node.0 as usize] = NOBODY;
-        self.census.replace(hot.census(), Census::default());
+        let census = Census::of(self.flags(ix), self.link(ix).is_some());
+        self.census.replace(census, Census::default());
+        Arc::make_mut(&mut self.names).forget(ix);
         self.order.remove(ix);
         self.free.push(ix);
     }
@@ -409,21 +441,12 @@ impl Table {
     /// # Panics
     /// If a node with the new id is already there.
     pub fn rename(&mut self, ids: &Ids, ix: PeerIx, node: NodeIx) {
-        let old = self.node(ix);
-        self.by_node[old.0 as usize] = NOBODY;
+        let endpoint = self.endpoint(ix);
+        let names = Arc::make_mut(&mut self.names);
+        names.forget(ix);
+        names.put(ix, node, endpoint);
         self.order.remove(ix);
-        self.hot_mut(ix).node = node;
-        self.name(node, ix);
         self.order.insert(ix, ids.id(node));
-    }
-
-    fn name(&mut self, node: NodeIx, ix: PeerIx) {
-        let at = node.0 as usize;
-        if self.by_node.len() <= at {
-            self.by_node.resize(at + 1, NOBODY);
-        }
-        assert_eq!(self.by_node[at], NOBODY, "a node is in the table once");
-        self.by_node[at] = ix.0;
     }
 
     /// All nodes in table order (§0.6.2).
@@ -516,6 +539,21 @@ mod tests {
     }
 
     #[test]
+    fn names_are_shared_until_somebody_learns_something_new() {
+        let (table, mut ids, peers) = filled(3, 1);
+        let names = Arc::clone(&table.names);
+        let none = Arc::default();
+        let mut copies = [Table::new(7), Table::new(8)];
+        copies.iter_mut().for_each(|copy| copy.fill(&ids, &names, Millis(1), &none));
+        assert!(Arc::ptr_eq(&copies[0].names, &copies[1].names));
+        let elsewhere = ids.intern_endpoint(crate::id::Endpoint { port: 7, ..Default::default() });
+        copies[0].set_endpoint(peers[1], elsewhere);
+        assert_eq!(copies[0].endpoint(peers[1]), elsewhere);
+        assert_eq!(copies[1].endpoint(peers[1]), Ids::NOWHERE);
+        assert_eq!(copies[1].find(table.node(peers[2])), Some(peers[2]));
+    }
+
+    #[test]
     fn the_census_follows_flags_and_links() {
         let (mut table, _, peers) = filled(3, 1);
         assert_eq!(table.census(), Census { unlinked: 3, handshakes: 0, pfail: 0 });
@@ -532,7 +570,47 @@ mod tests {
     }
 
     #[test]
-    fn two_hot_records_fit_into_a_cache_line() {
-        assert_eq!(std::mem::size_of::<Hot>(), 32);
+    fn a_pong_is_known_to_the_millisecond_until_gossip_knows_a_later_second_5_9_2() {
+        let (mut table, _, peers) = filled(1, 1);
+        table.set_pong_received(peers[0], Millis(7_654));
+        table.advance_pulse(peers[0], 7);
+        assert_eq!(table.pong_received(peers[0]), Millis(7_654));
+        table.advance_pulse(peers[0], 8);
+        assert_eq!(table.pong_received(peers[0]), Millis(8_000));
+        table.set_pong_received(peers[0], Millis(7_700));
+        assert_eq!(table.pong_received(peers[0]), Millis(7_700), "my own eyes count most");
+    }
+
+    #[test]
+    fn who_is_pinged_reported_or_failing_is_not_calm() {
+        let (mut table, _, peers) = filled(1, 1);
+        let ix = peers[0];
+        assert!(table.is_calm(ix));
+        table.set_ping_sent(ix, Millis(5));
+        assert!(!table.is_calm(ix));
+        table.set_ping_sent(ix, Millis::NEVER);
+        table.set_flags(ix, Flags::FAIL);
+        assert!(!table.is_calm(ix));
+        table.clear_flags(ix, Flags::FAIL);
+        table.change_reports(ix, |all| all.push(FailReport { reporter: ix, time: Millis(1) }));
+        assert!(!table.is_calm(ix));
+        table.change_reports(ix, Vec::clear);
+        assert!(table.is_calm(ix));
+    }
+
+    #[test]
+    fn who_has_a_link_and_an_address_is_fit_to_be_spoken_of_4_4() {
+        let (mut table, _, peers) = filled(1, 1);
+        let ix = peers[0];
+        assert!(!table.is_fit(ix));
+        table.set_link(ix, Some(LinkId(2)));
+        assert!(table.is_fit(ix));
+        for flag in [Flags::MYSELF, Flags::PFAIL, Flags::HANDSHAKE, Flags::NOADDR] {
+            table.set_flags(ix, flag);
+            assert!(!table.is_fit(ix));
+            table.clear_flags(ix, flag);
+        }
+        table.set_flags(ix, Flags::FAIL);
+        assert!(table.is_fit(ix), "nodes in FAIL are spoken of");
     }
 }

@@ -13,18 +13,19 @@ use crate::id::NodeId;
 use crate::node::table::PeerIx;
 use crate::rng::Stream;
 
-const END: u32 = u32::MAX;
+const END: u16 = u16::MAX;
 
 /// Buckets of chains.
 #[derive(Debug)]
 pub(super) struct Order {
     seed: u64,
     /// The head of each bucket's chain; the number of buckets is a power of two.
-    heads: Vec<u32>,
+    heads: Vec<u16>,
     /// The next entry of the chain, by peer.
-    next: Vec<u32>,
-    /// The hash of each peer's id, so that growing needs no ids.
-    hashes: Vec<u64>,
+    next: Vec<u16>,
+    /// As much of the hash of each peer's id as the greatest table needs, so that growing needs no
+    /// ids.
+    hashes: Vec<u16>,
     len: usize,
     layout: OnceCell<Layout>,
     /// Counts the changes of the order.
@@ -36,8 +37,8 @@ pub(super) struct Order {
 pub struct Layout {
     /// Bucket after bucket, head to tail: the iteration order.
     sequence: Vec<PeerIx>,
-    /// Where the chain of each non-empty bucket starts in `sequence`, and its length at the end.
-    starts: Vec<u32>,
+    /// The chain of each non-empty bucket: where it starts in `sequence`, and its length.
+    chains: Vec<(u16, u16)>,
 }
 
 impl Order {
@@ -61,42 +62,42 @@ impl Order {
         self.version
     }
 
-    fn bucket_of(&self, hash: u64) -> usize {
-        (hash & (self.heads.len() as u64 - 1)) as usize
+    fn bucket_of(&self, hash: u16) -> usize {
+        usize::from(hash) & (self.heads.len() - 1)
     }
 
     pub(super) fn insert(&mut self, ix: PeerIx, id: NodeId) {
         if self.len >= self.heads.len() {
             self.grow();
         }
-        let at = ix.0 as usize;
+        let at = ix.index();
         if self.next.len() <= at {
             self.next.resize(at + 1, END);
             self.hashes.resize(at + 1, 0);
         }
-        self.hashes[at] = id.hash64(self.seed);
+        self.hashes[at] = id.hash64(self.seed) as u16;
         self.push(ix.0);
         self.len += 1;
         self.changed();
     }
 
     /// Puts an entry at the head of its chain.
-    fn push(&mut self, entry: u32) {
-        let bucket = self.bucket_of(self.hashes[entry as usize]);
-        self.next[entry as usize] = std::mem::replace(&mut self.heads[bucket], entry);
+    fn push(&mut self, entry: u16) {
+        let bucket = self.bucket_of(self.hashes[usize::from(entry)]);
+        self.next[usize::from(entry)] = std::mem::replace(&mut self.heads[bucket], entry);
     }
 
     pub(super) fn remove(&mut self, ix: PeerIx) {
-        let bucket = self.bucket_of(self.hashes[ix.0 as usize]);
-        let after = self.next[ix.0 as usize];
+        let bucket = self.bucket_of(self.hashes[ix.index()]);
+        let after = self.next[ix.index()];
         if self.heads[bucket] == ix.0 {
             self.heads[bucket] = after;
         } else {
             let mut entry = self.heads[bucket];
-            while self.next[entry as usize] != ix.0 {
-                entry = self.next[entry as usize];
+            while self.next[usize::from(entry)] != ix.0 {
+                entry = self.next[usize::from(entry)];
             }
-            self.next[entry as usize] = after;
+            self.next[usize::from(entry)] = after;
         }
         self.len -= 1;
         self.changed();
@@ -117,10 +118,10 @@ impl Order {
         }
     }
 
-    fn chain(&self, head: u32) -> impl Iterator<Item = PeerIx> + '_ {
+    fn chain(&self, head: u16) -> impl Iterator<Item = PeerIx> + '_ {
         let start = (head != END).then_some(head);
         std::iter::successors(start, |&entry| {
-            let next = self.next[entry as usize];
+            let next = self.next[usize::from(entry)];
             (next != END).then_some(next)
         })
         .map(PeerIx)
@@ -135,17 +136,16 @@ impl Order {
     #[inline]
     pub(super) fn layout(&self) -> &Layout {
         self.layout.get_or_init(|| {
-            let mut starts = Vec::new();
+            let mut chains = Vec::new();
             let mut start = 0;
             for &head in &self.heads {
-                let length = self.chain(head).count() as u32;
+                let length = self.chain(head).count() as u16;
                 if length > 0 {
-                    starts.push(start);
+                    chains.push((start, length));
                     start += length;
                 }
             }
-            starts.push(start);
-            Layout { sequence: self.walk(), starts }
+            Layout { sequence: self.walk(), chains }
         })
     }
 }
@@ -159,18 +159,24 @@ impl Layout {
     }
 
     /// Draws a node as `dictGetRandomKey` does: a non-empty bucket, then one of its chain. Not
-    /// uniform over nodes (§0.6.4).
+    /// uniform over nodes (§0.6.4). Both draws come from one word and nothing depends on a
+    /// comparison, so that a processor can work on many draws at once.
     ///
     /// # Panics
     /// If the table is empty.
     #[inline]
     pub fn random(&self, stream: &mut Stream) -> PeerIx {
-        let bucket = stream.below(self.starts.len() as u32 - 1) as usize;
-        let (start, end) = (self.starts[bucket], self.starts[bucket + 1]);
-        let length = end - start;
-        let offset = if length == 1 { 0 } else { stream.below(length) };
-        self.sequence[(start + offset) as usize]
+        let word = stream.bits();
+        let (start, length) = self.chains[scale(word >> 32, self.chains.len() as u64) as usize];
+        let offset = scale(word & u64::from(u32::MAX), u64::from(length)) as u16;
+        self.sequence[usize::from(start + offset)]
     }
+}
+
+/// Maps 32 random bits to `0..bound`.
+#[inline]
+const fn scale(bits: u64, bound: u64) -> u64 {
+    (bits * bound) >> 32
 }
 
 #[cfg(test)]
@@ -217,7 +223,7 @@ mod tests {
         #[test]
         fn the_order_is_that_of_a_chained_hash_table_0_6_1(
             seed: u64,
-            steps in prop::collection::vec((0..60_u32, any::<bool>()), 1..200),
+            steps in prop::collection::vec((0..60_u16, any::<bool>()), 1..200),
         ) {
             let ids = ids(60);
             let mut order = Order::new(seed);
@@ -226,8 +232,8 @@ mod tests {
             for (number, add) in steps {
                 let ix = PeerIx(number);
                 if add && present.insert(ix) {
-                    order.insert(ix, ids[number as usize]);
-                    naive.insert((ix, ids[number as usize]));
+                    order.insert(ix, ids[usize::from(number)]);
+                    naive.insert((ix, ids[usize::from(number)]));
                 } else if !add && present.remove(&ix) {
                     order.remove(ix);
                     naive.buckets.iter_mut().for_each(|chain| chain.retain(|e| e.0 != ix));
@@ -242,7 +248,7 @@ mod tests {
     fn a_draw_favours_nodes_alone_in_their_bucket_0_6_4() {
         let mut order = Order::new(5);
         for (number, id) in ids(5).into_iter().enumerate() {
-            order.insert(PeerIx(number as u32), id);
+            order.insert(PeerIx(number as u16), id);
         }
         let mut stream = Seed(1).stream(Purpose::Gossip, 0, 0);
         let mut counts = [0_u32; 5];
@@ -259,7 +265,7 @@ mod tests {
         for chain in &chains {
             let expected = 30_000 / (chains.len() * chain.len()) as u32;
             for ix in chain {
-                let count = counts[ix.0 as usize];
+                let count = counts[ix.index()];
                 assert!(count.abs_diff(expected) < 600, "{count} of {expected}");
             }
         }
@@ -269,8 +275,8 @@ mod tests {
     fn the_order_depends_on_the_process_0_6_3() {
         let (mut a, mut b) = (Order::new(1), Order::new(2));
         for (number, id) in ids(100).into_iter().enumerate() {
-            a.insert(PeerIx(number as u32), id);
-            b.insert(PeerIx(number as u32), id);
+            a.insert(PeerIx(number as u16), id);
+            b.insert(PeerIx(number as u16), id);
         }
         assert_ne!(a.layout().sequence(), b.layout().sequence());
     }

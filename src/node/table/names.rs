@@ -1,0 +1,92 @@
+//! Which node stands at which index of a table, and at which address.
+//!
+//! Nodes that have loaded the same formed cluster share these lists until one of them learns
+//! something new: it then goes on with a copy of its own. That is storage, not knowledge.
+
+use std::sync::Arc;
+
+use crate::id::{EndpointIx, NodeIx};
+use crate::node::table::PeerIx;
+
+/// Ids and addresses by index, and indices by id.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    nodes: Vec<NodeIx>,
+    endpoints: Vec<EndpointIx>,
+    /// By interned id; `NOBODY` = not known.
+    by_node: Vec<u16>,
+}
+
+const NOBODY: u16 = u16::MAX;
+
+impl Names {
+    /// The names of a formed cluster's members, in order.
+    ///
+    /// # Panics
+    /// If a node is named twice.
+    #[must_use]
+    pub fn of(members: impl IntoIterator<Item = (NodeIx, EndpointIx)>) -> Arc<Names> {
+        let mut names = Names::default();
+        for (at, (node, endpoint)) in members.into_iter().enumerate() {
+            names.put(PeerIx::nth(at), node, endpoint);
+        }
+        Arc::new(names)
+    }
+
+    /// How many indices have a name.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether nobody has a name.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn node(&self, ix: PeerIx) -> NodeIx {
+        self.nodes[ix.index()]
+    }
+
+    #[inline]
+    pub(super) fn endpoint(&self, ix: PeerIx) -> EndpointIx {
+        self.endpoints[ix.index()]
+    }
+
+    #[inline]
+    pub(super) fn find(&self, node: NodeIx) -> Option<PeerIx> {
+        match self.by_node.get(node.0 as usize) {
+            Some(&at) if at != NOBODY => Some(PeerIx(at)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
+        self.endpoints[ix.index()] = endpoint;
+    }
+
+    /// Gives an index a name; it is the next new one, or one that was freed.
+    pub(super) fn put(&mut self, ix: PeerIx, node: NodeIx, endpoint: EndpointIx) {
+        let at = ix.index();
+        if at == self.nodes.len() {
+            self.nodes.push(node);
+            self.endpoints.push(endpoint);
+        } else {
+            self.nodes[at] = node;
+            self.endpoints[at] = endpoint;
+        }
+        let key = node.0 as usize;
+        if self.by_node.len() <= key {
+            self.by_node.resize(key + 1, NOBODY);
+        }
+        assert_eq!(self.by_node[key], NOBODY, "a node is in the table once");
+        self.by_node[key] = ix.0;
+    }
+
+    pub(super) fn forget(&mut self, ix: PeerIx) {
+        let key = self.node(ix).0 as usize;
+        self.by_node[key] = NOBODY;
+    }
+}
