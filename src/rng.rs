@@ -34,6 +34,10 @@ pub enum Purpose {
     Workload = 10,
     /// Generated fault schedules.
     Schedule = 11,
+    /// Commands that pick something at random (RANDOMKEY, SPOP, …).
+    Command = 12,
+    /// Names of replication histories.
+    Replication = 13,
 }
 
 /// A stream of random numbers that is only eight bytes large, for subjects of which there are

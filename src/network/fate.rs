@@ -60,7 +60,8 @@ impl Rule {
         if self.path.cut || self.behind_others || stopped {
             return Verdict::Hold;
         }
-        let mut delay = draws.span(network.latency_low, network.latency_high) + self.path.delay;
+        let mut delay = draws.span(network.latency_low, network.latency_high)
+            + draws.span(self.path.delay.low, self.path.delay.high);
         let mut timeout = RETRANSMIT_FIRST;
         while lost(self.path, draws) && timeout < RETRANSMIT_LONGEST {
             delay = delay + timeout;
@@ -117,6 +118,7 @@ pub const CONNECT_ATTEMPTS: u32 = 7;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::graph::Delay;
     use crate::rng::{Purpose, Seed};
 
     fn judge(path: Path) -> Verdict {
@@ -130,6 +132,18 @@ mod tests {
         let Verdict::Deliver(delay) = judge(Path::INTACT) else { panic!("not delivered") };
         let network = NetworkConfig::default();
         assert!((network.latency_low..=network.latency_high).contains(&delay));
+    }
+
+    #[test]
+    fn a_slow_path_takes_longer_by_what_it_says() {
+        let network = NetworkConfig::default();
+        let delay = Delay { low: Span::millis(50), high: Span::millis(80) };
+        let Verdict::Deliver(took) = judge(Path { delay, ..Path::INTACT }) else {
+            panic!("not delivered")
+        };
+        assert!(
+            (network.latency_low + delay.low..=network.latency_high + delay.high).contains(&took)
+        );
     }
 
     #[test]

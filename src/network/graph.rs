@@ -22,14 +22,43 @@ pub struct Path {
     /// Nothing gets through.
     pub cut: bool,
     /// How much longer than usual everything takes.
-    pub delay: Span,
+    pub delay: Delay,
     /// How many of a thousand segments are lost and have to be sent again.
     pub loss_per_mille: u16,
 }
 
+/// An additional delay, between two bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delay {
+    /// The shortest.
+    pub low: Span,
+    /// The longest.
+    pub high: Span,
+}
+
+impl Delay {
+    /// None at all.
+    pub const NONE: Delay = Delay { low: Span::ZERO, high: Span::ZERO };
+}
+
+impl From<Span> for Delay {
+    fn from(fixed: Span) -> Delay {
+        Delay { low: fixed, high: fixed }
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.low == self.high {
+            true => write!(f, "{}", self.low),
+            false => write!(f, "{}..{}", self.low, self.high),
+        }
+    }
+}
+
 impl Path {
     /// A path that nothing is wrong with.
-    pub const INTACT: Path = Path { cut: false, delay: Span::ZERO, loss_per_mille: 0 };
+    pub const INTACT: Path = Path { cut: false, delay: Delay::NONE, loss_per_mille: 0 };
 }
 
 impl fmt::Display for Path {
@@ -39,7 +68,7 @@ impl fmt::Display for Path {
             f.write_str("cut")?;
             separator = ", ";
         }
-        if self.delay != Span::ZERO {
+        if self.delay != Delay::NONE {
             write!(f, "{separator}+{}", self.delay)?;
             separator = ", ";
         }
@@ -227,13 +256,13 @@ mod tests {
     #[test]
     fn healing_mends_cuts_and_leaves_delays() {
         let mut paths = Paths::new(3);
-        paths.change(site(0), site(1), |path| path.delay = Span::millis(5));
+        paths.change(site(0), site(1), |path| path.delay = Span::millis(5).into());
         paths.partition(&[group(&[0])]);
         assert_eq!(paths.between(site(0), site(1)).to_string(), "cut, +5ms");
         paths.heal();
         assert_eq!(paths.between(site(0), site(1)).to_string(), "+5ms");
         assert_eq!(paths.impaired().count(), 1);
-        paths.change(site(0), site(1), |path| path.delay = Span::ZERO);
+        paths.change(site(0), site(1), |path| path.delay = Delay::NONE);
         assert!(paths.all_intact());
         assert_eq!(paths.sides(), [group(&[0, 1, 2])]);
     }
@@ -242,7 +271,7 @@ mod tests {
     fn the_drawing_shows_what_is_wrong() {
         let mut paths = Paths::new(2);
         paths.change(site(0), site(1), |path| path.cut = true);
-        paths.change(site(1), Site::Clients, |path| path.delay = Span::millis(3));
+        paths.change(site(1), Site::Clients, |path| path.delay = Span::millis(3).into());
         let dot = paths.dot(|site| format!("{site:?}"));
         assert_eq!(
             dot,

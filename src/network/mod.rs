@@ -211,7 +211,8 @@ impl Network {
         if link.is_opener() {
             LinkEnd {
                 id: link,
-                peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag)),
+                // A bus connection is tagged with the index of the peer it was opened to.
+                peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag as u16)),
                 local_ip: connection.opener_ip,
                 remote_ip: connection.acceptor_ip,
                 remote_port: connection.acceptor_port,
@@ -269,7 +270,7 @@ impl Network {
         let delay = self.path(from).delay;
         let (low, high) = (self.config.latency_low, self.config.latency_high);
         let flow = self.connection_mut(from).flow_mut(from);
-        let delay = flow.draws.span(low, high) + delay;
+        let delay = flow.draws.span(low, high) + flow.draws.span(delay.low, delay.high);
         flow.in_order(now + delay)
     }
 

@@ -1,8 +1,7 @@
 //! What can be done to nodes and to the network from outside.
 
-use crate::network::graph::Paths;
+use crate::network::graph::{Delay, Paths};
 use crate::network::{NodeNo, Site};
-use crate::time::Span;
 use crate::world::event::Happening;
 use crate::world::machine::{Arrived, Busy, Running};
 use crate::world::observe::Fault;
@@ -142,8 +141,8 @@ impl<P: Program> World<P> {
     }
 
     /// Makes one direction slower than usual by this much, from now on; zero makes it normal again.
-    pub fn delay(&mut self, from: impl Into<Site>, to: impl Into<Site>, delay: Span) {
-        let (from, to) = (from.into(), to.into());
+    pub fn delay(&mut self, from: impl Into<Site>, to: impl Into<Site>, delay: impl Into<Delay>) {
+        let (from, to, delay) = (from.into(), to.into(), delay.into());
         self.disturb(Fault::Delay(from, to, delay), |paths| {
             paths.change(from, to, |path| path.delay = delay);
         });

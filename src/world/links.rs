@@ -66,7 +66,9 @@ impl<P: Program> World<P> {
         self.transmit_first(link, Message::Established);
         let connection = self.network.connection(link);
         match (connection.kind, connection.end(link).site) {
-            (Kind::Bus, Some(Site::Node(node))) => self.take_in(node, Arrived::Connected(link)),
+            (Kind::Bus | Kind::Replication, Some(Site::Node(node))) => {
+                self.take_in(node, Arrived::Connected(link));
+            }
             (Kind::Call, Some(Site::Node(node))) => {
                 self.send_held(link);
                 self.call_connected(node);
@@ -87,7 +89,7 @@ impl<P: Program> World<P> {
             return;
         }
         match (connection.kind, connection.end(link).site) {
-            (Kind::Bus, Some(Site::Node(node))) => {
+            (Kind::Bus | Kind::Replication, Some(Site::Node(node))) => {
                 self.take_in(node, Arrived::Lost(link, Loss::Refused));
             }
             (Kind::Call, Some(Site::Node(node))) => {

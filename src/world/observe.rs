@@ -5,13 +5,14 @@
 //! not even put together.
 
 use crate::id::Ids;
+use crate::network::graph::Delay;
 use crate::network::message::Kind;
 use crate::network::{NodeNo, Site};
 use crate::node::effect::{Exit, LinkId, Loss, Notice};
 use crate::node::log::{Level, Role};
 use crate::node::packet::Packet;
 use crate::resp::{Args, Reply};
-use crate::time::{Span, Time, Wall};
+use crate::time::{Time, Wall};
 use crate::world::queue::EventId;
 
 /// Somebody who watches.
@@ -244,7 +245,7 @@ pub enum Fault<'a> {
     /// Everything that was cut was mended.
     Heal,
     /// One direction became slower or faster.
-    Delay(Site, Site, Span),
+    Delay(Site, Site, Delay),
     /// One direction loses segments.
     Loss(Site, Site, u16),
 }

@@ -6,3 +6,4 @@ mod faults;
 mod links;
 mod processes;
 mod puppet;
+mod replication;

@@ -1,0 +1,7 @@
+//! What the integration tests share. Each of them uses its part of it.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod masking;
+pub mod real;
+pub mod resp_client;
+pub mod tcp_host;
