@@ -337,8 +337,10 @@ mod tests {
     fn min_replicas_guard_writes_only() {
         let mut lab = formed();
         lab.ask(0, "CONFIG SET min-replicas-to-write 1");
+        assert_eq!(said(&mut lab, 0, "SET {b} v"), OK, "it has one");
+        lab.ask(1, "CONFIG SET min-replicas-to-write 1");
         let refusal = "NOREPLICAS Not enough good replicas to write.";
-        assert_eq!(said(&mut lab, 0, "SET {b} v"), refusal);
-        assert_eq!(said(&mut lab, 0, "GET {b}"), "Nil");
+        assert_eq!(said(&mut lab, 1, "SET k v"), refusal);
+        assert_eq!(said(&mut lab, 1, "GET k"), "Nil");
     }
 }
