@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::node::Node;
 use crate::node::child::{Child, Task};
 use crate::node::client::Clients;
+use crate::node::config::Config;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::keyspace::Keyspace;
@@ -237,7 +238,7 @@ impl Node {
     /// The configuration file that the next process will read: the one that this process read, or
     /// what CONFIG REWRITE made of it.
     #[must_use]
-    pub fn config_file(&self) -> &crate::node::config::Config {
+    pub fn config_file(&self) -> &Config {
         &self.server.config_file
     }
 }
