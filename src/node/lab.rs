@@ -121,14 +121,9 @@ pub(crate) fn slot(number: u16) -> Slot {
 }
 
 impl Lab {
-    /// The default configuration, but with every line logged.
-    fn verbose() -> Config {
-        Config { loglevel: Level::Debug, ..Config::default() }
-    }
-
     /// Nodes that know nobody yet, started and running.
     pub(crate) fn alone(count: usize) -> Lab {
-        Lab::start(count, |_| Disk::default(), Lab::verbose())
+        Lab::start(count, |_| Disk::default(), Config::default())
     }
 
     /// A formed cluster: masters with equal shares, then replicas, one for each master in turn.
@@ -142,7 +137,7 @@ impl Lab {
         let mut ids = Ids::new();
         let conf = Arc::new(NodesConf::formed(&mut ids, entries.collect()));
         let disk = |_| Disk { formed: Some(Arc::clone(&conf)), ..Disk::default() };
-        let config = Config { node_timeout: Millis(node_timeout), ..Lab::verbose() };
+        let config = Config { node_timeout: Millis(node_timeout), ..Config::default() };
         let mut lab = Lab::closed(masters + replicas, disk, config);
         lab.ids = ids;
         lab.open()
