@@ -69,7 +69,7 @@ impl Runner<'_> {
             tool: Tool::new(cli.words.clone(), self.plan.header.seed),
             clients: Vec::new(),
             typed: cli.typed.iter().collect(),
-            in_session: !cli.words.iter().any(|word| word == "--cluster"),
+            in_session: cli.is_session(),
         };
         let result = self.attend(&mut run);
         for client in run.clients {

@@ -149,7 +149,7 @@ impl<'a> Runner<'a> {
             fingerprint: self.world.fingerprint(),
         };
         // A listener who is gone needs no farewell.
-        let _ = self.say(What::End(summary.clone()));
+        let _ = self.say(What::End(Box::new(summary.clone())));
         Finished { summary, world: self.world }
     }
 
