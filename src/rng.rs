@@ -86,9 +86,29 @@ impl Stream {
         }
     }
 
+    /// Many words at the price of one, for a loop of draws.
+    pub fn burst(&mut self) -> Burst {
+        Burst(self.bits())
+    }
+
     /// Fills `bytes` with random bytes.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
+    }
+}
+
+/// A short run of random words that derive from one word of a stream (wyrand). No word depends on
+/// the one before it but for a counter, so that a processor works on several at once.
+#[derive(Debug, Clone)]
+pub struct Burst(u64);
+
+impl Burst {
+    /// The next 64 random bits.
+    #[inline]
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0xa076_1d64_78bd_642f);
+        let product = u128::from(self.0).wrapping_mul(u128::from(self.0 ^ 0xe703_7ed1_a0b4_28db));
+        (product >> 64) as u64 ^ product as u64
     }
 }
 
@@ -119,6 +139,16 @@ mod tests {
         let mut a = Seed(7).stream(Purpose::Loop, 3, 2);
         let mut b = Seed(7).stream(Purpose::Loop, 3, 2);
         assert!((0..100).all(|_| a.bits() == b.bits()));
+    }
+
+    #[test]
+    fn a_burst_takes_one_word_of_its_stream() {
+        let (mut a, mut b) =
+            (Seed(7).stream(Purpose::Loop, 3, 2), Seed(7).stream(Purpose::Loop, 3, 2));
+        let (mut burst, _) = (a.burst(), b.bits());
+        assert_eq!(a.bits(), b.bits());
+        let ones: u32 = (0..1_000).map(|_| burst.bits().count_ones()).sum();
+        assert!(ones.abs_diff(32_000) < 600, "{ones}");
     }
 
     #[test]
