@@ -184,11 +184,6 @@ impl Cluster {
     }
 }
 
-fn cpu() -> std::time::Duration {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap();
-    std::time::Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
-}
-
 /// Sizes named on the command line, or all.
 fn wanted(count: usize) -> bool {
     let sizes: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
@@ -201,16 +196,16 @@ fn main() {
         if !wanted(count) {
             continue;
         }
-        let begin = cpu();
+        let begin = std::time::Instant::now();
         let mut cluster = Cluster::formed(count);
-        let formed = (cpu() - begin);
+        let formed = begin.elapsed();
         cluster.run(1_000);
-        let first = (cpu() - begin);
+        let first = begin.elapsed();
         cluster.run(if count < 1_000 { 60_000 } else { 30_000 });
-        let warm = (cpu() - begin);
+        let warm = begin.elapsed();
         (cluster.packets, cluster.gossip) = (0, 0);
         cluster.run(seconds * 1_000);
-        let took = (cpu() - begin) - warm;
+        let took = begin.elapsed() - warm;
         let ratio = seconds as f64 / took.as_secs_f64();
         println!(
             "{count:5} nodes: formed in {formed:?}, first second {:?}; {ratio:.0} x real time, {} \

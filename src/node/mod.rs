@@ -22,6 +22,7 @@ pub mod packet;
 pub mod process;
 pub mod replication;
 pub mod table;
+pub mod wire;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
