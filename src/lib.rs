@@ -4,12 +4,18 @@
 //! scenario and seed give the same bytes, always.
 //!
 //! The modules are layers; each may use the ones before it, never the ones after it:
-//! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → `network` → `world` → `admin` →
-//! `scenario` → `report` → `cli`.
+//! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → [`network`] → [`world`] → [`admin`] →
+//! [`scenario`] → [`report`] → [`cli`].
 
+pub mod admin;
+pub mod cli;
 pub mod id;
+pub mod network;
 pub mod node;
+pub mod report;
 pub mod resp;
 pub mod rng;
+pub mod scenario;
 pub mod slot;
 pub mod time;
+pub mod world;

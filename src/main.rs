@@ -1,3 +1,7 @@
 //! `sim`: the command line of the simulator.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    redis_cluster_sim::cli::main()
+}

@@ -34,7 +34,16 @@ pub enum Purpose {
     Workload = 10,
     /// Generated fault schedules.
     Schedule = 11,
+    /// Commands that pick something at random (RANDOMKEY, SPOP, …).
+    Command = 12,
+    /// Names of replication histories.
+    Replication = 13,
 }
+
+/// A stream of random numbers that is only eight bytes large, for subjects of which there are
+/// millions (the directions of connections). It is SplitMix64, whose whole state is a counter.
+#[derive(Debug, Clone)]
+pub struct SmallStream(u64);
 
 /// The seed of a run, from which every stream is derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +65,54 @@ impl Seed {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         Stream(ChaCha8Rng::from_seed(key))
+    }
+
+    /// The small stream with this address.
+    #[must_use]
+    pub fn small_stream(self, purpose: Purpose, subject: u64, incarnation: u64) -> SmallStream {
+        let mut state = self.0;
+        for word in [purpose as u64, subject, incarnation] {
+            state = mix(state ^ mix(word.wrapping_add(GOLDEN)));
+        }
+        SmallStream(state)
+    }
+}
+
+/// The odd number next to 2^64 divided by the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finaliser of SplitMix64: each bit of the result depends on every bit of the word.
+const fn mix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+impl SmallStream {
+    /// 64 random bits.
+    #[inline]
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
+    }
+
+    /// A number in `0..bound`.
+    ///
+    /// # Panics
+    /// If `bound` is zero.
+    #[inline]
+    pub fn below(&mut self, bound: u32) -> u32 {
+        assert_ne!(bound, 0, "a draw needs at least one outcome");
+        (((self.bits() >> 32) * u64::from(bound)) >> 32) as u32
+    }
+
+    /// A span between `low` and `high`, both included.
+    #[inline]
+    pub fn span(&mut self, low: Span, high: Span) -> Span {
+        match u32::try_from(high.0.saturating_sub(low.0)) {
+            Ok(width) if width < u32::MAX => Span(low.0 + u64::from(self.below(width + 1))),
+            _ => Span(low.0 + self.bits() % (high.0 - low.0)),
+        }
     }
 }
 
@@ -86,29 +143,15 @@ impl Stream {
         }
     }
 
-    /// Many words at the price of one, for a loop of draws.
-    pub fn burst(&mut self) -> Burst {
-        Burst(self.bits())
+    /// A small stream that derives from one word of this one, for a loop of draws: no word of it
+    /// depends on the one before but for a counter, so that a processor works on several at once.
+    pub fn burst(&mut self) -> SmallStream {
+        SmallStream(self.bits())
     }
 
     /// Fills `bytes` with random bytes.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
-    }
-}
-
-/// A short run of random words that derive from one word of a stream (wyrand). No word depends on
-/// the one before it but for a counter, so that a processor works on several at once.
-#[derive(Debug, Clone)]
-pub struct Burst(u64);
-
-impl Burst {
-    /// The next 64 random bits.
-    #[inline]
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0xa076_1d64_78bd_642f);
-        let product = u128::from(self.0).wrapping_mul(u128::from(self.0 ^ 0xe703_7ed1_a0b4_28db));
-        (product >> 64) as u64 ^ product as u64
     }
 }
 
@@ -145,10 +188,25 @@ mod tests {
     fn a_burst_takes_one_word_of_its_stream() {
         let (mut a, mut b) =
             (Seed(7).stream(Purpose::Loop, 3, 2), Seed(7).stream(Purpose::Loop, 3, 2));
-        let (mut burst, _) = (a.burst(), b.bits());
+        let (mut burst, word) = (a.burst(), b.bits());
         assert_eq!(a.bits(), b.bits());
-        let ones: u32 = (0..1_000).map(|_| burst.bits().count_ones()).sum();
-        assert!(ones.abs_diff(32_000) < 600, "{ones}");
+        assert_ne!(burst.bits(), word);
+    }
+
+    #[test]
+    fn small_streams_are_independent_and_fair() {
+        let mut sums = Vec::new();
+        for (subject, incarnation) in [(0, 0), (1, 0), (0, 1), (1 << 32, 0)] {
+            let mut stream = Seed(7).small_stream(Purpose::Latency, subject, incarnation);
+            let sum: u64 = (0..10_000).map(|_| stream.span(Span(200), Span(1_000)).0).sum();
+            assert!(sum.abs_diff(600 * 10_000) < 50_000, "{sum}");
+            sums.push(sum);
+        }
+        sums.dedup();
+        assert_eq!(sums.len(), 4);
+        let mut stream = Seed(7).small_stream(Purpose::Latency, 0, 0);
+        assert_eq!(stream.span(Span(9), Span(9)), Span(9));
+        assert!(stream.span(Span(0), Span(u64::MAX)).0 < u64::MAX);
     }
 
     #[test]

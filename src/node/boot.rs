@@ -11,6 +11,8 @@ use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{NodesConf, NodesConfError};
 use crate::node::process::{Boot, Process, Stage};
+use crate::node::replication::Replication;
+use crate::node::server::Server;
 use crate::rng::Purpose;
 use crate::time::Span;
 
@@ -52,7 +54,14 @@ impl Node {
     pub fn start(mut boot: Boot, ctx: &mut Ctx<'_>) -> Node {
         let stream = |purpose| boot.seed.stream(purpose, boot.subject, boot.incarnation);
         let order_seed = stream(Purpose::TableOrder).bits();
-        let bus = Bus::new(order_seed, stream(Purpose::Gossip), stream(Purpose::Identity));
+        let bus = Bus::new(
+            order_seed,
+            stream(Purpose::Gossip),
+            stream(Purpose::Identity),
+            stream(Purpose::Election),
+        );
+        let replication = Replication::new(stream(Purpose::Replication));
+        let server = Server::new(&boot);
         let process = Process::new(&mut boot, ctx.now.millis());
         let mut node = Node {
             process,
@@ -60,7 +69,8 @@ impl Node {
             bus,
             keys: Default::default(),
             clients: Default::default(),
-            replication: Default::default(),
+            replication,
+            server,
         };
         let pid = node.process.pid;
         node.log_as_child(ctx, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo".to_owned());
@@ -94,7 +104,7 @@ impl Node {
                 self.enter(ctx, Stage::LoadingKeys, pace::LOADING_KEYS);
             }
             Stage::LoadingKeys => {
-                self.load_keys(ctx);
+                self.load_dataset(ctx);
                 self.verify_keys(ctx);
                 self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
                 self.process.stage = Stage::Running;
@@ -112,7 +122,7 @@ impl Node {
 
     /// The first lines are written before the process knows its own id (§13.1).
     fn log_as_child(&self, ctx: &mut Ctx<'_>, text: String) {
-        if ctx.out.logs(Level::Warning) {
+        if self.logs(ctx, Level::Warning) {
             let (level, role) = (Level::Warning, Role::Child);
             ctx.out.effects.push(Effect::Log { level, role, text });
         }
@@ -225,22 +235,6 @@ impl Node {
         if self.process.host.overcommit_warning {
             self.log(ctx, Level::Warning, format_args!("{OVERCOMMIT_WARNING}"));
         }
-    }
-
-    /// Loads the keys that a process before me has left (§13.3).
-    fn load_keys(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(keys) = self.process.disk.keys.take() else { return };
-        self.keys = keys;
-        if self.config.appendonly {
-            let text = format_args!("DB loaded from append only file: 0.000 seconds");
-            self.log(ctx, Level::Notice, text);
-            return;
-        }
-        let age = (ctx.now.secs() - self.process.disk.keys_saved.secs()).max(0);
-        self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
-        self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
-        self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.58 Mb"));
-        self.log(ctx, Level::Notice, format_args!("DB loaded from disk: 0.000 seconds"));
     }
 }
 

@@ -1,17 +1,237 @@
 //! What a node remembers of each client between commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::node::command::migrate::Awaited;
 use crate::node::effect::LinkId;
+use crate::node::pubsub::Subscriptions;
+use crate::resp::Args;
+use crate::time::Millis;
 
-/// All clients that have a state worth remembering.
-pub type Clients = BTreeMap<LinkId, Client>;
+/// All clients that have said anything yet, and what several of them have to do with.
+#[derive(Debug, Default)]
+pub struct Clients {
+    by_link: BTreeMap<LinkId, Client>,
+    last_id: u64,
+    /// Who watches which key (WATCH).
+    watchers: BTreeMap<Vec<u8>, Vec<LinkId>>,
+    /// Who listens to which channel.
+    pub(crate) subscriptions: Subscriptions,
+    /// Which commands are held back now, if any (§8.5.3).
+    pub(crate) pause: Option<Pause>,
+    /// When the last pause ends. A pause that was lifted leaves it as it is (fixed in 6.2.8), so that
+    /// a later, shorter pause lasts as long as the earlier one would have.
+    pause_end: Millis,
+    /// Clients that wait, in the order in which they began to.
+    pub(crate) waiting: Vec<LinkId>,
+    /// The command that waits for another server's answer (MIGRATE).
+    pub(crate) awaited: Option<Box<Awaited>>,
+}
+
+/// What a pause holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pause {
+    /// Commands that write or may write.
+    Writes,
+    /// All commands.
+    All,
+}
 
 /// The state of one client's connection.
 #[derive(Debug, Clone, Default)]
 pub struct Client {
+    /// CLIENT ID: in the order of arrival.
+    pub id: u64,
+    /// The name it gave itself.
+    pub name: Option<Vec<u8>>,
+    /// When it came, in Unix seconds.
+    pub since: i64,
+    /// When it last said anything, in Unix seconds.
+    pub last_seen: i64,
+    /// Its last command.
+    pub last_command: &'static str,
+    /// How far the replication stream had come after its last command.
+    pub written: u64,
     /// ASKING was said: holds for the next command (§11.11).
     pub asking: bool,
     /// READONLY was said (§11.7).
     pub readonly: bool,
+    /// Its transaction, after MULTI.
+    pub transaction: Option<Transaction>,
+    /// The keys that it watches.
+    pub watched: Vec<Vec<u8>>,
+    /// Whether one of them was touched.
+    pub touched: bool,
+    /// Why it gets no answer at the moment.
+    pub block: Option<Block>,
+    /// What it sent in the meantime.
+    pub pending: VecDeque<Args>,
+    /// The channels it listens to.
+    pub channels: BTreeSet<Vec<u8>>,
+    /// The patterns of channels it listens to, in the order of subscription.
+    pub patterns: Vec<Vec<u8>>,
+    /// Whether it wants replies.
+    pub replies: Replies,
+}
+
+/// CLIENT REPLY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Replies {
+    /// It wants them.
+    #[default]
+    On,
+    /// It wants none.
+    Off,
+    /// It does not want the next one.
+    SkipNext,
+    /// It does not want this one.
+    Skip,
+}
+
+/// The commands between MULTI and EXEC.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// What was queued.
+    pub queue: Vec<Args>,
+    /// Whether a command could not be queued, so that EXEC will refuse.
+    pub aborted: bool,
+}
+
+/// Why a client waits.
+#[derive(Debug, Clone)]
+pub enum Block {
+    /// Its command was held back by a pause.
+    Paused(Args),
+    /// WAIT: for acknowledgements of replicas.
+    Wait {
+        /// Until when at most. `None` is for ever.
+        until: Option<Millis>,
+        /// What must be acknowledged.
+        offset: u64,
+        /// By how many.
+        replicas: i64,
+    },
+}
+
+impl Clients {
+    /// No clients.
+    #[must_use]
+    pub fn new() -> Clients {
+        Clients::default()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_link.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_link.is_empty()
+    }
+
+    /// The state of a client, which is new if it has not said anything yet.
+    pub(crate) fn enter(&mut self, link: LinkId, now: i64) -> &mut Client {
+        let last_id = &mut self.last_id;
+        self.by_link.entry(link).or_insert_with(|| {
+            *last_id += 1;
+            Client { id: *last_id, since: now, ..Client::default() }
+        })
+    }
+
+    /// How many clients have ever come.
+    pub(crate) fn ever(&self) -> u64 {
+        self.last_id
+    }
+
+    /// The state of a client, if it is still there.
+    #[must_use]
+    pub fn get(&self, link: LinkId) -> Option<&Client> {
+        self.by_link.get(&link)
+    }
+
+    /// The state of a client, to be changed.
+    pub fn get_mut(&mut self, link: LinkId) -> Option<&mut Client> {
+        self.by_link.get_mut(&link)
+    }
+
+    /// All clients, in the order of their connections' numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Client)> {
+        self.by_link.iter().map(|(link, client)| (*link, client))
+    }
+
+    /// Forgets a client.
+    pub(crate) fn leave(&mut self, link: LinkId) {
+        self.unwatch(link);
+        if let Some(client) = self.by_link.remove(&link) {
+            self.subscriptions.leave(link, &client);
+        }
+    }
+
+    /// Watches a key for a client.
+    pub(crate) fn watch(&mut self, link: LinkId, key: &[u8]) {
+        let Some(client) = self.by_link.get_mut(&link) else { return };
+        if client.watched.iter().any(|watched| watched == key) {
+            return;
+        }
+        client.watched.push(key.to_vec());
+        self.watchers.entry(key.to_vec()).or_default().push(link);
+    }
+
+    /// Takes back all that a client watches.
+    pub(crate) fn unwatch(&mut self, link: LinkId) {
+        let Some(client) = self.by_link.get_mut(&link) else { return };
+        client.touched = false;
+        for key in std::mem::take(&mut client.watched) {
+            if let Some(watchers) = self.watchers.get_mut(&key) {
+                watchers.retain(|&other| other != link);
+                if watchers.is_empty() {
+                    self.watchers.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// A key was changed: the transactions of those who watch it will fail.
+    #[inline]
+    pub(crate) fn touch(&mut self, key: &[u8]) {
+        if self.watchers.is_empty() {
+            return;
+        }
+        let Some(watchers) = self.watchers.get(key) else { return };
+        for link in watchers {
+            if let Some(client) = self.by_link.get_mut(link) {
+                client.touched = true;
+            }
+        }
+    }
+
+    /// The keys that anybody watches.
+    pub(crate) fn watched_keys(&self) -> Vec<Vec<u8>> {
+        self.watchers.keys().cloned().collect()
+    }
+
+    /// Holds commands back until a time; a pause is never weakened nor shortened by another (§8.5.3).
+    pub(crate) fn pause(&mut self, until: Millis, what: Pause) {
+        self.pause = self.pause.max(Some(what));
+        self.pause_end = self.pause_end.max(until);
+    }
+
+    /// Whether a pause is on. One that has expired is lifted by asking (§8.5.4).
+    pub(crate) fn is_paused(&mut self, now: Millis) -> bool {
+        if self.pause_end < now {
+            self.pause = None;
+        }
+        self.pause.is_some()
+    }
+}
+
+impl Client {
+    /// To how many channels and patterns it listens.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
 }

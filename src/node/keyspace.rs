@@ -1,17 +1,15 @@
 //! The keys of a node, grouped by slot.
+//!
+//! Keys are kept in the order of (slot, bytes): CLUSTER GETKEYSINSLOT answers in that order in Redis,
+//! too; KEYS and SCAN, which answer in the random order of a hash table there, follow it here.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::node::replication::message::Position;
 use crate::slot::Slot;
 use crate::time::Millis;
 
-/// What a key holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// A string.
-    String(Vec<u8>),
-}
+pub use crate::node::value::Value;
 
 /// A key's value and its time to die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,45 +20,245 @@ pub struct Entry {
     pub expires: Option<Millis>,
 }
 
+type Keys = BTreeMap<Vec<u8>, Entry>;
+
 /// All keys of database 0, the only one of a cluster node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keyspace {
-    entries: BTreeMap<(Slot, Vec<u8>), Entry>,
+    slots: BTreeMap<Slot, Keys>,
+    len: usize,
+    deadlines: BTreeSet<(Millis, Vec<u8>)>,
+    /// The sum of all deadlines.
+    deadline_sum: i128,
+    /// When this copy was written to disk, in Unix seconds, if it is one.
+    pub saved_at: Option<i64>,
+    /// Where in which replication history this copy was made, if it is one and that is known.
+    pub position: Option<Position>,
 }
 
 impl Keyspace {
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
+    }
+
+    /// Looks a key up, expired or not.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.slots.get(&Slot::of_key(key))?.get(key)
+    }
+
+    /// A key's value, to be changed in place.
+    pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+        let entry = self.slots.get_mut(&Slot::of_key(key))?.get_mut(key)?;
+        Some(&mut entry.value)
+    }
+
+    /// Gives a key a new value. A key that was there keeps its time to die.
+    pub fn insert(&mut self, key: &[u8], value: Value) {
+        let keys = self.slots.entry(Slot::of_key(key)).or_default();
+        match keys.get_mut(key) {
+            Some(entry) => entry.value = value,
+            None => {
+                keys.insert(key.to_vec(), Entry { value, expires: None });
+                self.len += 1;
+            }
+        }
+    }
+
+    /// Gives a key a string, into the memory of the string that was there.
+    pub fn insert_string(&mut self, key: &[u8], string: &[u8]) {
+        match self.value_mut(key) {
+            Some(Value::String(old)) => string.clone_into(old),
+            _ => self.insert(key, Value::String(string.to_vec())),
+        }
+    }
+
+    /// Deletes a key.
+    pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let slot = Slot::of_key(key);
+        let keys = self.slots.get_mut(&slot)?;
+        let entry = keys.remove(key)?;
+        if keys.is_empty() {
+            self.slots.remove(&slot);
+        }
+        self.len -= 1;
+        if let Some(deadline) = entry.expires {
+            self.drop_deadline(deadline, key.to_vec());
+        }
+        Some(entry)
+    }
+
+    /// Sets or takes away a key's time to die; returns the one it had.
+    pub fn set_expiry(&mut self, key: &[u8], expires: Option<Millis>) -> Option<Millis> {
+        let entry = self.slots.get_mut(&Slot::of_key(key))?.get_mut(key)?;
+        let before = std::mem::replace(&mut entry.expires, expires);
+        if before != expires {
+            if let Some(before) = before {
+                self.drop_deadline(before, key.to_vec());
+            }
+            if let Some(expires) = expires {
+                self.deadlines.insert((expires, key.to_vec()));
+                self.deadline_sum += i128::from(expires.0);
+            }
+        }
+        before
+    }
+
+    /// Deletes everything; returns how many keys there were.
+    pub fn clear(&mut self) -> usize {
+        let before = self.len;
+        *self = Keyspace::default();
+        before
+    }
+
+    /// All keys in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
+        self.slots.values().flatten().map(|(key, entry)| (key.as_slice(), entry))
+    }
+
+    /// The slots that hold keys, ascending.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.slots.keys().copied()
+    }
+
+    /// How many keys have a time to die.
+    #[must_use]
+    pub fn expiring(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// The times to die and their keys, earliest first.
+    pub fn deadlines(&self) -> impl Iterator<Item = (Millis, &[u8])> {
+        self.deadlines.iter().map(|(deadline, key)| (*deadline, key.as_slice()))
+    }
+
+    fn drop_deadline(&mut self, deadline: Millis, key: Vec<u8>) {
+        self.deadlines.remove(&(deadline, key));
+        self.deadline_sum -= i128::from(deadline.0);
+    }
+
+    /// The mean of all times to die, if there are any.
+    #[must_use]
+    pub fn mean_deadline(&self) -> Option<Millis> {
+        let mean = self.deadline_sum.checked_div(self.deadlines.len() as i128)?;
+        i64::try_from(mean).ok().map(Millis)
     }
 
     /// The keys of a slot in byte order (§9.14).
     pub fn keys_in_slot(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
-        self.entries
-            .range((Bound::Included((slot, Vec::new())), Bound::Unbounded))
-            .take_while(move |((of, _), _)| *of == slot)
-            .map(|((_, key), _)| key.as_slice())
+        self.slots.get(&slot).into_iter().flat_map(BTreeMap::keys).map(Vec::as_slice)
     }
 
     /// How many keys a slot holds (§9.13).
     #[must_use]
     pub fn count_in_slot(&self, slot: Slot) -> usize {
-        self.keys_in_slot(slot).count()
+        self.slots.get(&slot).map_or(0, BTreeMap::len)
     }
 
     /// Deletes all keys of a slot (§5.8.6); returns how many they were.
     pub fn delete_slot(&mut self, slot: Slot) -> usize {
-        let keys: Vec<Vec<u8>> = self.keys_in_slot(slot).map(<[u8]>::to_vec).collect();
-        for key in &keys {
-            self.entries.remove(&(slot, key.clone()));
+        let Some(keys) = self.slots.remove(&slot) else { return 0 };
+        let count = keys.len();
+        self.len -= count;
+        for (key, entry) in keys {
+            if let Some(deadline) = entry.expires {
+                self.drop_deadline(deadline, key);
+            }
         }
-        keys.len()
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert(u8, u8),
+        Remove(u8),
+        Expire(u8, Option<i64>),
+        DeleteSlot(u8),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..20_u8, any::<u8>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            (0..20_u8).prop_map(Step::Remove),
+            (0..20_u8, prop::option::of(0..5_i64)).prop_map(|(key, at)| Step::Expire(key, at)),
+            (0..20_u8).prop_map(Step::DeleteSlot),
+        ]
+    }
+
+    fn key(number: u8) -> Vec<u8> {
+        format!("{{{}}}{number}", number / 3).into_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn counts_and_deadlines_follow_the_keys(steps in prop::collection::vec(step(), 0..80)) {
+            let mut keys = Keyspace::default();
+            let mut model: BTreeMap<Vec<u8>, (u8, Option<i64>)> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Insert(number, value) => {
+                        keys.insert_string(&key(number), &[value]);
+                        model.entry(key(number)).or_default().0 = value;
+                    }
+                    Step::Remove(number) => {
+                        let removed = keys.remove(&key(number)).is_some();
+                        prop_assert_eq!(removed, model.remove(&key(number)).is_some());
+                    }
+                    Step::Expire(number, at) => {
+                        keys.set_expiry(&key(number), at.map(Millis));
+                        if let Some((_, expires)) = model.get_mut(&key(number)) {
+                            *expires = at;
+                        }
+                    }
+                    Step::DeleteSlot(number) => {
+                        let slot = Slot::of_key(&key(number));
+                        let before = model.len();
+                        model.retain(|key, _| Slot::of_key(key) != slot);
+                        prop_assert_eq!(keys.delete_slot(slot), before - model.len());
+                    }
+                }
+            }
+            prop_assert_eq!(keys.len(), model.len());
+            let shown: BTreeMap<Vec<u8>, (u8, Option<i64>)> = keys
+                .iter()
+                .map(|(key, entry)| {
+                    let Value::String(bytes) = &entry.value else { unreachable!() };
+                    (key.to_vec(), (bytes[0], entry.expires.map(|at| at.0)))
+                })
+                .collect();
+            prop_assert_eq!(&shown, &model);
+            let expiring = model.values().filter(|(_, expires)| expires.is_some()).count();
+            prop_assert_eq!(keys.expiring(), expiring);
+            prop_assert_eq!(keys.deadlines().count(), expiring);
+            let sum: i64 = keys.deadlines().map(|(deadline, _)| deadline.0).sum();
+            prop_assert_eq!(keys.mean_deadline(), sum.checked_div(expiring as i64).map(Millis));
+            let counted: usize = keys.slots().map(|slot| keys.count_in_slot(slot)).sum();
+            prop_assert_eq!(counted, model.len());
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_slot_come_in_byte_order_9_14() {
+        let mut keys = Keyspace::default();
+        for key in ["{t}b", "{t}a", "{t}", "other"] {
+            keys.insert_string(key.as_bytes(), b"");
+        }
+        let slot = Slot::of_key(b"{t}");
+        let shown: Vec<&[u8]> = keys.keys_in_slot(slot).collect();
+        assert_eq!(shown, [b"{t}".as_slice(), b"{t}a", b"{t}b"]);
     }
 }

@@ -8,20 +8,33 @@
 
 mod boot;
 pub mod bus;
+pub mod child;
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod digest;
+pub mod dump;
 pub mod effect;
 pub mod flags;
+pub mod glob;
+pub mod info;
 pub mod keyspace;
 #[cfg(test)]
 mod lab;
 pub mod log;
 pub mod nodes_conf;
+pub mod number;
 pub mod packet;
 pub mod process;
+pub mod pubsub;
+pub mod rdb;
+pub mod redirect;
 pub mod replication;
+pub mod server;
+pub mod stats;
+pub mod storage;
 pub mod table;
+pub mod value;
 pub mod wire;
 
 use crate::node::bus::Bus;
@@ -30,12 +43,16 @@ use crate::node::config::Config;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::log::{Level, Role};
-use crate::node::process::{Death, Process};
+use crate::node::process::Process;
 use crate::node::replication::Replication;
+use crate::node::server::Server;
 use crate::time::Span;
 
 /// How often the cluster cron runs (§1.1).
 const CLUSTER_CRON_PERIOD: Span = Span::millis(100);
+
+/// How often the replication cron runs (A.4).
+const REPLICATION_CRON_PERIOD: Span = Span::secs(1);
 
 /// A Redis process in cluster mode.
 #[derive(Debug)]
@@ -52,6 +69,8 @@ pub struct Node {
     pub(crate) clients: Clients,
     /// Whom it replicates.
     pub(crate) replication: Replication,
+    /// What its administration knows.
+    pub(crate) server: Server,
 }
 
 impl Node {
@@ -68,17 +87,21 @@ impl Node {
             Input::LinkLost(end, loss) => self.link_lost(ctx, &end, loss),
             Input::Accepted(end) => self.link_accepted(ctx, &end),
             Input::Packet(end, packet) => self.receive(ctx, &end, packet),
+            Input::ReplUp(_)
+            | Input::ReplLost(..)
+            | Input::ReplAccepted(_)
+            | Input::ReplMessage(..)
+            | Input::ChildExit(_) => self.handle_replication(ctx, input),
             Input::Command(client, args) => {
                 self.process.cached_time = ctx.now.millis();
                 command::execute(self, client, &args, ctx);
             }
-            Input::ClientGone(client) => {
-                self.clients.remove(&client);
-            }
+            Input::ClientGone(client) => command::client_gone(self, client),
             Input::CallDone(result) => command::call_done(self, result, ctx),
             Input::Terminate => self.process.terminating = true,
         }
         self.before_sleep(ctx);
+        command::before_sleep(self, ctx);
     }
 
     /// How often `serverCron` runs: this long after its last run, plus what the run and the event
@@ -95,6 +118,10 @@ impl Node {
             command::shutdown(self, ctx);
             return;
         }
+        command::cron(self, ctx);
+        if self.every(REPLICATION_CRON_PERIOD) {
+            self.replication_cron(ctx);
+        }
         if self.every(CLUSTER_CRON_PERIOD) {
             self.cluster_cron(ctx);
         }
@@ -108,10 +135,17 @@ impl Node {
             || self.process.cron_loops.is_multiple_of(period.as_millis() / tick.as_millis())
     }
 
-    /// Writes a log line, if anybody wants it (§13.1).
+    /// Whether the configuration lets a log line of this level through and anybody wants it. Ask
+    /// first where already the preparation of a line costs something.
+    #[inline]
+    pub(crate) fn logs(&self, ctx: &Ctx<'_>, level: Level) -> bool {
+        level >= self.config.loglevel && ctx.out.logs(level)
+    }
+
+    /// Writes a log line, if the configuration lets it through and anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
-        if ctx.out.logs(level) {
+        if self.logs(ctx, level) {
             let role = self.log_role();
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
         }
@@ -120,12 +154,5 @@ impl Node {
     /// The letter of my log lines: a replica is who has a master configured for replication (§13.1).
     pub(crate) fn log_role(&self) -> Role {
         if self.replication.master.is_some() { Role::Replica } else { Role::Master }
-    }
-
-    /// The keys that the next process on the same disk will find, if this one ends in this way.
-    #[must_use]
-    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
-        let _ = death;
-        todo!("the command worktree writes this")
     }
 }

@@ -9,7 +9,7 @@ use crate::node::config::Config;
 use crate::node::keyspace::Keyspace;
 use crate::node::nodes_conf::NodesConf;
 use crate::rng::{Purpose, Seed, Stream};
-use crate::time::{Millis, Wall};
+use crate::time::Millis;
 
 /// What a process is started with.
 #[derive(Debug, Clone)]
@@ -45,8 +45,6 @@ pub struct Disk {
     pub formed: Option<Arc<NodesConf>>,
     /// Saved keys, if there is a dump or an append-only file.
     pub keys: Option<Keyspace>,
-    /// When these keys were saved, for the age that a dump's loading reports.
-    pub keys_saved: Wall,
 }
 
 /// What the start-up log lines tell of the machine (§13.3).

@@ -111,7 +111,7 @@ impl Node {
         let text = format_args!("Address updated for node {id}, now {ip}:{port}");
         self.log(ctx, Level::Warning, text);
         if !self.bus.is_master() && self.bus.my_master() == Some(peer) {
-            self.replication.set_master(endpoint);
+            self.follow(ctx, endpoint);
         }
         true
     }

@@ -27,7 +27,14 @@ impl Node {
             self.ping_at_random(ctx);
         }
         let suspects = self.check_peers(ctx);
+        self.ping_successor(ctx);
         self.follow_known_master(ctx);
+        self.time_out_manual_failover(ctx);
+        if !self.bus.is_master() {
+            self.manual_failover_step(ctx);
+            self.failover_step(ctx);
+            self.consider_migration(ctx);
+        }
         if suspects || !self.bus.state_ok {
             self.update_state(ctx);
         }
@@ -125,7 +132,8 @@ impl Node {
         if let Some(master) = self.bus.my_master()
             && !self.bus.table.flags(master).any(Flags::NOADDR)
         {
-            self.replication.set_master(ctx.ids.endpoint(self.bus.table.endpoint(master)));
+            let endpoint = ctx.ids.endpoint(self.bus.table.endpoint(master));
+            self.follow(ctx, endpoint);
         }
     }
 }

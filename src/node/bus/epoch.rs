@@ -97,6 +97,7 @@ mod tests {
             let me = lab.node(node).bus.myself;
             lab.node(node).bus.table.peer_mut(me).config_epoch = Epoch(2);
         }
+        lab.isolate(0);
         let ping = lab.message(0, MessageType::Ping);
         lab.hear(1, 0, &ping);
         assert_eq!(lab.node(1).bus.current_epoch, Epoch(2), "the greater id stays");

@@ -115,7 +115,7 @@ impl Table {
 impl Node {
     /// Merges what a known sender says of others (§5.9).
     pub(crate) fn merge_gossip(&mut self, ctx: &mut Ctx<'_>, sender: PeerIx, packet: &Packet) {
-        if ctx.out.logs(Level::Debug) {
+        if self.logs(ctx, Level::Debug) {
             self.log_gossip(ctx, packet);
         }
         let limit = ((self.process.cached_time + PONG_TOLERANCE).0 as u64 / 1_000) as u32;

@@ -85,7 +85,9 @@ impl Node {
         }
         bus.table.peer_mut(me).set_replica_of(Some(master));
         bus.add_replica(master, me);
-        self.replication.set_master(ctx.ids.endpoint(self.bus.table.endpoint(master)));
+        let endpoint = ctx.ids.endpoint(self.bus.table.endpoint(master));
+        self.follow(ctx, endpoint);
+        self.reset_manual_failover();
     }
 }
 

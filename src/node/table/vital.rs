@@ -7,7 +7,7 @@
 use crate::node::flags::Flags;
 use crate::node::packet::Gossip;
 use crate::node::table::PeerIx;
-use crate::rng::Burst;
+use crate::rng::SmallStream;
 
 /// A peer's flags (10 bits), how many stand in its bucket of the hash table (5), whether it is calm
 /// and fit (1 each, see [`Table`](super::Table)), and when it last answered (15): whole seconds
@@ -164,7 +164,7 @@ impl Vitals {
     }
 
     #[inline]
-    pub(super) fn lottery(&self, burst: Burst) -> Lottery<'_> {
+    pub(super) fn lottery(&self, burst: SmallStream) -> Lottery<'_> {
         Lottery { all: &self.all, burst }
     }
 
@@ -193,7 +193,7 @@ impl Vitals {
 #[derive(Debug)]
 pub struct Lottery<'a> {
     all: &'a [Vital],
-    burst: Burst,
+    burst: SmallStream,
 }
 
 /// A try to draw somebody.

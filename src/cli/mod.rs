@@ -1,0 +1,54 @@
+//! The command line: arguments, progress, exit codes.
+//!
+//! *Architecture invariant:* this is the only place that knows of the machine the simulator itself
+//! runs on: its files, its terminal, its clock. Nothing of that reaches a run.
+
+mod args;
+mod check;
+mod error;
+mod graph;
+mod progress;
+mod run;
+mod schema;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anstream::AutoStream;
+use clap::Parser as _;
+
+use crate::cli::args::{Args, Command};
+use crate::cli::error::{CliError, Outcome};
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Nothing is left to tell anybody if even this cannot be printed.
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::Invalid.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let color = args.color.choice();
+    let mut out = AutoStream::new(io::stdout().lock(), color);
+    let mut err = AutoStream::new(io::stderr(), color);
+    let result = run(&args, &mut out, &mut err).and_then(|outcome| {
+        out.flush()?;
+        Ok(outcome)
+    });
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(error) => error.report(&mut err),
+    }
+}
+
+fn run(args: &Args, out: &mut dyn io::Write, err: &mut dyn io::Write) -> Result<Outcome, CliError> {
+    match &args.command {
+        Command::Run(args) => run::run(args, out, err),
+        Command::Graph(args) => graph::run(args, out, err),
+        Command::Check(args) => check::run(args, out, err),
+        Command::Schema => schema::run(out),
+    }
+}

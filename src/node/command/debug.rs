@@ -1,0 +1,101 @@
+//! DEBUG: what tests and scenarios need of it.
+
+use crate::node::command::error::{Answer, text};
+use crate::node::command::{Call, CommandError, Outcome, help};
+use crate::node::digest;
+use crate::node::effect::{Effect, Exit};
+use crate::node::log::Level;
+use crate::node::number;
+use crate::node::rdb;
+use crate::resp::Reply;
+use crate::time::Span;
+
+/// DEBUG subcommand …
+pub(super) fn debug(call: &mut Call<'_, '_>) -> Outcome {
+    let subcommand = text(call.word(1)).to_ascii_lowercase();
+    match (subcommand.as_str(), call.args.len()) {
+        // The process dies with its clients waiting (Appendix B.3).
+        ("segfault", _) => {
+            crash(call);
+            Outcome::Replies(Vec::new())
+        }
+        _ => answer(call, &subcommand).into(),
+    }
+}
+
+fn answer(call: &mut Call<'_, '_>, subcommand: &str) -> Answer {
+    match (subcommand, call.args.len()) {
+        ("help", 2) => Ok(help::debug()),
+        ("sleep", 3) => {
+            let span = Span::micros(number::micros_of_seconds(call.word(2)));
+            call.ctx.out.effects.push(Effect::Sleep(span));
+            Ok(Reply::ok())
+        }
+        ("log", 3) => {
+            let message = format_args!("DEBUG LOG: {}", text(call.word(2)));
+            call.node.log(call.ctx, Level::Warning, message);
+            Ok(Reply::ok())
+        }
+        ("error", 3) => Ok(CommandError::coded(text(call.word(2))).into()),
+        ("object", 3) => object(call),
+        ("digest", 2) => Ok(Reply::Status(digest::of_keys(&call.node.keys).to_string())),
+        ("digest-value", _) => {
+            let digests = call.args[2..].iter().map(|key| {
+                let entry = call.node.keys.get(key);
+                Reply::Status(digest::of_entry(entry).to_string())
+            });
+            Ok(Reply::Array(digests.collect()))
+        }
+        ("populate", 3..=5) => populate(call),
+        _ => Err(CommandError::subcommand(call.args)),
+    }
+}
+
+/// Ends the process by its own fault, with the first lines of its report (Appendix B.3).
+fn crash(call: &mut Call<'_, '_>) {
+    for line in [
+        "Redis 6.2.3 crashed by signal: 11, si_code: 1",
+        "Accessing address: 0xffffffffffffffff",
+        "Crashed running the instruction at: 0x55d0c0a0d1e0",
+    ] {
+        call.node.log(call.ctx, Level::Warning, format_args!("{line}"));
+    }
+    call.ctx.out.effects.push(Effect::Exit(Exit::Crash));
+}
+
+/// DEBUG OBJECT key
+fn object(call: &mut Call<'_, '_>) -> Answer {
+    let entry = call.node.keys.get(call.word(2)).ok_or(CommandError::NO_SUCH_KEY)?;
+    Ok(Reply::Status(format!(
+        "Value at:0x7f0000000000 refcount:1 encoding:{} serializedlength:{} lru:0 \
+         lru_seconds_idle:0",
+        entry.value.encoding(),
+        rdb::encode_value(&entry.value).len() - 1,
+    )))
+}
+
+/// DEBUG POPULATE count [prefix] [size]
+fn populate(call: &mut Call<'_, '_>) -> Answer {
+    let count = call.integer(2)?;
+    let size = match call.args.get(4) {
+        Some(_) => call.integer(4)?,
+        None => 0,
+    };
+    let (Ok(count), Ok(size)) = (u64::try_from(count), usize::try_from(size)) else {
+        return Err(CommandError::NOT_POSITIVE);
+    };
+    let prefix = call.args.get(3).map_or("key".into(), |prefix| text(prefix));
+    for number in 0..count {
+        let key = format!("{prefix}:{number}");
+        if call.exists(key.as_bytes()) {
+            continue;
+        }
+        let mut value = format!("value:{number}").into_bytes();
+        if size > 0 {
+            value.resize(size, 0);
+        }
+        call.node.keys.insert_string(key.as_bytes(), &value);
+        call.node.clients.touch(key.as_bytes());
+    }
+    Ok(Reply::ok())
+}

@@ -1,0 +1,300 @@
+//! Commands of clients: the checks before a command, in Redis's order, and carrying it out.
+//!
+//! Arguments come in as words, replies leave as [`Effect::Reply`]. One file for each family of
+//! commands; [`table`] knows all commands of 6.2, also those that a virtual node does not model.
+
+mod call;
+mod cluster;
+mod connection;
+mod debug;
+mod error;
+mod hash;
+mod help;
+mod key;
+mod list;
+pub(crate) mod migrate;
+pub(crate) mod propagate;
+mod publish;
+mod replicate;
+mod scan;
+mod server;
+mod set;
+mod spec;
+mod string;
+mod table;
+pub(crate) mod transaction;
+mod wait;
+
+pub(crate) use call::Call;
+pub(crate) use error::CommandError;
+pub use migrate::call_done;
+pub(crate) use server::VERSION;
+pub(crate) use spec::{Spec, Traits};
+
+use crate::node::Node;
+use crate::node::client::{Block, Client, Pause, Replies};
+use crate::node::command::error::text;
+use crate::node::command::migrate::Awaited;
+use crate::node::command::spec::Action;
+use crate::node::effect::{Ctx, Effect, LinkId};
+use crate::node::redirect;
+use crate::resp::{Args, Reply};
+
+/// What comes of a command.
+pub(crate) enum Outcome {
+    /// An answer.
+    Reply(Reply),
+    /// Several answers, or none at all.
+    Replies(Vec<Reply>),
+    /// An answer, then the connection is closed.
+    Farewell(Reply),
+    /// The client waits.
+    Blocked(Block),
+    /// The process waits for another server.
+    Awaits(Box<Awaited>),
+}
+
+impl From<Result<Reply, CommandError>> for Outcome {
+    fn from(answer: Result<Reply, CommandError>) -> Outcome {
+        Outcome::Reply(answer.unwrap_or_else(Reply::from))
+    }
+}
+
+/// Carries out a client's command. The reply, if it is due now, is among the effects.
+pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) {
+    if args.is_empty() {
+        return;
+    }
+    let now = ctx.now.secs();
+    let state = node.clients.enter(client, now);
+    state.last_seen = now;
+    if state.block.is_some() {
+        state.pending.push_back(args.clone());
+        return;
+    }
+    process(node, client, args, ctx);
+}
+
+/// A client closed its connection.
+pub fn client_gone(node: &mut Node, client: LinkId) {
+    node.clients.leave(client);
+}
+
+/// Carries out a command of a client that does not wait, and answers.
+fn process(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>) {
+    let outcome = dispatch(node, client, args, ctx);
+    conclude(node, client, outcome, ctx);
+    // ASKING holds for one command, or for a whole transaction (§11.11).
+    if let Some(state) = node.clients.get_mut(client) {
+        state.asking &= state.transaction.is_some() || args[0].eq_ignore_ascii_case(b"asking");
+    }
+}
+
+/// Hands a command's outcome to the client.
+fn conclude(node: &mut Node, client: LinkId, outcome: Outcome, ctx: &mut Ctx<'_>) {
+    match outcome {
+        Outcome::Reply(reply) => answer(node, client, reply, ctx),
+        Outcome::Replies(replies) => {
+            for reply in replies {
+                answer(node, client, reply, ctx);
+            }
+        }
+        Outcome::Farewell(reply) => {
+            answer(node, client, reply, ctx);
+            node.clients.leave(client);
+            ctx.out.effects.push(Effect::CloseClient(client));
+            return;
+        }
+        Outcome::Blocked(block) => node.clients.block(client, block),
+        Outcome::Awaits(awaited) => node.clients.awaited = Some(awaited),
+    }
+    if let Some(state) = node.clients.get_mut(client) {
+        state.replies = match state.replies {
+            Replies::SkipNext => Replies::Skip,
+            Replies::Skip => Replies::On,
+            other => other,
+        };
+    }
+}
+
+fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
+    if let Some(error) = reply.error() {
+        node.server.stats.count_error(error);
+    }
+    let wanted = node
+        .clients
+        .get(client)
+        .is_none_or(|state| matches!(state.replies, Replies::On | Replies::SkipNext));
+    if wanted {
+        ctx.out.effects.push(Effect::Reply(client, reply));
+    }
+}
+
+/// The checks before a command, in Redis's order, then the command itself.
+fn dispatch(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>) -> Outcome {
+    if args[0].eq_ignore_ascii_case(b"quit") {
+        return Outcome::Farewell(Reply::ok());
+    }
+    let Some(spec) = table::find(&args[0]) else {
+        return reject(node, client, None, unknown(args));
+    };
+    if let Some(state) = node.clients.get_mut(client) {
+        state.last_command = spec.name;
+    }
+    if let Err(error) = check(node, client, spec, args, ctx) {
+        return error;
+    }
+    let state = node.clients.get_mut(client);
+    if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
+        && !transaction::runs_at_once(spec)
+    {
+        if !transaction.aborted {
+            transaction.queue.push(args.to_vec());
+        }
+        return Outcome::Reply(Reply::Status("QUEUED".to_owned()));
+    }
+    call(node, client, spec, args, false, ctx)
+}
+
+/// Whether a command may be carried out now, or queued; if not, what to answer instead.
+fn check(
+    node: &mut Node,
+    client: LinkId,
+    spec: &'static Spec,
+    args: &[Vec<u8>],
+    ctx: &mut Ctx<'_>,
+) -> Result<(), Outcome> {
+    if !spec.takes(args.len()) {
+        return Err(reject(node, client, Some(spec), CommandError::arity(spec.name)));
+    }
+    if matches!(spec.action, Action::NotModelled) {
+        let error = CommandError::err(format_args!("'{}' is not modelled here", spec.name));
+        return Err(reject(node, client, Some(spec), error));
+    }
+    if (spec.may_have_keys() || spec.name == "exec")
+        && let Err(redirect) = redirect::check(node, client, spec, args, ctx)
+    {
+        let error = CommandError::coded(redirect.text(node, ctx));
+        return Err(transaction::redirected(node, client, spec, error));
+    }
+    let traits = transaction::traits(node, client, spec);
+    if let Err(error) = check_role(node, client, spec, traits) {
+        return Err(reject(node, client, Some(spec), error));
+    }
+    let held_back = match node.clients.pause {
+        None => false,
+        Some(Pause::Writes) => traits.any(Traits::WRITE | Traits::MAY_REPLICATE),
+        Some(Pause::All) => true,
+    };
+    if held_back {
+        return Err(Outcome::Blocked(Block::Paused(args.to_vec())));
+    }
+    Ok(())
+}
+
+/// Checks that have to do with the node being a master or a replica, and with the client listening
+/// to channels.
+fn check_role(
+    node: &Node,
+    client: LinkId,
+    spec: &Spec,
+    traits: Traits,
+) -> Result<(), CommandError> {
+    let config = &node.config;
+    let is_replica = node.replication.master.is_some();
+    let writes = traits.any(Traits::WRITE);
+    if writes && node.lacks_good_replicas() {
+        return Err(CommandError::fixed("NOREPLICAS Not enough good replicas to write."));
+    }
+    if writes && is_replica && config.replica_read_only {
+        return Err(CommandError::fixed("READONLY You can't write against a read only replica."));
+    }
+    let listens = node.clients.get(client).is_some_and(|state| state.subscriptions() > 0);
+    if listens && !publish::may_be_said_while_listening(spec) {
+        return Err(CommandError::err(format_args!(
+            "Can't execute '{}': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are \
+             allowed in this context",
+            spec.name
+        )));
+    }
+    Ok(())
+}
+
+/// Carries a command out.
+fn call(
+    node: &mut Node,
+    client: LinkId,
+    spec: &'static Spec,
+    args: &[Vec<u8>],
+    in_exec: bool,
+    ctx: &mut Ctx<'_>,
+) -> Outcome {
+    node.process.cached_time = ctx.now.millis();
+    let dirty = node.server.storage.dirty;
+    let mut call = Call { node, ctx, client, args, spec, in_exec, instead: Vec::new() };
+    let outcome = match spec.action {
+        Action::Answer(command) => command(&mut call).into(),
+        Action::Control(command) => command(&mut call),
+        // Refused before, by `check`.
+        Action::NotModelled => Outcome::Replies(Vec::new()),
+    };
+    let instead = call.instead;
+    // What EXEC changed was propagated command by command.
+    if node.server.storage.dirty > dirty && spec.name != "exec" {
+        propagate::changed(node, ctx, args, instead);
+    }
+    node.server.stats.commands += 1;
+    let written = node.replication.history.offset;
+    if let Some(state) = node.clients.get_mut(client) {
+        state.written = written;
+    }
+    outcome
+}
+
+/// Refuses a command before it is carried out: a transaction that it was meant for will fail, and
+/// EXEC itself fails.
+fn reject(node: &mut Node, client: LinkId, spec: Option<&Spec>, error: CommandError) -> Outcome {
+    Outcome::Reply(transaction::rejected(node, client, spec, error).into())
+}
+
+fn unknown(args: &[Vec<u8>]) -> CommandError {
+    /// How much of the arguments is shown.
+    const SHOWN: usize = 128;
+    let mut shown = String::new();
+    for arg in &args[1..] {
+        if shown.len() >= SHOWN {
+            break;
+        }
+        let rest = SHOWN - shown.len();
+        shown.push_str(&format!("`{}`, ", text(&arg[..arg.len().min(rest)])));
+    }
+    CommandError::err(format_args!(
+        "unknown command `{}`, with args beginning with: {shown}",
+        text(&args[0])
+    ))
+}
+
+/// A client's state. It is there while its command is carried out.
+fn state<'n>(node: &'n mut Node, client: LinkId, ctx: &Ctx<'_>) -> &'n mut Client {
+    node.clients.enter(client, ctx.now.secs())
+}
+
+/// Ends the process as SIGTERM asked (Appendix B.1).
+pub fn shutdown(node: &mut Node, ctx: &mut Ctx<'_>) {
+    node.terminate(ctx);
+}
+
+/// What `serverCron` does for clients, keys and files (§0.1.4).
+pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
+    let now = ctx.now.millis();
+    node.active_expire(ctx);
+    node.storage_cron(ctx);
+    node.clients.is_paused(now);
+}
+
+/// What is due before the process sleeps: clients whose wait is over are answered, and the commands
+/// that a pause held back are carried out (§0.2).
+pub fn before_sleep(node: &mut Node, ctx: &mut Ctx<'_>) {
+    wait::release(node, ctx);
+    node.ask_for_acks(ctx);
+}

@@ -1,0 +1,110 @@
+//! Clients that wait, and letting them go on (§0.2, §8.5.3).
+
+use crate::node::Node;
+use crate::node::client::{Block, Clients, Pause};
+use crate::node::command::{Call, CommandError, Outcome, answer, process};
+use crate::node::effect::{Ctx, LinkId};
+use crate::node::number;
+use crate::resp::Reply;
+use crate::time::Millis;
+
+impl Clients {
+    /// Lets a client wait.
+    pub(crate) fn block(&mut self, link: LinkId, block: Block) {
+        if let Some(client) = self.get_mut(link) {
+            client.block = Some(block);
+            self.waiting.push(link);
+        }
+    }
+}
+
+/// Lets those go on whose wait is over, in the order in which they began to wait.
+pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
+    if node.clients.waiting.is_empty() || node.clients.awaited.is_some() {
+        return;
+    }
+    let now = ctx.now.millis();
+    for link in std::mem::take(&mut node.clients.waiting) {
+        let Some(client) = node.clients.get(link) else { continue };
+        let mut acknowledged = 0;
+        let over = match client.block {
+            None => continue,
+            Some(Block::Paused(_)) => node.clients.pause.is_none(),
+            Some(Block::Wait { until, offset, replicas }) => {
+                acknowledged = node.acknowledged_by(offset);
+                acknowledged >= replicas || until.is_some_and(|until| until < now)
+            }
+        };
+        if !over {
+            node.clients.waiting.push(link);
+            continue;
+        }
+        match node.clients.get_mut(link).and_then(|client| client.block.take()) {
+            Some(Block::Paused(args)) => process(node, link, &args, ctx),
+            _ => answer(node, link, Reply::Int(acknowledged), ctx),
+        }
+        catch_up(node, link, ctx);
+    }
+}
+
+/// Carries out what a client sent while it waited, until it waits again.
+pub(crate) fn catch_up(node: &mut Node, link: LinkId, ctx: &mut Ctx<'_>) {
+    while node.clients.awaited.is_none()
+        && let Some(client) = node.clients.get_mut(link)
+        && client.block.is_none()
+        && let Some(args) = client.pending.pop_front()
+    {
+        process(node, link, &args, ctx);
+    }
+}
+
+/// A time limit in milliseconds, 0 for none, as the time when it ends.
+pub(crate) fn time_limit(call: &Call<'_, '_>, at: usize) -> Result<Option<Millis>, CommandError> {
+    let limit = number::parse(call.word(at))
+        .ok_or(CommandError::fixed("ERR timeout is not an integer or out of range"))?;
+    match limit {
+        ..0 => Err(CommandError::fixed("ERR timeout is negative")),
+        0 => Ok(None),
+        _ => Ok(Some(call.now() + Millis(limit))),
+    }
+}
+
+/// WAIT replicas timeout
+pub(crate) fn wait(call: &mut Call<'_, '_>) -> Outcome {
+    let parsed = parse_wait(call);
+    let (replicas, until) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return Outcome::Reply(error.into()),
+    };
+    let offset = call.node.clients.get(call.client).map_or(0, |client| client.written);
+    let acknowledged = call.node.acknowledged_by(offset);
+    if acknowledged >= replicas || call.in_exec {
+        return Outcome::Reply(Reply::Int(acknowledged));
+    }
+    call.node.replication.acks_wanted = true;
+    Outcome::Blocked(Block::Wait { until, offset, replicas })
+}
+
+fn parse_wait(call: &Call<'_, '_>) -> Result<(i64, Option<Millis>), CommandError> {
+    if call.node.replication.master.is_some() {
+        return Err(CommandError::fixed(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 \
+             if a replica is configured to be writable (which is not the default) writes to \
+             replicas are just local and are not propagated.",
+        ));
+    }
+    Ok((call.integer(1)?, time_limit(call, 2)?))
+}
+
+/// CLIENT PAUSE timeout [WRITE|ALL]
+pub(crate) fn pause(call: &mut Call<'_, '_>) -> Result<Reply, CommandError> {
+    let what = match call.args.get(3) {
+        None => Pause::All,
+        Some(mode) if mode.eq_ignore_ascii_case(b"all") => Pause::All,
+        Some(mode) if mode.eq_ignore_ascii_case(b"write") => Pause::Writes,
+        Some(_) => return Err(CommandError::fixed("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let until = time_limit(call, 2)?.unwrap_or(Millis::NEVER);
+    call.node.clients.pause(until, what);
+    Ok(Reply::ok())
+}

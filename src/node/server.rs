@@ -1,0 +1,39 @@
+//! What the administration of a process knows: counters, files, its configuration file.
+
+use crate::node::config::Config;
+use crate::node::process::Boot;
+use crate::node::stats::Stats;
+use crate::node::storage::Storage;
+use crate::rng::{Purpose, Stream};
+
+/// Everything that is about the server as a program rather than about the cluster.
+#[derive(Debug)]
+pub struct Server {
+    /// Counters.
+    pub stats: Stats,
+    /// What is on disk and what is not yet.
+    pub storage: Storage,
+    /// The configuration file: as it was read at the start, or as CONFIG REWRITE last wrote it.
+    pub config_file: Config,
+    /// INFO's `run_id`.
+    pub run_id: String,
+    /// Draws for commands that pick something at random.
+    pub draws: Stream,
+}
+
+impl Server {
+    /// The state of a process that was just started.
+    #[must_use]
+    pub fn new(boot: &Boot) -> Server {
+        let mut draws = boot.seed.stream(Purpose::Command, boot.subject, boot.incarnation);
+        let mut run_id = [0; 20];
+        draws.fill(&mut run_id);
+        Server {
+            stats: Stats::default(),
+            storage: Storage::default(),
+            config_file: boot.config.clone(),
+            run_id: run_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            draws,
+        }
+    }
+}

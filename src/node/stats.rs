@@ -1,0 +1,39 @@
+//! What a process counts since its start or since CONFIG RESETSTAT.
+
+use std::collections::BTreeMap;
+
+/// Counters that INFO shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Commands that were carried out.
+    pub commands: u64,
+    /// Lookups that found their key.
+    pub hits: u64,
+    /// Lookups that did not.
+    pub misses: u64,
+    /// Keys deleted because their time had come.
+    pub expired: u64,
+    /// How often a child process was forked.
+    pub forks: u64,
+    /// Replicas that were given everything.
+    pub sync_full: u64,
+    /// Replicas that were given only what they missed.
+    pub sync_partial: u64,
+    /// Replicas that asked for that and were refused.
+    pub sync_refused: u64,
+    /// Errors by their code.
+    pub errors: BTreeMap<String, u64>,
+}
+
+impl Stats {
+    /// Counts an error by the first word of its text.
+    pub(crate) fn count_error(&mut self, text: &str) {
+        let code = text.split(' ').next().unwrap_or_default();
+        match self.errors.get_mut(code) {
+            Some(count) => *count += 1,
+            None => {
+                self.errors.insert(code.to_owned(), 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! What of a node's keys is on disk, and how it gets there (Appendix B.1, §12.4, §13.3).
+//!
+//! With `appendonly yes` every change is in the append-only file before anybody hears of it, so all
+//! keys survive whatever happens to the process. Without, what survives is the last RDB file, written
+//! by SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
+//!
+//! What child processes do is in [`child`](crate::node::child).
+
+use std::sync::Arc;
+
+use crate::node::Node;
+use crate::node::child::{Child, Task};
+use crate::node::client::Clients;
+use crate::node::config::Config;
+use crate::node::dump::Dump;
+use crate::node::effect::{Ctx, Effect, Exit};
+use crate::node::keyspace::Keyspace;
+use crate::node::log::Level;
+use crate::node::process::Death;
+use crate::time::Millis;
+
+/// What is on disk and what is not yet.
+#[derive(Debug, Default)]
+pub struct Storage {
+    /// Changes since the last save.
+    pub dirty: u64,
+    /// When the keys were last saved, in Unix seconds; at first the start of the process.
+    pub last_save: i64,
+    /// How long the last background save took, in seconds, if there was one.
+    pub last_duration: Option<i64>,
+    /// How long the last rewrite of the append-only file took, in seconds, if there was one.
+    pub last_rewrite_duration: Option<i64>,
+    /// The RDB file.
+    pub(crate) file: Option<Arc<Dump>>,
+    pub(crate) child: Option<Child>,
+    pub(crate) save_scheduled: bool,
+    pub(crate) rewrite_scheduled: bool,
+    save_at_exit: bool,
+    /// INFO's `avg_ttl` as of the last tick, in milliseconds.
+    pub(crate) mean_ttl: i64,
+}
+
+/// What SHUTDOWN saves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhatToSave {
+    /// Everything, if save points are configured.
+    Configured,
+    /// SHUTDOWN SAVE
+    Everything,
+    /// SHUTDOWN NOSAVE
+    Nothing,
+}
+
+impl Storage {
+    /// Whether a child process is saving.
+    pub(crate) fn is_saving(&self) -> bool {
+        self.running(Task::Save).is_some()
+    }
+
+    /// Since when a child process does this, if one does.
+    pub(crate) fn running(&self, task: Task) -> Option<i64> {
+        self.child.as_ref().filter(|child| child.task == task).map(|child| child.started)
+    }
+}
+
+impl Node {
+    /// Takes over the keys that were found on disk, before the node answers anybody (§13.3.11).
+    pub(crate) fn load_dataset(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.secs();
+        self.server.storage.last_save = now;
+        let Some(found) = self.process.disk.keys.take() else { return };
+        if self.config.appendonly {
+            self.keys = found;
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!("DB loaded from append only file: 0.000 seconds"),
+            );
+            return;
+        }
+        let age = now - found.saved_at.unwrap_or(now);
+        for line in [
+            "Loading RDB produced by version 6.2.3",
+            &format!("RDB age {age} seconds"),
+            "RDB memory usage when created 2.58 Mb",
+            "DB loaded from disk: 0.000 seconds",
+        ] {
+            self.log(ctx, Level::Notice, format_args!("{line}"));
+        }
+        self.keys = found.clone();
+        self.keys.saved_at = None;
+        let position = found.position;
+        self.server.storage.file = Some(Arc::new(Dump::new(found)));
+        self.keys.position = None;
+        if let Some(position) = position.filter(|_| !self.bus.is_master()) {
+            self.resume_replication(ctx, position);
+        }
+        if self.bus.is_master() {
+            self.drop_dead_keys(ctx.now.millis());
+        }
+    }
+
+    /// A master does not load keys from an RDB file whose time has come.
+    fn drop_dead_keys(&mut self, now: Millis) {
+        for key in self.dead_keys(now) {
+            self.keys.remove(&key);
+        }
+    }
+
+    fn dead_keys(&self, now: Millis) -> Vec<Vec<u8>> {
+        let dead = self.keys.deadlines().take_while(|(deadline, _)| *deadline < now);
+        dead.map(|(_, key)| key.to_vec()).collect()
+    }
+
+    /// Writes the RDB file while everybody waits (SAVE).
+    pub(crate) fn save(&mut self, ctx: &mut Ctx<'_>) {
+        self.write_file(ctx);
+        let storage = &mut self.server.storage;
+        storage.dirty = 0;
+        storage.last_save = ctx.now.secs();
+        self.log(ctx, Level::Notice, format_args!("DB saved on disk"));
+    }
+
+    fn write_file(&mut self, ctx: &Ctx<'_>) {
+        self.server.storage.file = Some(Arc::new(self.dump(ctx)));
+    }
+
+    /// FLUSHALL also empties the file, if there are save points.
+    pub(crate) fn flush_file(&mut self, ctx: &mut Ctx<'_>) {
+        self.kill_child(ctx, Task::Save);
+        if !self.config.save.is_empty() {
+            let dirty = self.server.storage.dirty;
+            self.save(ctx);
+            self.server.storage.dirty = dirty;
+        }
+    }
+
+    /// Children that have ended, save points, and what was put off (§0.1.4).
+    pub(crate) fn storage_cron(&mut self, ctx: &mut Ctx<'_>) {
+        if self.server.storage.child.is_none() && self.server.storage.rewrite_scheduled {
+            self.server.storage.rewrite_scheduled = false;
+            self.rewrite_append_only_file(ctx);
+        } else if self.server.storage.child.is_some() {
+            self.reap_child(ctx);
+        } else {
+            self.check_save_points(ctx);
+        }
+        if self.server.storage.child.is_none() && self.server.storage.save_scheduled {
+            self.server.storage.save_scheduled = false;
+            self.save_in_background(ctx, false);
+        }
+    }
+
+    fn check_save_points(&mut self, ctx: &mut Ctx<'_>) {
+        let storage = &self.server.storage;
+        let since = ctx.now.secs() - storage.last_save;
+        let points = &self.config.save;
+        let due = points
+            .iter()
+            .find(|point| storage.dirty >= point.changes && since > point.seconds)
+            .copied();
+        if let Some(point) = due {
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!("{} changes in {} seconds. Saving...", point.changes, point.seconds),
+            );
+            self.save_in_background(ctx, false);
+        }
+    }
+
+    /// Deletes keys whose time has come, on a master. Redis deletes a sample at a time and may take
+    /// some more ticks; here all go at once.
+    pub(crate) fn active_expire(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.millis();
+        if self.keys.expiring() == 0
+            || self.replication.master.is_some()
+            || Clients::is_paused(&mut self.clients, now)
+        {
+            return;
+        }
+        for key in self.dead_keys(now) {
+            self.expire(ctx, &key);
+        }
+        let mean = self.keys.mean_deadline().map_or(0, |mean| (mean - now).0.max(0));
+        self.server.storage.mean_ttl = mean;
+    }
+
+    /// Saves what is to be saved before the process ends (Appendix B.1).
+    pub(crate) fn prepare_for_shutdown(&mut self, ctx: &mut Ctx<'_>, what: WhatToSave) {
+        self.log(ctx, Level::Warning, format_args!("User requested shutdown..."));
+        if let Some(child) = self.server.storage.child.take() {
+            let line = match child.task {
+                Task::Save => "There is a child saving an .rdb. Killing it!",
+                Task::Rewrite => "There is a child rewriting the AOF. Killing it!",
+            };
+            self.log(ctx, Level::Warning, format_args!("{line}"));
+        }
+        if self.config.appendonly {
+            self.log(ctx, Level::Notice, format_args!("Calling fsync() on the AOF file."));
+        }
+        let saves = match what {
+            WhatToSave::Configured => !self.config.save.is_empty(),
+            WhatToSave::Everything => true,
+            WhatToSave::Nothing => false,
+        };
+        if saves {
+            let line = format_args!("Saving the final RDB snapshot before exiting.");
+            self.log(ctx, Level::Notice, line);
+            self.log(ctx, Level::Notice, format_args!("DB saved on disk"));
+            self.server.storage.save_at_exit = true;
+            self.keys.saved_at = Some(ctx.now.secs());
+            self.keys.position = self.replication.position_to_save();
+        }
+        let kept = |name| self.config.get(name).unwrap_or_default();
+        if kept("daemonize") == "yes" || !kept("pidfile").is_empty() {
+            self.log(ctx, Level::Notice, format_args!("Removing the pid file."));
+        }
+        self.log(ctx, Level::Warning, format_args!("Redis is now ready to exit, bye bye..."));
+    }
+
+    /// SIGTERM, at the next `serverCron` (Appendix B.1).
+    pub(crate) fn terminate(&mut self, ctx: &mut Ctx<'_>) {
+        self.prepare_for_shutdown(ctx, WhatToSave::Configured);
+        ctx.out.effects.push(Effect::Exit(Exit::Shutdown));
+    }
+
+    /// The keys that the next process on the same disk will find, if this one ends in this way.
+    #[must_use]
+    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
+        let saved = death == Death::Shutdown && self.server.storage.save_at_exit;
+        if self.config.appendonly || saved {
+            return Some(self.keys);
+        }
+        self.server.storage.file.map(|file| Arc::unwrap_or_clone(file).keys)
+    }
+
+    /// The configuration file that the next process will read: the one that this process read, or
+    /// what CONFIG REWRITE made of it.
+    #[must_use]
+    pub fn config_file(&self) -> &Config {
+        &self.server.config_file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::config::Config;
+    use crate::node::lab::Lab;
+    use crate::node::process::Disk;
+
+    fn alone(settings: &[(&str, &str)], found: Option<Keyspace>) -> Lab {
+        let mut config = Config::default();
+        for (name, value) in settings {
+            config.set(name, value).unwrap();
+        }
+        let disk = |_| Disk { keys: found.clone(), ..Disk::default() };
+        let mut lab = Lab::start(1, disk, config);
+        let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
+        lab.ask(0, &format!("CLUSTER ADDSLOTS {}", slots.join(" ")));
+        lab.run(6_000);
+        assert!(lab.node(0).bus.state_ok);
+        lab
+    }
+
+    fn after(mut lab: Lab, death: Death) -> Vec<String> {
+        let keys = lab.nodes[0].take().unwrap().surviving_keys(death).unwrap_or_default();
+        keys.iter().map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect()
+    }
+
+    #[test]
+    fn with_an_append_only_file_everything_survives_a_crash() {
+        let mut lab = alone(&[("appendonly", "yes"), ("save", "")], None);
+        lab.ask(0, "SET k v");
+        assert_eq!(after(lab, Death::Killed), ["k"]);
+    }
+
+    #[test]
+    fn without_one_only_what_was_saved_survives_a_crash() {
+        let mut lab = alone(&[], None);
+        lab.ask(0, "SET saved v");
+        lab.ask(0, "SAVE");
+        lab.ask(0, "SET lost v");
+        assert_eq!(after(lab, Death::Killed), ["saved"]);
+    }
+
+    #[test]
+    fn a_shutdown_saves_if_there_are_save_points_b_1() {
+        for (save, saved) in [("3600 1", vec!["k"]), ("", vec![])] {
+            let mut lab = alone(&[("save", save)], None);
+            lab.ask(0, "SET k v");
+            lab.act(0, |node, ctx| node.terminate(ctx));
+            let line = "Saving the final RDB snapshot before exiting.";
+            assert_eq!(lab.logged(0, line), !saved.is_empty());
+            assert!(lab.logged(0, "Redis is now ready to exit, bye bye..."));
+            assert_eq!(lab.exits, [(0, Exit::Shutdown)]);
+            assert_eq!(after(lab, Death::Shutdown), saved);
+        }
+    }
+
+    #[test]
+    fn shutdown_can_be_told_what_to_save_b_1() {
+        for (what, save, saved) in
+            [(WhatToSave::Nothing, "3600 1", vec![]), (WhatToSave::Everything, "", vec!["k"])]
+        {
+            let mut lab = alone(&[("save", save)], None);
+            lab.ask(0, "SET k v");
+            lab.act(0, |node, ctx| node.prepare_for_shutdown(ctx, what));
+            assert_eq!(after(lab, Death::Shutdown), saved);
+        }
+    }
+
+    #[test]
+    fn a_save_point_is_checked_at_each_tick() {
+        let mut lab = alone(&[("save", "2 2")], None);
+        lab.ask(0, "SET a v");
+        lab.run(4_000);
+        assert!(!lab.logged(0, "2 changes in 2 seconds. Saving..."));
+        lab.ask(0, "SET b v");
+        lab.run(300);
+        assert!(lab.logged(0, "2 changes in 2 seconds. Saving..."));
+        assert!(lab.logged(0, "Background saving terminated with success"));
+        assert_eq!(lab.node(0).server.storage.dirty, 0);
+        assert_eq!(after(lab, Death::Killed), ["b", "a"], "in the order of slots");
+    }
+
+    #[test]
+    fn flushall_empties_the_file_too_if_there_are_save_points() {
+        for (save, left) in [("3600 1", vec![]), ("", vec!["k"])] {
+            let mut lab = alone(&[("save", save)], None);
+            lab.ask(0, "SET k v");
+            lab.ask(0, "SAVE");
+            lab.ask(0, "FLUSHALL");
+            assert_eq!(after(lab, Death::Killed), left);
+        }
+    }
+
+    #[test]
+    fn the_next_process_finds_the_keys_that_are_still_alive_13_3_11() {
+        let mut found = Keyspace::default();
+        let now = crate::node::lab::OPENING;
+        found.saved_at = Some(now.secs() - 7);
+        found.insert_string(b"k", b"v");
+        found.insert_string(b"dead", b"v");
+        found.set_expiry(b"dead", Some(Millis(now.millis().0 - 1)));
+        let mut lab = Lab::start(
+            1,
+            |_| Disk { keys: Some(found.clone()), ..Disk::default() },
+            Config::default(),
+        );
+        for line in [
+            "Loading RDB produced by version 6.2.3",
+            "RDB age 7 seconds",
+            "DB loaded from disk: 0.000 seconds",
+            "I have keys for unassigned slot 7629. Taking responsibility for it.",
+        ] {
+            assert!(lab.logged(0, line), "{line}: {:#?}", lab.lines);
+        }
+        assert_eq!(lab.node(0).keys.len(), 1);
+        assert_eq!(after(lab, Death::Killed), ["k", "dead"], "the file is as it was");
+    }
+
+    #[test]
+    fn keys_die_at_the_first_tick_after_their_time() {
+        let mut lab = alone(&[], None);
+        lab.ask(0, "SET k v PX 50");
+        lab.run(200);
+        assert!(lab.node(0).keys.is_empty());
+        assert_eq!(lab.node(0).server.stats.expired, 1);
+    }
+}

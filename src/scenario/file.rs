@@ -1,0 +1,221 @@
+//! The keys of a scenario file.
+//!
+//! These types are the format: the loader reads them, the JSON Schema that editors use is derived
+//! from them, and the checker of keys and types ([`shape`](crate::scenario::shape)) walks that
+//! schema. What the values mean (durations, dates, steps) is read from them in
+//! [`plan`](crate::scenario::plan).
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use crate::scenario::located::Located;
+
+/// A scenario: a cluster of virtual Redis nodes and a terminal session with it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "Scenario of a simulated Redis Cluster")]
+pub struct ScenarioFile {
+    /// What the scenario shows, in one line.
+    pub title: Option<Located<String>>,
+    /// The seed of everything random; 1 if not given.
+    pub seed: Option<Located<u64>>,
+    /// The date at which the run starts, in UTC; 2021-05-27T00:00:00Z if not given.
+    #[schemars(extend("format" = "date-time"))]
+    pub start: Option<Located<String>>,
+    /// The virtual time after which the run is stopped, for example `2h`; `1h` if not given.
+    pub limit: Option<Located<String>>,
+    /// Directives of redis.conf for every node.
+    #[serde(default)]
+    pub config: Directives,
+    /// How the network behaves.
+    pub network: Option<NetworkTable>,
+    /// The machine that the nodes run on.
+    pub host: Option<HostTable>,
+    /// The person at the terminal.
+    pub session: Option<SessionTable>,
+    /// Many nodes at once, in front of those that are listed one by one.
+    pub cluster: Option<Located<ClusterTable>>,
+    /// The nodes, one by one.
+    #[serde(default)]
+    pub node: Vec<Located<NodeTable>>,
+    /// What is done.
+    pub script: Located<ScriptTable>,
+}
+
+/// How the network behaves.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetworkTable {
+    /// How long a message is under way, one way: a duration or a range such as `200us..1ms`.
+    pub latency: Option<Located<String>>,
+}
+
+/// The machine that the nodes run on, as far as their logs tell of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HostTable {
+    /// The limit of open files, if it is so low that the server raises it at start.
+    pub open_files: Option<Located<u32>>,
+    /// The kernel's limit of a listening socket's backlog; 4096 if not given.
+    pub somaxconn: Option<Located<u32>>,
+    /// Whether the server warns of `overcommit_memory`; true if not given.
+    pub overcommit_warning: Option<Located<bool>>,
+    /// How long a crashing server writes its report before it dies; `166ms` if not given.
+    pub crash_report: Option<Located<String>>,
+}
+
+/// The person at the terminal.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SessionTable {
+    /// How long a program such as redis-cli takes to start; `3ms` if not given.
+    pub start_up: Option<Located<String>>,
+    /// How long it takes to type a line or an answer; `200ms` if not given.
+    pub typing: Option<Located<String>>,
+}
+
+/// Many nodes at once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClusterTable {
+    /// How many masters.
+    pub masters: Located<u32>,
+    /// How many replicas each master has; 0 if not given.
+    pub replicas_per_master: Option<Located<u32>>,
+    /// Whether the nodes run as a complete cluster when the script begins; false if not given.
+    pub formed: Option<Located<bool>>,
+    /// The port of the first node; the others count up from it. 7000 if not given.
+    pub first_port: Option<Located<u16>>,
+}
+
+/// A node.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NodeTable {
+    /// Its port for clients; its bus port is 10000 higher.
+    pub port: Located<u16>,
+    /// Its address; 127.0.0.1 if not given.
+    pub ip: Option<Located<String>>,
+    /// Its node id, 40 lowercase hexadecimal digits; random if not given.
+    pub id: Option<Located<String>>,
+    /// The process id of its first start; random if not given.
+    pub pid: Option<Located<u32>>,
+    /// The process ids of its successive starts.
+    pub pids: Option<Located<Vec<Located<u32>>>>,
+    /// Directives of redis.conf for this node alone.
+    #[serde(default)]
+    pub config: Directives,
+    /// The text of a nodes.conf that exists already, or true for one that knows nobody but itself.
+    pub nodes_conf: Option<Located<NodesConf>>,
+    /// How far its clock is off, for example `-20ms`.
+    pub clock_offset: Option<Located<String>>,
+}
+
+/// What is done.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ScriptTable {
+    /// The steps, each a line of text.
+    pub steps: Vec<Located<String>>,
+}
+
+/// A value of `nodes-conf`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum NodesConf {
+    /// Whether the file exists.
+    Exists(bool),
+    /// Its text.
+    Text(String),
+}
+
+/// Directives in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Directives(pub Vec<Directive>);
+
+/// A line of redis.conf.
+#[derive(Debug, Clone)]
+pub struct Directive {
+    /// The first word.
+    pub name: Located<String>,
+    /// The rest of the line.
+    pub value: Located<String>,
+}
+
+impl JsonSchema for Directives {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Directives".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Directives of redis.conf: names and values.",
+            "type": "object",
+            "additionalProperties": { "type": ["string", "integer", "boolean"] },
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Directives {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Directives, D::Error> {
+        deserializer.deserialize_map(DirectivesVisitor)
+    }
+}
+
+struct DirectivesVisitor;
+
+impl<'de> Visitor<'de> for DirectivesVisitor {
+    type Value = Directives;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of directives")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Directives, A::Error> {
+        let mut directives = Vec::new();
+        while let Some((name, value)) = map.next_entry::<Located<String>, Located<Scalar>>()? {
+            let value = Located { value: value.value.0, span: value.span };
+            directives.push(Directive { name, value });
+        }
+        directives.sort_by_key(|directive: &Directive| directive.name.span.start);
+        Ok(Directives(directives))
+    }
+}
+
+/// A value as redis.conf spells it.
+struct Scalar(String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word, a number, or true or false")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar(if value { "yes" } else { "no" }.to_owned()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_owned()))
+    }
+}

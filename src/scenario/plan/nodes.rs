@@ -1,0 +1,278 @@
+//! The nodes of a plan: `[cluster]`, `[[node]]` and the directives of `[config]`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::id::NodeId;
+use crate::node::config::{self, Config, ConfigError};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::file::{
+    ClusterTable, Directive, Directives, NodeTable, NodesConf, ScenarioFile,
+};
+use crate::scenario::located::Located;
+use crate::scenario::plan::{Formation, NodePlan, Reader};
+use crate::scenario::roster::{HOME, Roster};
+use crate::scenario::source::Bytes;
+use crate::scenario::suggest;
+use crate::scenario::units;
+
+/// The bus port is this much above the port for clients (§1.1).
+const BUS_OFFSET: u16 = 10_000;
+const PORT_MAX: u16 = u16::MAX - BUS_OFFSET;
+/// The greatest process id of a 64-bit Linux.
+const PID_MAX: u32 = 4_194_304;
+
+type Nodes = (Roster, Vec<NodePlan>, Option<Formation>);
+
+pub(super) fn read(file: &ScenarioFile, reader: &mut Reader<'_>) -> Nodes {
+    let mut builder = Builder {
+        roster: Roster::default(),
+        nodes: Vec::new(),
+        places: Vec::new(),
+        ids: BTreeMap::new(),
+        shared: &file.config,
+        reader,
+    };
+    builder.try_out(&file.config);
+    let formation = file.cluster.as_ref().and_then(|cluster| builder.cluster(&cluster.value));
+    for node in &file.node {
+        builder.node(&node.value);
+    }
+    if builder.roster.is_empty() && builder.reader.mistakes.is_empty() {
+        let end = file.script.span.start;
+        let mistake = Diagnostic::new("this scenario has no nodes", end..end, "before the script");
+        builder
+            .reader
+            .complain(mistake.hint("add `[cluster]` with `masters = 3`, or some `[[node]]`"));
+    }
+    (builder.roster, builder.nodes, formation)
+}
+
+struct Builder<'a, 's> {
+    roster: Roster,
+    nodes: Vec<NodePlan>,
+    /// Where each node's address stands in the file.
+    places: Vec<Bytes>,
+    ids: BTreeMap<NodeId, Bytes>,
+    shared: &'a Directives,
+    reader: &'a mut Reader<'s>,
+}
+
+impl Builder<'_, '_> {
+    /// Complains about the directives that every node gets, once.
+    fn try_out(&mut self, directives: &Directives) {
+        let mut config = Config::default();
+        for directive in &directives.0 {
+            self.set(&mut config, directive, 0);
+        }
+    }
+
+    fn cluster(&mut self, cluster: &ClusterTable) -> Option<Formation> {
+        let masters = cluster.masters.value;
+        let replicas = cluster.replicas_per_master.as_ref().map_or(0, |replicas| replicas.value);
+        let first = cluster.first_port.as_ref().map_or(7_000, |port| port.value);
+        let formed = cluster.formed.as_ref().is_some_and(|formed| formed.value);
+        let span = cluster.masters.span.clone();
+        if masters == 0 {
+            let mistake = Diagnostic::new("a cluster of no nodes", span, "expected 1 or more");
+            self.reader.complain(mistake);
+            return None;
+        }
+        let count = u64::from(masters) * (1 + u64::from(replicas));
+        let room = u64::from((PORT_MAX + 1).saturating_sub(first));
+        if count > room || first == 0 {
+            let message = format!("there are not enough ports for {count} nodes");
+            let label = format!("ports {first} to {PORT_MAX} are enough for {room}");
+            self.reader.complain(Diagnostic::new(message, span, label));
+            return None;
+        }
+        for port in (first..=PORT_MAX).take(count as usize) {
+            self.add(SocketAddr::new(HOME, port), &Directives::default(), span.clone());
+        }
+        formed.then_some(Formation { masters, replicas_per_master: replicas })
+    }
+
+    fn node(&mut self, node: &NodeTable) {
+        let port = node.port.value;
+        if !(1..=PORT_MAX).contains(&port) {
+            let label =
+                format!("not between 1 and {PORT_MAX}: the bus port is {BUS_OFFSET} higher");
+            let message = "`port` is out of range";
+            self.reader.complain(Diagnostic::new(message, node.port.span.clone(), label));
+        }
+        let address = SocketAddr::new(self.ip(node), port);
+        let added = self.add(address, &node.config, node.port.span.clone());
+        let id = node.id.as_ref().and_then(|id| self.id(id));
+        let pids = self.pids(node);
+        let nodes_conf = node.nodes_conf.as_ref().and_then(|conf| self.nodes_conf(conf, id));
+        let offset = node.clock_offset.as_ref();
+        let offset = self.reader.unit("a duration", offset, 0, units::signed_duration);
+        if let Some(plan) = self.nodes.last_mut().filter(|_| added) {
+            *plan = NodePlan { id, pids, nodes_conf, clock_offset: offset, ..plan.clone() };
+        }
+    }
+
+    /// Adds a node; false if its address is taken.
+    fn add(&mut self, address: SocketAddr, own: &Directives, place: Bytes) -> bool {
+        if let Err(taken) = self.roster.add(address) {
+            let message = format!("two nodes have the address {address}");
+            let first = self.places[taken.index()].clone();
+            self.reader
+                .complain(Diagnostic::new(message, place, "again here").see(first, "first here"));
+            return false;
+        }
+        self.places.push(place);
+        let (config, directives) = self.configure(address.port(), own);
+        self.nodes.push(NodePlan {
+            address,
+            config,
+            directives,
+            id: None,
+            pids: Vec::new(),
+            nodes_conf: None,
+            clock_offset: 0,
+        });
+        true
+    }
+
+    /// A node's configuration: the shared directives, then its own over them.
+    fn configure(&mut self, port: u16, own: &Directives) -> (Config, Vec<(String, String)>) {
+        let mut config = Config { port, ..Config::default() };
+        let mut lines = vec![("port".to_owned(), port.to_string())];
+        for directive in &self.shared.0 {
+            // What is wrong with these was said already.
+            let value = for_port(&directive.value.value, port);
+            if config.set(&directive.name.value, &value).is_ok() {
+                lines.push((directive.name.value.clone(), value));
+            }
+        }
+        for directive in &own.0 {
+            if let Some(value) = self.set(&mut config, directive, port) {
+                let name = &directive.name.value;
+                match lines.iter_mut().find(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                    Some(line) => line.1 = value,
+                    None => lines.push((name.clone(), value)),
+                }
+            }
+        }
+        (config, lines)
+    }
+
+    fn set(&mut self, config: &mut Config, directive: &Directive, port: u16) -> Option<String> {
+        let Directive { name, value } = directive;
+        if name.value.eq_ignore_ascii_case("port") {
+            let message = "the port of a node is not a directive here";
+            let mistake = Diagnostic::new(message, name.span.clone(), "set in the wrong place");
+            self.reader.complain(mistake.hint("say `port = …` in its `[[node]]`"));
+            return None;
+        }
+        let text = for_port(&value.value, port);
+        match config.set(&name.value, &text) {
+            Ok(()) => Some(text),
+            Err(error) => {
+                self.reader.complain(bad_directive(directive, &error));
+                None
+            }
+        }
+    }
+
+    fn ip(&mut self, node: &NodeTable) -> IpAddr {
+        let Some(ip) = &node.ip else { return HOME };
+        ip.value.parse().unwrap_or_else(|_| {
+            let span = self.reader.inside_quotes(&ip.span);
+            let mistake = Diagnostic::new("`ip` is not an address", span, "expected an IP address");
+            self.reader.complain(mistake.hint("for example 127.0.0.1 or 10.0.0.7"));
+            HOME
+        })
+    }
+
+    fn id(&mut self, text: &Located<String>) -> Option<NodeId> {
+        let span = self.reader.inside_quotes(&text.span);
+        let Ok(id) = text.value.parse::<NodeId>() else {
+            let label = format!("{} characters", text.value.chars().count());
+            let mistake = Diagnostic::new("this is not a node id", span, label);
+            self.reader.complain(mistake.hint("a node id is 40 lowercase hexadecimal digits"));
+            return None;
+        };
+        if let Some(first) = self.ids.insert(id, span.clone()) {
+            let mistake = Diagnostic::new("two nodes have the same id", span, "again here");
+            self.reader.complain(mistake.see(first, "first here"));
+        }
+        Some(id)
+    }
+
+    fn pids(&mut self, node: &NodeTable) -> Vec<u32> {
+        let mut pids: Vec<&Located<u32>> = node.pid.iter().collect();
+        if let Some(list) = &node.pids {
+            if let Some(pid) = &node.pid {
+                let message = "`pid` and `pids` are two ways to say the same";
+                let mistake =
+                    Diagnostic::new(message, list.span.clone(), "one of them is too much");
+                self.reader.complain(mistake.see(pid.span.clone(), "the other"));
+            }
+            pids.extend(&list.value);
+        }
+        for pid in &pids {
+            if !(1..=PID_MAX).contains(&pid.value) {
+                let label = format!("not between 1 and {PID_MAX}");
+                let message = "a process id is out of range";
+                self.reader.complain(Diagnostic::new(message, pid.span.clone(), label));
+            }
+        }
+        pids.iter().map(|pid| pid.value).collect()
+    }
+
+    fn nodes_conf(&mut self, conf: &Located<NodesConf>, id: Option<NodeId>) -> Option<String> {
+        match (&conf.value, id) {
+            (NodesConf::Exists(false), _) => None,
+            (NodesConf::Exists(true), Some(id)) => Some(format!(
+                "{id} :0@0 myself,master - 0 0 0 connected\nvars currentEpoch 0 lastVoteEpoch 0\n"
+            )),
+            (NodesConf::Exists(true), None) => {
+                let message = "a nodes.conf of a node that exists holds its id";
+                let mistake = Diagnostic::new(message, conf.span.clone(), "which one?");
+                self.reader.complain(mistake.hint("give the node an `id`"));
+                None
+            }
+            (NodesConf::Text(text), id) => {
+                self.check_myself(text, id, &conf.span);
+                Some(text.clone())
+            }
+        }
+    }
+
+    /// The id in the file is the one that counts; another one next to it is a mistake.
+    fn check_myself(&mut self, text: &str, id: Option<NodeId>, span: &Bytes) {
+        let myself = text.lines().find(|line| line.contains("myself"));
+        let own = myself.and_then(|line| line.split(' ').next()?.parse::<NodeId>().ok());
+        if let (Some(id), Some(own)) = (id, own)
+            && id != own
+        {
+            let message = "the node's `id` is not that of its nodes.conf";
+            let label = format!("in this text it is {own}");
+            self.reader.complain(Diagnostic::new(message, span.clone(), label));
+        }
+    }
+}
+
+/// `{port}` in a directive stands for the node's port.
+fn for_port(value: &str, port: u16) -> String {
+    value.replace("{port}", &port.to_string())
+}
+
+fn bad_directive(directive: &Directive, error: &ConfigError) -> Diagnostic {
+    let Directive { name, value } = directive;
+    match error {
+        ConfigError::Unknown(_) => {
+            let known = config::directives().flat_map(|known| known.names());
+            let near = suggest::nearest(&name.value, known);
+            let message = format!("redis.conf has no directive `{}`", name.value);
+            Diagnostic::new(message, name.span.clone(), "unknown to Redis 6.2")
+                .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
+        }
+        ConfigError::Value { mismatch, .. } => {
+            let message = format!("`{}` cannot be `{}`", name.value, value.value);
+            Diagnostic::new(message, value.span.clone(), mismatch.to_string())
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What can be told of a script before it runs: steps that are too late, conditions that can never
+//! come true, answers that nobody asks for.
+//!
+//! Everything here is certain. What depends on how the run goes is left to the run.
+
+mod prompts;
+
+use crate::network::NodeNo;
+use crate::scenario::condition::Condition;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::plan::{Formation, PlannedStep};
+use crate::scenario::roster::Roster;
+use crate::scenario::source::Bytes;
+use crate::scenario::step::{Command, ProcessAction, RedisCli, Step};
+use crate::scenario::units::human;
+use crate::time::{Span, Time};
+
+/// The mistakes in a script whose every line is right by itself.
+pub(super) fn check(
+    steps: &[PlannedStep],
+    roster: &Roster,
+    formation: Option<Formation>,
+    limit: Span,
+) -> Vec<Diagnostic> {
+    let formed = formation.map_or(0, Formation::nodes);
+    let status = |node: NodeNo| {
+        if u64::from(node.0) < formed { Status::Runs(None) } else { Status::NeverStarted }
+    };
+    let mut check = Check {
+        roster,
+        limit,
+        earliest: Time::ZERO,
+        status: roster.all().map(status).collect(),
+        mistakes: Vec::new(),
+    };
+    for step in steps {
+        check.time(step);
+        check.step(step);
+    }
+    check.mistakes
+}
+
+/// What is certain of a process at some step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Status {
+    NeverStarted,
+    /// It runs since this step, or since the beginning.
+    Runs(Option<Bytes>),
+    /// It is stopped by SIGSTOP since this step.
+    Paused(Bytes),
+    /// It was ended by this step.
+    Ended(Bytes),
+    /// A command may have ended it.
+    Unclear,
+}
+
+struct Check<'a> {
+    roster: &'a Roster,
+    limit: Span,
+    /// The earliest time at which the step can begin.
+    earliest: Time,
+    status: Vec<Status>,
+    mistakes: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    fn complain(
+        &mut self,
+        message: impl Into<String>,
+        step: &PlannedStep,
+        label: impl Into<String>,
+    ) {
+        self.mistakes.push(Diagnostic::new(message, step.span.clone(), label));
+    }
+
+    fn time(&mut self, step: &PlannedStep) {
+        let end = Time::ZERO + self.limit;
+        let was_in_time = self.earliest <= end;
+        if let Some(at) = step.at {
+            if at < self.earliest && was_in_time {
+                let late = human(Span(self.earliest.0));
+                self.complain(
+                    "this step is due in the past",
+                    step,
+                    format!("it cannot begin before +{late}"),
+                );
+            }
+            self.earliest = self.earliest.max(at);
+        }
+        if let Step::Wait(span) = step.step {
+            self.earliest += span;
+        }
+        if was_in_time && self.earliest > end {
+            let label = format!(
+                "not before +{}, but the limit is {}",
+                human(Span(self.earliest.0)),
+                human(self.limit)
+            );
+            let mistake =
+                Diagnostic::new("this step lies behind the limit", step.span.clone(), label);
+            self.mistakes.push(mistake.hint("set a later `limit` at the top of the file"));
+        }
+    }
+
+    fn step(&mut self, step: &PlannedStep) {
+        match &step.step {
+            Step::Process(action, nodes) => {
+                for &node in nodes {
+                    self.process(*action, node, step);
+                }
+            }
+            Step::Command(Command::Server(node)) => self.process(ProcessAction::Start, *node, step),
+            Step::Command(Command::RedisCli(cli)) => self.redis_cli(cli, step),
+            Step::WaitUntil(condition, _) | Step::Expect(condition) => {
+                self.condition(condition, step)
+            }
+            Step::Log(nodes) => {
+                for &node in nodes {
+                    self.must_have_run(node, step);
+                }
+            }
+            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Note(_) => {}
+        }
+    }
+
+    fn process(&mut self, action: ProcessAction, node: NodeNo, step: &PlannedStep) {
+        let here = step.span.clone();
+        if let Some((problem, because)) = impossible(action, &self.status[node.index()]) {
+            let message = format!("node {} {problem}", self.roster.name(node));
+            let mut mistake = Diagnostic::new(message, here.clone(), "this cannot be done");
+            mistake.context.extend(because.map(|span| (span, "because of this step".to_owned())));
+            self.mistakes.push(mistake);
+        }
+        self.status[node.index()] = match action {
+            ProcessAction::Start | ProcessAction::Restart => Status::Runs(Some(here)),
+            ProcessAction::Resume => Status::Runs(Some(here)),
+            ProcessAction::Pause => Status::Paused(here),
+            ProcessAction::Stop | ProcessAction::Kill | ProcessAction::Segfault => {
+                Status::Ended(here)
+            }
+        };
+    }
+
+    fn redis_cli(&mut self, cli: &RedisCli, step: &PlannedStep) {
+        if let Err(mistake) = prompts::check(cli, step) {
+            self.mistakes.push(mistake);
+        }
+        let typed = cli.typed.iter().map(|line| &line.text);
+        let fatal = |text: &String| {
+            let text = text.to_ascii_lowercase();
+            text.contains("shutdown") || text.contains("debug")
+        };
+        if cli.words.iter().chain(typed).any(fatal) {
+            for status in &mut self.status {
+                if matches!(status, Status::Runs(_)) {
+                    *status = Status::Unclear;
+                }
+            }
+        }
+    }
+
+    /// Complains about a condition that is about a process which nothing has started.
+    fn condition(&mut self, condition: &Condition, step: &PlannedStep) {
+        match condition {
+            Condition::Not(inner) => self.condition(inner, step),
+            Condition::Cluster(_) | Condition::NodesAgree | Condition::SlotOwner(..) => {
+                if self.status.iter().all(|status| *status == Status::NeverStarted) {
+                    let message = "no node was started yet";
+                    let mistake = Diagnostic::new(message, step.span.clone(), "nobody can answer");
+                    self.mistakes.push(mistake.hint("start nodes first: `start all`"));
+                }
+            }
+            Condition::Running(_, false) | Condition::Output(_) => {}
+            Condition::Running(node, true)
+            | Condition::State(node, _)
+            | Condition::Knows(node, _)
+            | Condition::Sees(node, ..)
+            | Condition::Field(node, ..)
+            | Condition::Key(node, ..) => self.must_have_run(*node, step),
+        }
+    }
+
+    fn must_have_run(&mut self, node: NodeNo, step: &PlannedStep) {
+        if self.status[node.index()] == Status::NeverStarted {
+            let name = self.roster.name(node);
+            let message = format!("node {name} was never started");
+            let mistake = Diagnostic::new(message, step.span.clone(), "it cannot answer");
+            self.mistakes.push(mistake.hint(format!("start it first: `start {name}`")));
+        }
+    }
+}
+
+/// Why something cannot be done to a process, and the step that it is because of.
+fn impossible(action: ProcessAction, status: &Status) -> Option<(&'static str, Option<Bytes>)> {
+    match (action, status) {
+        (ProcessAction::Restart, _) | (_, Status::Unclear) => None,
+        (ProcessAction::Start, Status::Runs(since)) => Some(("runs already", since.clone())),
+        (ProcessAction::Start, Status::Paused(since)) => {
+            Some(("runs already", Some(since.clone())))
+        }
+        (ProcessAction::Start, _) => None,
+        (_, Status::NeverStarted) => Some(("was never started", None)),
+        (_, Status::Ended(by)) => Some(("does not run any more", Some(by.clone()))),
+        (ProcessAction::Pause, Status::Paused(by)) => Some(("is paused already", Some(by.clone()))),
+        (ProcessAction::Resume, Status::Runs(since)) => Some(("is not paused", since.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! The nodes of a scenario by the names that steps call them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::network::NodeNo;
+
+/// The address that nodes have unless they say otherwise.
+pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// All nodes' addresses and how to find them.
+///
+/// A node is called by its port (`7000`), or by address and port (`10.0.0.1:6379`) where several
+/// share a port.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    addresses: Vec<SocketAddr>,
+    by_address: BTreeMap<SocketAddr, NodeNo>,
+    by_port: BTreeMap<u16, Vec<NodeNo>>,
+}
+
+/// Why a word names no node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoNode {
+    /// There is none of this name.
+    Unknown,
+    /// Several nodes have this port.
+    Ambiguous,
+}
+
+impl Roster {
+    /// Adds a node. Returns the node that has the same address already, if there is one.
+    ///
+    /// # Panics
+    /// With more than four billion nodes; there are fewer ports and addresses in a file.
+    pub fn add(&mut self, address: SocketAddr) -> Result<NodeNo, NodeNo> {
+        let fresh = NodeNo(u32::try_from(self.addresses.len()).expect("fewer than 2^32 nodes"));
+        if let Some(&taken) = self.by_address.get(&address) {
+            return Err(taken);
+        }
+        self.addresses.push(address);
+        self.by_address.insert(address, fresh);
+        self.by_port.entry(address.port()).or_default().push(fresh);
+        Ok(fresh)
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
+    /// Every node.
+    pub fn all(&self) -> impl Iterator<Item = NodeNo> + use<> {
+        (0..self.addresses.len() as u32).map(NodeNo)
+    }
+
+    /// A node's address.
+    #[must_use]
+    pub fn address(&self, node: NodeNo) -> SocketAddr {
+        self.addresses[node.index()]
+    }
+
+    /// The shortest unambiguous name of a node.
+    #[must_use]
+    pub fn name(&self, node: NodeNo) -> String {
+        let address = self.address(node);
+        match self.by_port.get(&address.port()).map_or(0, Vec::len) {
+            1 => address.port().to_string(),
+            _ => address.to_string(),
+        }
+    }
+
+    /// The node at an address.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Option<NodeNo> {
+        self.by_address.get(&address).copied()
+    }
+
+    /// The node that a word names.
+    ///
+    /// # Errors
+    /// If there is none, or more than one.
+    pub fn find(&self, word: &str) -> Result<NodeNo, NoNode> {
+        if let Ok(address) = word.parse::<SocketAddr>() {
+            return self.at(address).ok_or(NoNode::Unknown);
+        }
+        let nodes = word.parse::<u16>().ok().and_then(|port| self.by_port.get(&port));
+        match nodes.map(Vec::as_slice) {
+            Some(&[node]) => Ok(node),
+            Some(_) => Err(NoNode::Ambiguous),
+            None => Err(NoNode::Unknown),
+        }
+    }
+
+    /// Every node's name, for hints.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.all().map(|node| self.name(node)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roster(addresses: &[&str]) -> Roster {
+        let mut roster = Roster::default();
+        for address in addresses {
+            roster.add(address.parse().unwrap()).unwrap();
+        }
+        roster
+    }
+
+    #[test]
+    fn a_node_is_called_by_its_port_while_that_is_enough() {
+        let roster = roster(&["127.0.0.1:7000", "10.0.0.1:6379", "10.0.0.2:6379"]);
+        assert_eq!(roster.find("7000"), Ok(NodeNo(0)));
+        assert_eq!(roster.find("6379"), Err(NoNode::Ambiguous));
+        assert_eq!(roster.find("10.0.0.2:6379"), Ok(NodeNo(2)));
+        assert_eq!(roster.find("7001"), Err(NoNode::Unknown));
+        assert_eq!(roster.find("all"), Err(NoNode::Unknown));
+        assert_eq!(roster.names(), ["7000", "10.0.0.1:6379", "10.0.0.2:6379"]);
+    }
+
+    #[test]
+    fn an_address_is_taken_once() {
+        let mut roster = roster(&["127.0.0.1:7000"]);
+        assert_eq!(roster.add("127.0.0.1:7000".parse().unwrap()), Err(NodeNo(0)));
+        assert_eq!(roster.len(), 1);
+    }
+}

@@ -1,0 +1,266 @@
+//! Carries out a plan: turns steps into commands, faults and waits, and says what happened.
+//!
+//! Steps are done one after another. Virtual time passes only while a step takes time: while a
+//! program runs, somebody types, a process starts or something is waited for.
+
+mod commands;
+mod logs;
+mod processes;
+mod question;
+mod setup;
+mod tool;
+mod waits;
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use crate::network::NodeNo;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::plan::{Plan, PlannedStep};
+use crate::scenario::record::{Ending, Record, Sink, Summary, What};
+use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
+use crate::scenario::runner::question::Question;
+use crate::scenario::source::Bytes;
+use crate::scenario::step::{Fault, Step};
+use crate::scenario::units::human;
+use crate::time::{Span, Time};
+use crate::world::World;
+
+/// How often progress is reported, in virtual time.
+const PROGRESS: Span = Span::millis(500);
+
+/// A time that never comes: the run is over before.
+const FOREVER: Time = Time(u64::MAX);
+
+/// How a plan is run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Stop at this time, if not before.
+    pub until: Option<Time>,
+    /// Show these nodes' log lines as they are written.
+    pub live_logs: LiveLogs,
+}
+
+/// Whose log lines are shown as they are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LiveLogs {
+    /// Nobody's.
+    #[default]
+    None,
+    /// These nodes'.
+    Of(Vec<NodeNo>),
+    /// Everybody's.
+    All,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it went.
+    pub summary: Summary,
+    /// The world as it was left.
+    pub world: World,
+}
+
+/// Carries out a plan.
+pub fn run(plan: &Plan, options: &Options, sink: &mut dyn Sink) -> Finished {
+    let mut runner = Runner::new(plan, options, sink);
+    let result = runner.run();
+    runner.finish(result)
+}
+
+/// Why the run does not go on.
+enum Halt {
+    /// Something is wrong with a step.
+    Failed(Ending, Diagnostic),
+    /// The time is up.
+    TimeUp,
+    /// Nobody listens any more.
+    Unheard,
+}
+
+type Outcome<T = ()> = Result<T, Halt>;
+
+struct Runner<'a> {
+    plan: &'a Plan,
+    options: &'a Options,
+    sink: &'a mut dyn Sink,
+    world: World,
+    logs: SharedLogBook,
+    /// When the run is over at the latest.
+    horizon: Time,
+    /// What the last command printed.
+    output: String,
+    /// Where the step stands that is being done.
+    span: Bytes,
+    progress: Time,
+}
+
+impl<'a> Runner<'a> {
+    fn new(plan: &'a Plan, options: &'a Options, sink: &'a mut dyn Sink) -> Runner<'a> {
+        let mut world = World::new(setup::of(plan));
+        let logs = Rc::new(RefCell::new(LogBook::new(plan.nodes.len())));
+        world.observe(Box::new(Scribe(Rc::clone(&logs))));
+        let limit = Time::ZERO + plan.header.limit;
+        let horizon = options.until.map_or(limit, |until| until.min(limit));
+        Runner {
+            plan,
+            options,
+            sink,
+            world,
+            logs,
+            horizon,
+            output: String::new(),
+            span: 0..0,
+            progress: Time::ZERO,
+        }
+    }
+
+    fn run(&mut self) -> Outcome {
+        self.say(What::Begin {
+            title: self.plan.header.title.clone(),
+            seed: self.plan.header.seed,
+            nodes: self.plan.nodes.len(),
+        })?;
+        self.settle()?;
+        for step in &self.plan.steps {
+            self.span = step.span.clone();
+            self.step(step)?;
+        }
+        // What happens at the very end of the last step still belongs to the run.
+        self.show_fresh_logs()
+    }
+
+    fn finish(mut self, result: Outcome) -> Finished {
+        let (ending, failure) = match result {
+            Ok(()) => (Ending::Done, None),
+            Err(Halt::Failed(ending, diagnostic)) => (ending, Some(diagnostic)),
+            Err(Halt::Unheard) => (Ending::Unheard, None),
+            Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => {
+                (Ending::Stopped, None)
+            }
+            Err(Halt::TimeUp) => (Ending::Limit, Some(self.limit_reached())),
+        };
+        let summary = Summary {
+            ending,
+            failure,
+            stats: self.world.stats(),
+            fingerprint: self.world.fingerprint(),
+        };
+        // A listener who is gone needs no farewell.
+        let _ = self.say(What::End(summary.clone()));
+        Finished { summary, world: self.world }
+    }
+
+    fn limit_reached(&self) -> Diagnostic {
+        let limit = human(self.plan.header.limit);
+        let message = format!("the run has reached its limit of {limit}");
+        Diagnostic::new(message, self.span.clone(), "during this step")
+            .hint("set a later `limit` at the top of the file")
+    }
+
+    fn step(&mut self, step: &PlannedStep) -> Outcome {
+        if let Some(at) = step.at {
+            if at < self.world.now() {
+                let now = human(Span(self.world.now().0));
+                let label = format!("it is +{now} already");
+                return self.fail(Ending::Impossible, "this step is due in the past", label);
+            }
+            self.advance(at)?;
+        }
+        let begin = self.world.now();
+        match &step.step {
+            Step::Command(command) => return self.command(command, &step.text),
+            Step::Note(text) => return self.say(What::Note(text.clone())),
+            Step::Expect(condition) => {
+                return self.expect(condition, &step.text);
+            }
+            Step::Process(action, nodes) => self.process(*action, nodes)?,
+            Step::Network(fault) => self.disturb(fault),
+            Step::Wait(span) => self.advance(begin + *span)?,
+            Step::WaitUntil(condition, within) => self.wait_until(condition, *within)?,
+            Step::Log(_) => {}
+        }
+        let took = self.world.now().since(begin);
+        self.say(What::Step(step.text.clone(), took))?;
+        if let Step::Log(nodes) = &step.step {
+            self.show_logs(nodes)?;
+        }
+        Ok(())
+    }
+
+    fn disturb(&mut self, fault: &Fault) {
+        let world = &mut self.world;
+        let mut each =
+            |from: &[NodeNo], to: &[NodeNo], act: &dyn Fn(&mut World, NodeNo, NodeNo)| {
+                for &from in from {
+                    for &to in to {
+                        act(world, from, to);
+                    }
+                }
+            };
+        match fault {
+            Fault::Partition(groups) => world.partition(groups),
+            Fault::Heal => world.heal(),
+            Fault::Cut(from, to) => each(from, to, &|world, from, to| world.cut(from, to)),
+            Fault::Delay(from, to, delay) => {
+                each(from, to, &|world, from, to| world.delay(from, to, *delay));
+            }
+            Fault::Drop(from, to, share) => {
+                each(from, to, &|world, from, to| world.drop(from, to, *share));
+            }
+        }
+    }
+
+    fn show_logs(&mut self, nodes: &[NodeNo]) -> Outcome {
+        for &node in nodes {
+            let lines = self.logs.borrow_mut().take_new(node);
+            // What was shown as it was written is not shown again.
+            if !self.is_live(node) {
+                for line in lines {
+                    self.say(What::Log(line))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_live(&self, node: NodeNo) -> bool {
+        match &self.options.live_logs {
+            LiveLogs::None => false,
+            LiveLogs::All => true,
+            LiveLogs::Of(nodes) => nodes.contains(&node),
+        }
+    }
+
+    /// Shows the log lines that came in, if they are to be shown as they come.
+    fn show_fresh_logs(&mut self) -> Outcome {
+        if !self.logs.borrow().has_fresh() {
+            return Ok(());
+        }
+        let fresh = self.logs.borrow_mut().take_fresh();
+        for line in fresh.into_iter().filter(|line| self.is_live(line.node)).collect::<Vec<_>>() {
+            self.say(What::Log(line))?;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, what: What) -> Outcome {
+        let record = Record { at: self.world.now(), wall: self.world.wall(), what };
+        match self.sink.record(&record) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Halt::Unheard),
+        }
+    }
+
+    /// Ends the run because of the present step.
+    fn fail<T>(
+        &self,
+        ending: Ending,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Outcome<T> {
+        Err(Halt::Failed(ending, Diagnostic::new(message, self.span.clone(), label)))
+    }
+}

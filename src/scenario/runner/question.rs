@@ -1,0 +1,268 @@
+//! Answers to conditions: asks nodes for what they know, the way a person would.
+
+use crate::id::NodeId;
+use crate::network::NodeNo;
+use crate::node::Node;
+use crate::node::bus::Bus;
+use crate::node::flags::Flags;
+use crate::node::table::PeerIx;
+use crate::node::value::Value;
+use crate::scenario::condition::{Condition, Field, SIGHTS, Sight, State};
+use crate::scenario::plan::Plan;
+use crate::slot::Slot;
+use crate::world::{ProcessStatus, World};
+
+/// A condition that is asked again and again.
+pub(super) struct Question<'a> {
+    plan: &'a Plan,
+    condition: &'a Condition,
+    /// The last command's output.
+    output: &'a str,
+    /// The node that said no last time: it is asked first the next time, which in a large cluster
+    /// mostly spares asking all others.
+    suspect: NodeNo,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(plan: &'a Plan, condition: &'a Condition, output: &'a str) -> Question<'a> {
+        Question { plan, condition, output, suspect: NodeNo(0) }
+    }
+
+    /// Whether it is so now.
+    pub(super) fn holds(&mut self, world: &World) -> bool {
+        self.ask(world, self.condition)
+    }
+
+    fn ask(&mut self, world: &World, condition: &Condition) -> bool {
+        match condition {
+            Condition::Not(inner) => !self.ask(world, inner),
+            Condition::Cluster(state) => {
+                let ok = *state == State::Ok;
+                self.all_say(world, |_, node| node.bus.state_ok == ok)
+            }
+            Condition::NodesAgree => self.nodes_agree(world),
+            Condition::SlotOwner(slot, owner) => {
+                let id = owner.map(|owner| self.id(world, owner));
+                self.all_say(world, |world, node| match id {
+                    None => node.bus.slots.owner(*slot).is_none(),
+                    Some(id) => id.is_some() && owner_id(world, node, *slot) == id,
+                })
+            }
+            Condition::Running(node, running) => is_up(world, *node) == *running,
+            Condition::State(node, state) => {
+                let ok = *state == State::Ok;
+                world.node(*node).is_some_and(|node| node.bus.state_ok == ok)
+            }
+            Condition::Knows(node, count) => {
+                world.node(*node).is_some_and(|node| node.bus.table.len() as u64 == *count)
+            }
+            Condition::Sees(node, subject, sight) => self.sees(world, *node, *subject, *sight),
+            Condition::Field(node, field, comparison, value) => {
+                world.node(*node).is_some_and(|node| comparison.holds(number(node, field), *value))
+            }
+            Condition::Key(node, key, value) => {
+                let found = world.node(*node).and_then(|node| node.keys.get(key.as_bytes()));
+                found.is_some_and(|found| found.value == Value::String(value.as_bytes().to_vec()))
+            }
+            Condition::Output(text) => self.output.contains(text.as_str()),
+        }
+    }
+
+    /// Whether at least one node runs, and all that do say yes.
+    fn all_say(&mut self, world: &World, says: impl Fn(&World, &Node) -> bool) -> bool {
+        let no = |node: NodeNo| {
+            is_up(world, node) && world.node(node).is_some_and(|node| !says(world, node))
+        };
+        if no(self.suspect) {
+            return false;
+        }
+        match self.plan.roster.all().find(|&node| no(node)) {
+            Some(node) => {
+                self.suspect = node;
+                false
+            }
+            None => self.plan.roster.all().any(|node| is_up(world, node)),
+        }
+    }
+
+    fn nodes_agree(&mut self, world: &World) -> bool {
+        let Some(first) = self.plan.roster.all().find(|&node| is_up(world, node)) else {
+            return false;
+        };
+        let Some(first) = world.node(first) else { return false };
+        self.all_say(world, |_, node| {
+            Slot::all().all(|slot| owner(node, slot) == owner(first, slot))
+        })
+    }
+
+    fn sees(&self, world: &World, node: NodeNo, subject: NodeNo, sight: Sight) -> bool {
+        let Some(observer) = world.node(node) else { return false };
+        let peers = self.peers(world, observer, subject);
+        let is = |peer: PeerIx| looks(&observer.bus, peer, sight);
+        match sight {
+            Sight::Unknown => peers.is_empty(),
+            _ => peers.into_iter().any(is),
+        }
+    }
+
+    /// The entries of a node's table for another node: by its id, else by its address, under which
+    /// it is listed while it is greeted and has no name yet.
+    fn peers(&self, world: &World, observer: &Node, subject: NodeNo) -> Vec<PeerIx> {
+        let table = &observer.bus.table;
+        let by_id = self.id(world, subject).and_then(|id| table.find_id(world.ids(), id));
+        if let Some(peer) = by_id {
+            return vec![peer];
+        }
+        let address = self.plan.roster.address(subject);
+        let at_address = |&peer: &PeerIx| {
+            let endpoint = world.ids().endpoint(table.endpoint(peer));
+            endpoint.port == address.port() && endpoint.ip == Some(address.ip())
+        };
+        table.order().iter().copied().filter(at_address).collect()
+    }
+
+    /// A node's id: what its process says, or else what its nodes.conf says.
+    fn id(&self, world: &World, node: NodeNo) -> Option<NodeId> {
+        if let Some(running) = world.node(node) {
+            return Some(running.bus.id_of(world.ids(), running.bus.myself));
+        }
+        let text = world.disk(node)?.nodes_conf.as_deref()?;
+        let myself = text.lines().find(|line| line.contains("myself"))?;
+        myself.split(' ').next()?.parse().ok()
+    }
+
+    /// What is so instead, in a few words.
+    pub(super) fn found(&self, world: &World) -> String {
+        self.describe(world, self.condition)
+    }
+
+    fn describe(&self, world: &World, condition: &Condition) -> String {
+        match condition {
+            Condition::Not(inner) => {
+                let found = self.describe(world, inner);
+                if found.is_empty() { "it is so".to_owned() } else { format!("found: {found}") }
+            }
+            Condition::Cluster(_) => self.tally(world, |_, node| {
+                if node.bus.state_ok { "ok".to_owned() } else { "fail".to_owned() }
+            }),
+            Condition::NodesAgree => "they do not".to_owned(),
+            Condition::SlotOwner(slot, _) => self
+                .tally(world, |world, node| self.owner_name(world, owner_id(world, node, *slot))),
+            Condition::Running(node, _) => format!("it is {}", status_word(world.status(*node))),
+            Condition::State(node, _)
+            | Condition::Knows(node, _)
+            | Condition::Sees(node, ..)
+            | Condition::Field(node, ..)
+            | Condition::Key(node, ..) => match world.node(*node) {
+                None => format!("{} does not run", self.plan.name(*node)),
+                Some(node) => self.describe_node(world, node, condition),
+            },
+            Condition::Output(_) if self.output.trim().is_empty() => "there was none".to_owned(),
+            Condition::Output(_) => format!("the output was: {}", self.output.trim_end()),
+        }
+    }
+
+    fn describe_node(&self, world: &World, node: &Node, condition: &Condition) -> String {
+        match condition {
+            Condition::State(..) => state_word(node).to_owned(),
+            Condition::Knows(..) => node.bus.table.len().to_string(),
+            Condition::Field(_, field, ..) => number(node, field).to_string(),
+            Condition::Key(_, key, _) => match node.keys.get(key.as_bytes()) {
+                None => "there is no such key".to_owned(),
+                Some(entry) => match &entry.value {
+                    Value::String(value) => format!("{:?}", String::from_utf8_lossy(value)),
+                    _ => "it holds no string".to_owned(),
+                },
+            },
+            Condition::Sees(_, subject, _) => {
+                let peers = self.peers(world, node, *subject);
+                let Some(&peer) = peers.first() else { return "it is unknown".to_owned() };
+                let words = SIGHTS.iter().filter(|(_, sight)| looks(&node.bus, peer, *sight));
+                words.map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What the running nodes say, and which say what.
+    fn tally(&self, world: &World, says: impl Fn(&World, &Node) -> String) -> String {
+        let mut answers: Vec<(String, Vec<String>)> = Vec::new();
+        for no in self.plan.roster.all().filter(|&node| is_up(world, node)) {
+            let Some(node) = world.node(no) else { continue };
+            let answer = says(world, node);
+            match answers.iter_mut().find(|(known, _)| *known == answer) {
+                Some((_, names)) => names.push(self.plan.name(no)),
+                None => answers.push((answer, vec![self.plan.name(no)])),
+            }
+        }
+        let tell = |(answer, names): &(String, Vec<String>)| match names.len() {
+            1 => format!("{} says {answer}", names.join(", ")),
+            2..=8 => format!("{} say {answer}", names.join(", ")),
+            many => format!("{many} nodes say {answer}"),
+        };
+        match answers.as_slice() {
+            [] => "no node runs".to_owned(),
+            answers => answers.iter().map(tell).collect::<Vec<_>>().join("; "),
+        }
+    }
+
+    fn owner_name(&self, world: &World, id: Option<NodeId>) -> String {
+        let Some(id) = id else { return "none".to_owned() };
+        let node = self.plan.roster.all().find(|&node| self.id(world, node) == Some(id));
+        node.map_or_else(|| id.to_string(), |node| self.plan.name(node))
+    }
+}
+
+/// Whether a node's process runs and takes part in the cluster.
+fn is_up(world: &World, node: NodeNo) -> bool {
+    matches!(world.status(node), ProcessStatus::Running | ProcessStatus::Blocked)
+}
+
+fn owner(node: &Node, slot: Slot) -> Option<crate::id::NodeIx> {
+    node.bus.slots.owner(slot).map(|owner| node.bus.table.node(owner))
+}
+
+fn owner_id(world: &World, node: &Node, slot: Slot) -> Option<NodeId> {
+    owner(node, slot).map(|owner| world.ids().id(owner))
+}
+
+fn number(node: &Node, field: &Field) -> u64 {
+    let text = node.bus.info_text();
+    let line = text.lines().find_map(|line| line.strip_prefix(field.0.as_str())?.strip_prefix(':'));
+    // Counters of messages that were never sent are left out (§10.1).
+    line.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+fn state_word(node: &Node) -> &'static str {
+    if node.bus.state_ok { "ok" } else { "fail" }
+}
+
+fn status_word(status: ProcessStatus) -> &'static str {
+    match status {
+        ProcessStatus::Down => "stopped",
+        ProcessStatus::Starting => "starting",
+        ProcessStatus::Running => "running",
+        ProcessStatus::Paused => "paused",
+        ProcessStatus::Blocked => "busy",
+        ProcessStatus::Crashing => "crashing",
+    }
+}
+
+/// Whether the line of CLUSTER NODES for a peer would say so.
+fn looks(bus: &Bus, peer: PeerIx, sight: Sight) -> bool {
+    let flags = bus.table.flags(peer);
+    let connected = bus.table.link(peer).is_some() || peer == bus.myself;
+    match sight {
+        Sight::Fail => flags.any(Flags::FAIL),
+        Sight::Pfail => flags.any(Flags::PFAIL),
+        Sight::Handshake => flags.any(Flags::HANDSHAKE),
+        Sight::Master => flags.is_master(),
+        Sight::Replica => flags.is_replica(),
+        Sight::Connected => connected,
+        Sight::Disconnected => !connected,
+        Sight::Ok => {
+            !flags.is_failing() && !flags.any(Flags::HANDSHAKE) && !flags.any(Flags::NOADDR)
+        }
+        Sight::Unknown => false,
+    }
+}

@@ -1,0 +1,161 @@
+//! Steps that are typed at a terminal: `redis-cli …`, `redis-server 7000/redis.conf`, `cat …`.
+
+use std::net::SocketAddr;
+
+use crate::network::NodeNo;
+use crate::scenario::diagnostic::{Diagnostic, Topic};
+use crate::scenario::roster::Roster;
+use crate::scenario::source::Bytes;
+use crate::scenario::step::Step;
+use crate::scenario::suggest;
+use crate::scenario::words::{Cursor, Word, node};
+
+/// A program that is run at the terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `redis-cli`, with what is typed into it.
+    RedisCli(RedisCli),
+    /// `redis-server -v`
+    Version,
+    /// `redis-server NODE/redis.conf`
+    Server(NodeNo),
+    /// `cat NODE/FILE`
+    Show(NodeNo, DocumentFile),
+    /// A command that changes nothing that is simulated.
+    Nothing,
+}
+
+/// A run of redis-cli.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisCli {
+    /// Its words, the program's name left out.
+    pub words: Vec<String>,
+    /// What is typed into it, line by line.
+    pub typed: Vec<TypedLine>,
+}
+
+/// A line that is typed into a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedLine {
+    /// The text.
+    pub text: String,
+    /// Where it stands in the file.
+    pub span: Bytes,
+}
+
+/// A file of a node that can be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentFile {
+    /// redis.conf
+    Config,
+    /// nodes.conf
+    Nodes,
+    /// redis.log
+    Log,
+}
+
+const FILES: [(&str, DocumentFile); 3] = [
+    ("redis.conf", DocumentFile::Config),
+    ("nodes.conf", DocumentFile::Nodes),
+    ("redis.log", DocumentFile::Log),
+];
+
+impl DocumentFile {
+    /// Its name in the node's directory.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        FILES.iter().find(|(_, file)| *file == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// `redis-cli …`
+pub(super) fn redis_cli(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    let words = cursor.rest_words();
+    check_addresses(words, cursor.roster())?;
+    let words = words.iter().map(|word| word.text.clone()).collect();
+    Ok(Step::Command(Command::RedisCli(RedisCli { words, typed: Vec::new() })))
+}
+
+/// An address that no node has is most likely a slip: nobody would ever answer there.
+fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
+    let options = words.iter().position(|word| !word.text.starts_with('-') && !word.quoted);
+    let managing = words.iter().any(|word| word.text == "--cluster");
+    for (at, word) in words.iter().enumerate() {
+        let after = |option: &str| at.checked_sub(1).is_some_and(|at| words[at].text == option);
+        let in_options = options.is_none_or(|first| at <= first + 2);
+        if after("-p") && in_options {
+            let port = word.text.parse::<u16>();
+            if port.is_ok_and(|port| !roster.all().any(|node| roster.address(node).port() == port))
+            {
+                return Err(no_such_address(word, roster));
+            }
+        }
+        let address = word.text.parse::<SocketAddr>();
+        if managing && address.is_ok_and(|address| roster.at(address).is_none()) {
+            return Err(no_such_address(word, roster));
+        }
+    }
+    Ok(())
+}
+
+fn no_such_address(word: &Word, roster: &Roster) -> Diagnostic {
+    let addresses: Vec<String> = roster
+        .all()
+        .flat_map(|node| {
+            [roster.address(node).to_string(), roster.address(node).port().to_string()]
+        })
+        .collect();
+    let hint = suggest::nearest(&word.text, addresses.iter().map(String::as_str));
+    let message = format!("no node has the address `{}`", word.text);
+    Diagnostic::new(message, word.span.clone(), "nobody will ever answer here")
+        .maybe_hint(hint.map(|near| format!("did you mean `{near}`?")))
+        .about(Topic::UnknownNode)
+}
+
+/// `redis-server -v`, `redis-server NODE/redis.conf`
+pub(super) fn redis_server(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    let word = cursor.take("`-v` or a config file such as `7000/redis.conf`")?;
+    if word.text == "-v" || word.text == "--version" {
+        return Ok(Step::Command(Command::Version));
+    }
+    match path(word, cursor.roster())? {
+        (node, DocumentFile::Config) => Ok(Step::Command(Command::Server(node))),
+        _ => {
+            let message = format!("`{}` is not a config file", word.text);
+            Err(Diagnostic::new(message, word.span.clone(), "expected NODE/redis.conf"))
+        }
+    }
+}
+
+/// `cat NODE/FILE`
+pub(super) fn show_file(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    let (node, file) = path(cursor.take("a file such as `7000/nodes.conf`")?, cursor.roster())?;
+    Ok(Step::Command(Command::Show(node, file)))
+}
+
+/// `mkdir …`, `cd …`
+pub(super) fn nothing(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    cursor.rest_words();
+    Ok(Step::Command(Command::Nothing))
+}
+
+/// The node and the file that a path ends in.
+fn path(word: &Word, roster: &Roster) -> Result<(NodeNo, DocumentFile), Diagnostic> {
+    let Some((directory, name)) = word.text.rsplit_once('/') else {
+        let message = format!("`{}` is no file of a node", word.text);
+        return Err(Diagnostic::new(message, word.span.clone(), "expected NODE/FILE")
+            .hint("for example `7000/redis.conf`"));
+    };
+    let directory = directory.rsplit('/').next().unwrap_or(directory);
+    let of = Word { text: directory.to_owned(), ..word.clone() };
+    let node = node(&of, roster)?;
+    match FILES.iter().find(|(known, _)| *known == name) {
+        Some((_, file)) => Ok((node, *file)),
+        None => {
+            let names = FILES.map(|(name, _)| name);
+            let message = format!("a node has no file `{name}`");
+            Err(Diagnostic::new(message, word.span.clone(), "no such file")
+                .maybe_hint(suggest::hint(name, names)))
+        }
+    }
+}

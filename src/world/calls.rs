@@ -1,0 +1,102 @@
+//! Calls that a node makes to another server as its client while it does nothing else (MIGRATE,
+//! §11.16).
+
+use std::net::IpAddr;
+
+use crate::id::Endpoint;
+use crate::network::NodeNo;
+use crate::network::message::{Kind, Message};
+use crate::node::effect::{CallError, LinkId};
+use crate::resp::{Args, Reply};
+use crate::time::Span;
+use crate::world::event::Due;
+use crate::world::machine::{Arrived, Busy, Call, Pending};
+use crate::world::{Program, World};
+
+impl<P: Program> World<P> {
+    /// A process calls another server and waits.
+    pub(super) fn call(&mut self, node: NodeNo, to: Endpoint, requests: Vec<Args>, timeout: Span) {
+        let link = self.out.new_link();
+        let to_ip = to.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let call = Call {
+            link,
+            connected: false,
+            timeout,
+            limit: 0,
+            expected: requests.len(),
+            replies: Vec::new(),
+        };
+        self.make_busy(node, Busy::Calling(call));
+        self.dial(self.dial_from(node, link, Kind::Call, node.0, to_ip, to.port));
+        for request in requests {
+            self.transmit(link, Message::Request(Box::new(request)));
+        }
+        self.set_time_limit(node);
+    }
+
+    /// Starts the clock for the next step of a call.
+    fn set_time_limit(&mut self, node: NodeNo) {
+        let Some(running) = &mut self.machines[node.index()].running else { return };
+        let Busy::Calling(call) = &mut running.busy else { return };
+        running.call_limits += 1;
+        call.limit = running.call_limits;
+        let (timeout, limit) = (call.timeout, call.limit);
+        self.due_in(node, timeout, Due::CallTimeout(limit));
+    }
+
+    fn calling(&mut self, node: NodeNo) -> Option<&mut Call> {
+        match &mut self.machines[node.index()].running.as_mut()?.busy {
+            Busy::Calling(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    pub(super) fn call_connected(&mut self, node: NodeNo) {
+        let Some(call) = self.calling(node) else { return };
+        call.connected = true;
+        self.set_time_limit(node);
+    }
+
+    /// Something comes back to a node that calls.
+    pub(super) fn answer(&mut self, node: NodeNo, link: LinkId, message: Message) {
+        self.fingerprint.absorb(u64::from(link.0) << 8 | 48);
+        let Some(call) = self.calling(node) else { return };
+        match message {
+            Message::Reply(reply) => {
+                call.replies.push(*reply);
+                if call.replies.len() == call.expected {
+                    let replies = std::mem::take(&mut call.replies);
+                    self.close(link);
+                    self.end_call(node, Ok(replies));
+                } else {
+                    self.set_time_limit(node);
+                }
+            }
+            _ => {
+                self.forget_end(link);
+                self.end_call(node, Err(CallError::Io));
+            }
+        }
+    }
+
+    pub(super) fn call_timeout(&mut self, node: NodeNo, limit: u32) {
+        self.fingerprint.absorb(u64::from(node.0) << 8 | 49);
+        let Some(call) = self.calling(node) else { return };
+        if call.limit != limit {
+            return;
+        }
+        let error = if call.connected { CallError::Io } else { CallError::Connect };
+        let link = call.link;
+        self.close(link);
+        self.end_call(node, Err(error));
+    }
+
+    /// The process gets the result of its call and goes on.
+    pub(super) fn end_call(&mut self, node: NodeNo, result: Result<Vec<Reply>, CallError>) {
+        let Some(running) = &mut self.machines[node.index()].running else { return };
+        running.busy = Busy::No;
+        let arrived = Arrived::CallDone(result);
+        running.inbox.push_front(Pending { id: self.current, cause: self.cause, arrived });
+        self.wake(node);
+    }
+}

@@ -1,0 +1,130 @@
+//! Clients: connections that are opened from outside the simulated machines.
+//!
+//! All clients are at one place of the network. Partitions between nodes do not separate them from
+//! anybody; cutting the path between [`Site::Clients`] and a node does.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use crate::network::message::{Kind, Message};
+use crate::network::{Dial, Site};
+use crate::node::effect::LinkId;
+use crate::resp::{Args, Reply};
+use crate::time::Time;
+use crate::world::{BudgetSpent, Program, World};
+
+/// A client: one connection, from dialling to closing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientNo(pub u32);
+
+/// What a client experiences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// Its connection is established.
+    Connected,
+    /// Nobody listens there.
+    Refused,
+    /// An answer came.
+    Reply(Reply),
+    /// The server closed the connection.
+    Closed,
+}
+
+/// All clients.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    all: Vec<Client>,
+    /// How many events clients have had.
+    events: u64,
+}
+
+#[derive(Debug)]
+struct Client {
+    /// Its end, as long as that is open.
+    link: Option<LinkId>,
+    mailbox: VecDeque<ClientEvent>,
+}
+
+impl<P: Program> World<P> {
+    /// Opens a client's connection to an address. What is sent before it is established waits.
+    pub fn client_connect(&mut self, ip: IpAddr, port: u16) -> ClientNo {
+        let client = ClientNo(u32::try_from(self.clients.all.len()).unwrap_or(u32::MAX));
+        self.begin_outside(1, u64::from(client.0));
+        let link = self.out.new_link();
+        self.clients.all.push(Client { link: Some(link), mailbox: VecDeque::new() });
+        self.dial(Dial {
+            link,
+            kind: Kind::Client,
+            tag: client.0,
+            from: Site::Clients,
+            from_ip: self.network.config().client_ip,
+            to: self.places.get(&(ip, port)).map(|&node| Site::Node(node)),
+            to_ip: ip,
+            to_port: port,
+        });
+        client
+    }
+
+    /// Sends a command. If the connection is lost, nobody gets it.
+    pub fn client_send(&mut self, client: ClientNo, args: Args) {
+        self.begin_outside(2, u64::from(client.0));
+        if let Some(link) = self.clients.all[client.0 as usize].link {
+            self.transmit(link, Message::Request(Box::new(args)));
+        }
+    }
+
+    /// The next thing that a client has experienced and that was not taken yet.
+    pub fn client_take(&mut self, client: ClientNo) -> Option<ClientEvent> {
+        self.clients.all[client.0 as usize].mailbox.pop_front()
+    }
+
+    /// Closes a client's connection. What it has experienced can still be taken.
+    pub fn client_close(&mut self, client: ClientNo) {
+        self.begin_outside(3, u64::from(client.0));
+        if let Some(link) = self.clients.all[client.0 as usize].link.take() {
+            self.close(link);
+        }
+    }
+
+    /// Lets time pass until any client experiences something new, but not beyond `limit`. Says
+    /// whether one did; if not, it is `limit` now.
+    ///
+    /// # Errors
+    /// When the budget of events is used up.
+    pub fn run_until_client_event(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
+        let before = self.clients.events;
+        while self.next_event().is_some_and(|next| next <= limit) {
+            self.check_budget()?;
+            self.step();
+            if self.clients.events != before {
+                return Ok(true);
+            }
+        }
+        self.run_until(limit)?;
+        Ok(false)
+    }
+
+    pub(super) fn client_event(&mut self, client: u32, event: ClientEvent) {
+        self.fingerprint.absorb(u64::from(client) << 8 | 50);
+        let client = &mut self.clients.all[client as usize];
+        if matches!(event, ClientEvent::Refused | ClientEvent::Closed) {
+            client.link = None;
+        }
+        client.mailbox.push_back(event);
+        self.clients.events += 1;
+    }
+
+    /// Something comes back to a client.
+    pub(super) fn client_message(&mut self, link: LinkId, message: Message) {
+        let client = self.network.connection(link).tag;
+        match message {
+            Message::Reply(reply) => self.client_event(client, ClientEvent::Reply(*reply)),
+            Message::Replication(_) => {}
+            Message::Close => {
+                self.forget_end(link);
+                self.client_event(client, ClientEvent::Closed);
+            }
+            Message::Established | Message::Packet(_) | Message::Request(_) => {}
+        }
+    }
+}

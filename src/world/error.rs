@@ -1,0 +1,35 @@
+//! Why something could not be done to a world.
+
+use crate::network::NodeNo;
+use crate::world::machine::ProcessStatus;
+
+/// Why a fault could not be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// There is no such node.
+    #[error("there is no node number {}", .0.0)]
+    NoSuchNode(NodeNo),
+    /// It has a process already.
+    #[error("the node is running already")]
+    AlreadyRunning,
+    /// It has no process.
+    #[error("the node is not running")]
+    NotRunning,
+    /// It is stopped already.
+    #[error("the node is paused already")]
+    AlreadyPaused,
+    /// It is not stopped.
+    #[error("the node is not paused ({0:?})")]
+    NotPaused(ProcessStatus),
+    /// It dies anyway.
+    #[error("the node is crashing already")]
+    AlreadyCrashing,
+}
+
+/// The run was stopped because it processed as many events as it was allowed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the run has used up its budget of {budget} events")]
+pub struct BudgetSpent {
+    /// How many it was allowed.
+    pub budget: u64,
+}

@@ -1,0 +1,181 @@
+//! What can be done to nodes and to the network from outside.
+
+use crate::network::graph::{Delay, Paths};
+use crate::network::{NodeNo, Site};
+use crate::world::event::Happening;
+use crate::world::machine::{Arrived, Busy, Running};
+use crate::world::observe::Fault;
+use crate::world::{FaultError, Program, What, World};
+
+impl<P: Program> World<P> {
+    /// Starts a node's process.
+    ///
+    /// # Errors
+    /// If it runs already.
+    pub fn start(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        let machine = self.machines.get(node.index()).ok_or(FaultError::NoSuchNode(node))?;
+        if machine.running.is_some() {
+            return Err(FaultError::AlreadyRunning);
+        }
+        self.begin_outside(4, u64::from(node.0));
+        self.execute(node);
+        Ok(())
+    }
+
+    /// Kills a node's process (SIGKILL).
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn kill(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.running(node)?;
+        self.interfere(5, node, Fault::Kill(node));
+        self.end_process(node, None);
+        Ok(())
+    }
+
+    /// Makes a node's process crash (SIGSEGV): it writes its report, answering nobody, and dies.
+    ///
+    /// # Errors
+    /// If it does not run or crashes already.
+    pub fn crash(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        if matches!(self.running(node)?.busy, Busy::Crashing) {
+            return Err(FaultError::AlreadyCrashing);
+        }
+        self.interfere(6, node, Fault::Crash(node));
+        self.begin_crash(node);
+        Ok(())
+    }
+
+    /// Asks a node's process to shut down (SIGTERM).
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn terminate(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.running(node)?;
+        self.interfere(7, node, Fault::Terminate(node));
+        self.take_in(node, Arrived::Terminate);
+        Ok(())
+    }
+
+    /// Stops a node's process (SIGSTOP). Its kernel still accepts connections and keeps what comes
+    /// in.
+    ///
+    /// # Errors
+    /// If it does not run or is stopped already.
+    pub fn pause(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        if self.running(node)?.paused {
+            return Err(FaultError::AlreadyPaused);
+        }
+        self.interfere(8, node, Fault::Pause(node));
+        self.running(node)?.paused = true;
+        Ok(())
+    }
+
+    /// Lets a stopped process go on (SIGCONT).
+    ///
+    /// # Errors
+    /// If it does not run or is not stopped.
+    pub fn resume(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        if !self.running(node)?.paused {
+            return Err(FaultError::NotPaused(self.status(node)));
+        }
+        self.interfere(9, node, Fault::Resume(node));
+        self.running(node)?.paused = false;
+        self.wake(node);
+        Ok(())
+    }
+
+    /// Cuts the power of a node's machine: its process is gone without a word to anybody, and so is
+    /// what it had written and not synced. Starting it again gives the machine its power back.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn power_off(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.running(node)?;
+        self.interfere(12, node, Fault::PowerOff(node));
+        for link in self.network.ends_at(Site::Node(node)) {
+            self.vanish(link);
+        }
+        self.network.set_power(node, false);
+        self.end_process(node, None);
+        self.machines[node.index()].disk.lose_power();
+        Ok(())
+    }
+
+    /// Sets a node's clock: how far it is ahead of the right time, in microseconds.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn set_clock(&mut self, node: NodeNo, offset: i64) -> Result<(), FaultError> {
+        if self.machines.get(node.index()).is_none() {
+            return Err(FaultError::NoSuchNode(node));
+        }
+        self.interfere(10, node, Fault::Clock(node, offset));
+        self.machines[node.index()].clock_offset = offset;
+        Ok(())
+    }
+
+    /// Cuts all paths between nodes of different groups, in both directions. Nodes that are in no
+    /// group are one more group. Clients reach everybody still.
+    pub fn partition(&mut self, groups: &[Vec<NodeNo>]) {
+        self.disturb(Fault::Partition(groups), |paths| paths.partition(groups));
+    }
+
+    /// Cuts the path in one direction.
+    pub fn cut(&mut self, from: impl Into<Site>, to: impl Into<Site>) {
+        let (from, to) = (from.into(), to.into());
+        self.disturb(Fault::Cut(from, to), |paths| paths.change(from, to, |path| path.cut = true));
+    }
+
+    /// Mends a path that was cut.
+    pub fn mend(&mut self, from: impl Into<Site>, to: impl Into<Site>) {
+        let (from, to) = (from.into(), to.into());
+        self.disturb(Fault::Mend(from, to), |paths| {
+            paths.change(from, to, |path| path.cut = false);
+        });
+    }
+
+    /// Mends everything that was cut. Delays and losses stay.
+    pub fn heal(&mut self) {
+        self.disturb(Fault::Heal, Paths::heal);
+    }
+
+    /// Makes one direction slower than usual by this much, from now on; zero makes it normal again.
+    pub fn delay(&mut self, from: impl Into<Site>, to: impl Into<Site>, delay: impl Into<Delay>) {
+        let (from, to, delay) = (from.into(), to.into(), delay.into());
+        self.disturb(Fault::Delay(from, to, delay), |paths| {
+            paths.change(from, to, |path| path.delay = delay);
+        });
+    }
+
+    /// Makes one direction lose this many of a thousand segments, from now on.
+    pub fn drop(&mut self, from: impl Into<Site>, to: impl Into<Site>, per_mille: u16) {
+        let (from, to) = (from.into(), to.into());
+        self.disturb(Fault::Loss(from, to, per_mille), |paths| {
+            paths.change(from, to, |path| path.loss_per_mille = per_mille);
+        });
+    }
+
+    fn running(&mut self, node: NodeNo) -> Result<&mut Running<P>, FaultError> {
+        let machine = self.machines.get_mut(node.index()).ok_or(FaultError::NoSuchNode(node))?;
+        machine.running.as_deref_mut().ok_or(FaultError::NotRunning)
+    }
+
+    fn interfere(&mut self, tag: u64, node: NodeNo, fault: Fault<'_>) {
+        self.begin_outside(tag, u64::from(node.0));
+        if self.observers.wants.faults {
+            self.record(What::Fault(fault));
+        }
+    }
+
+    /// Changes the network. Kernels that can send again what they hold will do so.
+    fn disturb(&mut self, fault: Fault<'_>, change: impl FnOnce(&mut Paths)) {
+        self.begin_outside(11, 0);
+        if self.observers.wants.faults {
+            self.record(What::Fault(fault));
+        }
+        for (link, at, since) in self.network.change_paths(self.now, change) {
+            self.schedule(at, Happening::Resend(link, since));
+        }
+    }
+}

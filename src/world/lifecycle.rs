@@ -1,0 +1,128 @@
+//! Starting and ending processes.
+
+use crate::network::{NodeNo, Site};
+use crate::node::effect::{Ctx, Exit};
+use crate::node::process::{Boot, Death};
+use crate::rng::{Purpose, Seed};
+use crate::world::disk::VirtualDisk;
+use crate::world::event::Due;
+use crate::world::machine::{Arrived, Busy, Machine, Running};
+use crate::world::setup::NodeSetup;
+use crate::world::{BUS_PORT_OFFSET, Port, Program, What, World};
+
+/// Sets the stream that ticks are drawn from apart from the one of starting up.
+const TICKS: u64 = 1 << 32;
+
+impl<P: Program> Machine<P> {
+    pub(super) fn new(seed: Seed, node: u32, setup: NodeSetup) -> Machine<P> {
+        Machine {
+            disk: VirtualDisk::new(setup.disk.clone()),
+            clock_offset: setup.clock_offset,
+            incarnations: 0,
+            pid_draws: seed.stream(Purpose::Pid, u64::from(node), 0),
+            running: None,
+            setup,
+        }
+    }
+}
+
+impl<P: Program> World<P> {
+    /// Executes a program on a machine that runs none.
+    pub(super) fn execute(&mut self, node: NodeNo) {
+        let subject = u64::from(node.0);
+        self.network.set_power(node, true);
+        let machine = &mut self.machines[node.index()];
+        let pid = machine.next_pid();
+        let incarnation = machine.incarnations;
+        machine.incarnations += 1;
+        let boot = Boot {
+            config: machine.setup.config.clone(),
+            ip: machine.setup.ip,
+            pid,
+            id: machine.setup.id,
+            seed: self.seed,
+            subject,
+            incarnation: u64::from(incarnation),
+            disk: machine.disk.files().clone(),
+            host: machine.setup.host.clone(),
+        };
+        let now = machine.clock(self.start, self.now);
+        let mut ctx = Ctx { now, ids: &mut self.ids, out: &mut self.out };
+        let program = P::start(boot, &mut ctx);
+        machine.running = Some(Box::new(Running {
+            program,
+            pid,
+            incarnation,
+            listening: false,
+            paused: false,
+            busy: Busy::No,
+            deferred: Vec::new(),
+            inbox: Default::default(),
+            tick_overdue: false,
+            loop_draws: self.seed.stream(Purpose::Loop, subject | TICKS, u64::from(incarnation)),
+            call_limits: 0,
+        }));
+        if self.observers.wants.faults {
+            self.record(What::Started { node, pid, incarnation });
+        }
+        self.carry_out(node);
+    }
+
+    /// A node of a formed cluster starts by itself, unless somebody was faster.
+    pub(super) fn start_formed(&mut self, node: NodeNo) {
+        self.fingerprint.absorb(u64::from(node.0) << 8 | 32);
+        if self.machines[node.index()].running.is_none() {
+            self.execute(node);
+        }
+    }
+
+    pub(super) fn open_ports(&mut self, node: NodeNo) {
+        let Machine { setup, running: Some(running), .. } = &mut self.machines[node.index()] else {
+            return;
+        };
+        running.listening = true;
+        let (ip, port) = (setup.ip, setup.config.port);
+        self.listeners.insert((ip, port), (node, Port::Clients));
+        self.listeners.insert((ip, port.saturating_add(BUS_PORT_OFFSET)), (node, Port::Bus));
+    }
+
+    /// The process begins to write its crash report. It does nothing else any more.
+    pub(super) fn begin_crash(&mut self, node: NodeNo) {
+        self.make_busy(node, Busy::Crashing);
+        self.due_in(node, self.crash_report, Due::Death);
+    }
+
+    pub(super) fn end_crash(&mut self, node: NodeNo) {
+        self.fingerprint.absorb(u64::from(node.0) << 8 | 33);
+        self.end_process(node, Some(Exit::Crash));
+    }
+
+    /// A process is gone: its kernel closes its sockets, and what it had not read is lost.
+    pub(super) fn end_process(&mut self, node: NodeNo, exit: Option<Exit>) {
+        let machine = &mut self.machines[node.index()];
+        let Some(running) = machine.running.take() else { return };
+        let death = match exit {
+            Some(Exit::Shutdown) => Death::Shutdown,
+            Some(Exit::Crash | Exit::Fatal) | None => Death::Killed,
+        };
+        if let Some(config) = running.program.config_file() {
+            machine.setup.config.clone_from(config);
+        }
+        machine.disk.write_keys(running.program.surviving_keys(death));
+        self.listeners.retain(|_, (owner, _)| *owner != node);
+        for pending in running.inbox {
+            if let Some(link) = pending.arrived.link() {
+                if let Arrived::Message(link, message) = pending.arrived {
+                    self.lose(link.other(), message);
+                }
+                self.drop_reference(link);
+            }
+        }
+        for link in self.network.ends_at(Site::Node(node)) {
+            self.close(link);
+        }
+        if self.observers.wants.faults {
+            self.record(What::Ended { node, pid: running.pid, exit });
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A node's machine: the process that runs on it, if any, and what outlives processes.
+
+use std::collections::VecDeque;
+
+use crate::network::message::Message;
+use crate::node::effect::{CallError, Effect, LinkId, Loss};
+use crate::resp::Reply;
+use crate::rng::Stream;
+use crate::time::{Span, Time, Wall};
+use crate::world::disk::VirtualDisk;
+use crate::world::event::Incarnation;
+use crate::world::queue::EventId;
+use crate::world::setup::NodeSetup;
+
+/// Where a process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessStatus {
+    /// There is no process.
+    Down,
+    /// It is starting up and listens to nobody yet.
+    Starting,
+    /// It runs.
+    Running,
+    /// It is stopped by SIGSTOP.
+    Paused,
+    /// It is busy with one thing and does nothing else: it sleeps, or waits for a call to end.
+    Blocked,
+    /// It writes its crash report and will die.
+    Crashing,
+}
+
+/// One node's machine.
+#[derive(Debug)]
+pub(crate) struct Machine<P> {
+    pub(crate) setup: NodeSetup,
+    pub(crate) disk: VirtualDisk,
+    pub(crate) clock_offset: i64,
+    pub(crate) incarnations: Incarnation,
+    pub(crate) pid_draws: Stream,
+    pub(crate) running: Option<Box<Running<P>>>,
+}
+
+/// A process and what the kernel keeps for it.
+#[derive(Debug)]
+pub(crate) struct Running<P> {
+    pub(crate) program: P,
+    pub(crate) pid: u32,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) listening: bool,
+    pub(crate) paused: bool,
+    pub(crate) busy: Busy,
+    /// What it will do when it is no longer busy with what it does now.
+    pub(crate) deferred: Vec<Effect>,
+    /// What has come in and waits to be read.
+    pub(crate) inbox: VecDeque<Pending>,
+    /// A cron was due while it could not run.
+    pub(crate) tick_overdue: bool,
+    pub(crate) loop_draws: Stream,
+    /// How many time limits of calls were set so far.
+    pub(crate) call_limits: u32,
+}
+
+/// What keeps a process from doing anything else.
+#[derive(Debug)]
+pub(crate) enum Busy {
+    /// Nothing.
+    No,
+    /// It sleeps.
+    Sleeping,
+    /// It waits for another server.
+    Calling(Call),
+    /// It crashes.
+    Crashing,
+}
+
+/// A synchronous call to another server.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) link: LinkId,
+    pub(crate) connected: bool,
+    pub(crate) timeout: Span,
+    /// The number of the time limit that counts.
+    pub(crate) limit: u32,
+    pub(crate) expected: usize,
+    pub(crate) replies: Vec<Reply>,
+}
+
+/// Something that waits until the process can take it.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: EventId,
+    pub(crate) cause: EventId,
+    pub(crate) arrived: Arrived,
+}
+
+/// What comes in to a process.
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    BootStep,
+    Connected(LinkId),
+    Lost(LinkId, Loss),
+    Message(LinkId, Message),
+    CallDone(Result<Vec<Reply>, CallError>),
+    ChildExit(u32),
+    Terminate,
+}
+
+impl Arrived {
+    pub(crate) fn link(&self) -> Option<LinkId> {
+        match self {
+            Arrived::Connected(link) | Arrived::Lost(link, _) | Arrived::Message(link, _) => {
+                Some(*link)
+            }
+            Arrived::BootStep
+            | Arrived::CallDone(_)
+            | Arrived::ChildExit(_)
+            | Arrived::Terminate => None,
+        }
+    }
+}
+
+impl<P> Machine<P> {
+    /// What its clock shows.
+    #[inline]
+    pub(crate) fn clock(&self, start: Wall, now: Time) -> Wall {
+        Wall((start.0 + now.0).saturating_add_signed(self.clock_offset))
+    }
+
+    pub(crate) fn status(&self) -> ProcessStatus {
+        match &self.running {
+            None => ProcessStatus::Down,
+            Some(running) => running.status(),
+        }
+    }
+
+    /// The process id of the next process.
+    pub(crate) fn next_pid(&mut self) -> u32 {
+        match self.setup.pids.get(self.incarnations as usize) {
+            Some(pid) => *pid,
+            None => 2_000 + self.pid_draws.below(30_000),
+        }
+    }
+}
+
+impl<P> Running<P> {
+    /// Whether it takes no input now.
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.paused || !matches!(self.busy, Busy::No)
+    }
+
+    fn status(&self) -> ProcessStatus {
+        match self.busy {
+            Busy::Crashing => ProcessStatus::Crashing,
+            _ if self.paused => ProcessStatus::Paused,
+            Busy::Sleeping | Busy::Calling(_) => ProcessStatus::Blocked,
+            Busy::No if self.listening => ProcessStatus::Running,
+            Busy::No => ProcessStatus::Starting,
+        }
+    }
+}

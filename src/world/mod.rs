@@ -1,0 +1,387 @@
+//! The engine: nodes, their disks and clocks, the network between them, clients, and time.
+//!
+//! This is the only place where time advances. [`World::step`] takes the earliest event, hands it to
+//! the process that it concerns, and carries out what that process does: mostly by putting further
+//! events into the queue. Nothing else happens, so a run is decided by its [`Setup`] and by what is
+//! done to the world from outside, and by nothing else.
+//!
+//! *Architecture invariant:* the world never formats anything and knows nothing of scenarios. What it
+//! did can be seen through [`observe`], [`stats`] and the [`fingerprint`] only.
+
+mod calls;
+pub mod clients;
+pub mod disk;
+mod effects;
+pub mod error;
+mod event;
+mod faults;
+pub mod fingerprint;
+pub mod formation;
+mod inputs;
+pub mod lane;
+mod lifecycle;
+mod links;
+pub mod machine;
+pub mod observe;
+pub mod program;
+pub mod queue;
+pub mod setup;
+pub mod stats;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub use crate::network::graph;
+pub use crate::network::{NodeNo, Site};
+pub use crate::world::clients::{ClientEvent, ClientNo};
+pub use crate::world::error::{BudgetSpent, FaultError};
+pub use crate::world::formation::Formation;
+pub use crate::world::machine::ProcessStatus;
+pub use crate::world::observe::{Observer, Record, Wants, What};
+pub use crate::world::program::Program;
+pub use crate::world::setup::{NodeSetup, Setup};
+pub use crate::world::stats::Stats;
+
+use crate::id::Ids;
+use crate::network::Network;
+use crate::network::graph::Paths;
+use crate::network::message::Kind;
+use crate::node::Node;
+use crate::node::effect::{LinkId, Outbox};
+use crate::node::process::Disk;
+use crate::rng::{Purpose, Seed};
+use crate::time::{Span, Time, Wall};
+use crate::world::clients::Clients;
+use crate::world::event::{Event, Happening, Incarnation};
+use crate::world::fingerprint::Fingerprint;
+use crate::world::lane::Lane;
+use crate::world::machine::Machine;
+use crate::world::observe::Observers;
+use crate::world::queue::{EventId, Key, Queue};
+
+/// A running simulation.
+#[derive(Debug)]
+pub struct World<P: Program = Node> {
+    seed: Seed,
+    start: Wall,
+    crash_report: Span,
+    event_budget: u64,
+    now: Time,
+    last_id: EventId,
+    /// The event that is being processed, and its cause.
+    current: EventId,
+    cause: EventId,
+    queue: Queue<Event>,
+    ticks: Lane<NextTick>,
+    network: Network,
+    machines: Vec<Machine<P>>,
+    /// Who listens where.
+    listeners: BTreeMap<(IpAddr, u16), (NodeNo, Port)>,
+    /// Where addresses belong, whether anybody listens there or not.
+    places: BTreeMap<(IpAddr, u16), NodeNo>,
+    clients: Clients,
+    ids: Ids,
+    out: Outbox,
+    observers: Observers,
+    stats: Stats,
+    fingerprint: Fingerprint,
+}
+
+/// The next tick of a process.
+#[derive(Debug, Clone, Copy)]
+struct NextTick {
+    node: NodeNo,
+    incarnation: Incarnation,
+    cause: EventId,
+}
+
+/// What is spoken on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Port {
+    /// Clients' commands.
+    Clients,
+    /// The cluster bus.
+    Bus,
+}
+
+impl Port {
+    /// What is spoken on the port that such a connection is meant for.
+    fn of(kind: Kind) -> Port {
+        match kind {
+            Kind::Bus => Port::Bus,
+            Kind::Client | Kind::Call | Kind::Replication => Port::Clients,
+        }
+    }
+}
+
+/// How much the bus port is above the clients' port (§1.1).
+const BUS_PORT_OFFSET: u16 = 10_000;
+
+impl<P: Program> World<P> {
+    /// A world at time zero. No process runs yet; those of a formed cluster start by themselves.
+    #[must_use]
+    pub fn new(mut setup: Setup) -> World<P> {
+        let seed = setup.seed;
+        let formed = setup.formed.take();
+        if let Some(formation) = &formed {
+            formation.write_disks(seed, &mut setup.nodes);
+        }
+        let count = u32::try_from(setup.nodes.len()).unwrap_or(u32::MAX);
+        let mut places = BTreeMap::new();
+        for (node, its) in (0..count).map(NodeNo).zip(&setup.nodes) {
+            for port in [its.config.port, its.config.port.saturating_add(BUS_PORT_OFFSET)] {
+                places.entry((its.ip, port)).or_insert(node);
+            }
+        }
+        let machines = (0..).zip(setup.nodes).map(|(node, its)| Machine::new(seed, node, its));
+        let mut world = World {
+            seed,
+            start: setup.start,
+            crash_report: setup.crash_report,
+            event_budget: setup.event_budget,
+            now: Time::ZERO,
+            last_id: EventId(0),
+            current: EventId(0),
+            cause: EventId(0),
+            queue: Queue::default(),
+            ticks: Lane::default(),
+            network: Network::new(setup.network, seed, count),
+            machines: machines.collect(),
+            listeners: BTreeMap::new(),
+            places,
+            clients: Clients::default(),
+            ids: Ids::new(),
+            out: Outbox::default(),
+            observers: Observers::default(),
+            stats: Stats::default(),
+            fingerprint: Fingerprint::default(),
+        };
+        if let Some(formation) = formed {
+            world.schedule_starts(&formation);
+        }
+        world
+    }
+
+    fn schedule_starts(&mut self, formation: &Formation) {
+        for node in formation.members() {
+            let mut draws = self.seed.stream(Purpose::Loop, u64::from(node.0), u64::MAX);
+            let at = self.now + draws.span(Span::ZERO, formation.spread);
+            self.schedule(at, Happening::Start(node));
+        }
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What a clock shows that is right.
+    #[must_use]
+    pub fn wall(&self) -> Wall {
+        self.start + Span(self.now.0)
+    }
+
+    /// What the clock of a node shows.
+    #[must_use]
+    pub fn clock(&self, node: NodeNo) -> Wall {
+        self.machines[node.index()].clock(self.start, self.now)
+    }
+
+    /// How many nodes there are, running or not.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// The program of a node's process, if one runs.
+    #[must_use]
+    pub fn node(&self, node: NodeNo) -> Option<&P> {
+        let running = self.machines.get(node.index())?.running.as_ref()?;
+        Some(&running.program)
+    }
+
+    /// Where a node's process stands.
+    #[must_use]
+    pub fn status(&self, node: NodeNo) -> ProcessStatus {
+        self.machines.get(node.index()).map_or(ProcessStatus::Down, Machine::status)
+    }
+
+    /// The process id of a node's process, if one runs.
+    #[must_use]
+    pub fn pid(&self, node: NodeNo) -> Option<u32> {
+        Some(self.machines.get(node.index())?.running.as_ref()?.pid)
+    }
+
+    /// What a node was set up with.
+    #[must_use]
+    pub fn node_setup(&self, node: NodeNo) -> Option<&NodeSetup> {
+        self.machines.get(node.index()).map(|machine| &machine.setup)
+    }
+
+    /// What the next process of a node would find on its disk.
+    #[must_use]
+    pub fn disk(&self, node: NodeNo) -> Option<&Disk> {
+        self.machines.get(node.index()).map(|machine| machine.disk.files())
+    }
+
+    /// The table of ids and addresses.
+    #[must_use]
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// The graph of the network: who can reach whom, and what is wrong with the paths.
+    #[must_use]
+    pub fn graph(&self) -> &Paths {
+        self.network.paths()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats { time: self.now, ..self.stats }
+    }
+
+    /// The fingerprint of everything that has happened so far.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint.value()
+    }
+
+    /// Lets somebody watch from now on.
+    pub fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.observers.add(observer);
+        self.out.log_level = self.observers.wants.log;
+        self.out.notices = self.observers.wants.notices;
+    }
+
+    /// When the next event is due.
+    #[must_use]
+    #[inline]
+    pub fn next_event(&self) -> Option<Time> {
+        match (self.queue.peek(), self.ticks.peek()) {
+            (Some(event), Some(tick)) => Some(event.min(tick).at),
+            (event, tick) => event.or(tick).map(|key| key.at),
+        }
+    }
+
+    /// Processes the next event. Says whether there was one.
+    #[inline]
+    pub fn step(&mut self) -> bool {
+        let tick_is_first = match (self.queue.peek(), self.ticks.peek()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(event), Some(tick)) => tick < event,
+        };
+        if tick_is_first {
+            if let Some((key, tick)) = self.ticks.pop() {
+                self.begin(key, tick.cause);
+                self.tick_due(tick);
+            }
+            return true;
+        }
+        match self.queue.pop() {
+            Some((key, event)) => {
+                self.begin(key, event.cause);
+                self.happen(event.what);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Processes everything that happens until `time`, which it is afterwards.
+    ///
+    /// # Errors
+    /// When the budget of events is used up.
+    pub fn run_until(&mut self, time: Time) -> Result<(), BudgetSpent> {
+        while self.next_event().is_some_and(|next| next <= time) {
+            self.check_budget()?;
+            self.step();
+        }
+        self.now = self.now.max(time);
+        Ok(())
+    }
+
+    pub(crate) fn check_budget(&self) -> Result<(), BudgetSpent> {
+        match self.stats.events < self.event_budget {
+            true => Ok(()),
+            false => Err(BudgetSpent { budget: self.event_budget }),
+        }
+    }
+
+    #[inline]
+    fn begin(&mut self, key: Key, cause: EventId) {
+        assert!(key.at >= self.now, "time never goes back");
+        self.now = key.at;
+        self.current = key.id;
+        self.cause = cause;
+        self.stats.events += 1;
+        self.fingerprint.absorb(key.at.0);
+    }
+
+    /// Begins something that comes from outside and that nothing in the run has caused.
+    fn begin_outside(&mut self, tag: u64, about: u64) {
+        self.current = self.fresh_id();
+        self.cause = EventId(0);
+        self.fingerprint.absorb(self.now.0);
+        self.fingerprint.absorb(tag << 32 ^ about);
+    }
+
+    #[inline]
+    fn fresh_id(&mut self) -> EventId {
+        self.last_id.0 += 1;
+        self.last_id
+    }
+
+    #[inline]
+    fn schedule(&mut self, at: Time, what: Happening) {
+        assert!(at >= self.now, "what is scheduled lies in the future");
+        if let Some(link) = what.link() {
+            self.network.connection_mut(link).references += 1;
+        }
+        let id = self.fresh_id();
+        self.queue.push(Key { at, id }, Event { cause: self.current, what });
+    }
+
+    fn happen(&mut self, what: Happening) {
+        let link = what.link();
+        match what {
+            Happening::Start(node) => self.start_formed(node),
+            Happening::Due(node, incarnation, due) => self.due(node, incarnation, due),
+            Happening::Syn(link) => self.syn(link),
+            Happening::SynAck(link) => self.syn_ack(link),
+            Happening::Refused(link) => self.refused(link),
+            Happening::Retry(link, attempt) => self.retry(link, attempt),
+            Happening::Arrival(link, message) => self.arrival(link, message),
+            Happening::Resend(link, since) => self.resend(link, since),
+            Happening::Orphan(link) => self.orphan(link),
+        }
+        if let Some(link) = link {
+            self.drop_reference(link);
+        }
+    }
+
+    #[inline]
+    fn drop_reference(&mut self, link: LinkId) {
+        self.network.connection_mut(link).references -= 1;
+        self.reuse_if_over(link);
+    }
+
+    /// Tells the observers, if any of them might want to know.
+    #[inline]
+    fn record(&mut self, what: What<'_>) {
+        let record = Record {
+            at: self.now,
+            wall: self.wall(),
+            event: self.current,
+            cause: self.cause,
+            what,
+        };
+        self.observers.record(&record, &self.ids);
+    }
+}

@@ -1,0 +1,10 @@
+//! The engine on its own, with programs that do exactly what a test tells them.
+
+mod clients;
+mod determinism;
+mod faults;
+mod links;
+mod nagle;
+mod processes;
+mod puppet;
+mod replication;

@@ -1,0 +1,194 @@
+//! The command line from outside: what it prints where, and its exit codes.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// A cluster that forms by itself and is looked at.
+const FINE: &str = r#"
+title = "A cluster that is there"
+[cluster]
+masters = 3
+formed = true
+[script]
+steps = ["wait 1s", "expect cluster ok", "log 7000"]
+"#;
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sim")).args(args).output().unwrap()
+}
+
+/// A file with this text, in the test's own directory.
+fn file(name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// [`FINE`] with other steps.
+fn with_steps(name: &str, steps: &str) -> String {
+    file(name, FINE.replace(r#"["wait 1s", "expect cluster ok", "log 7000"]"#, steps))
+}
+
+#[track_caller]
+fn assert_ends(output: &Output, code: i32, stderr: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(stderr), "{said}");
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn a_run_that_goes_well_ends_with_0_and_prints_a_session() {
+    let output = sim(&["run", &file("fine.toml", FINE)]);
+    assert_ends(&output, 0, "");
+    assert!(stdout(&output).starts_with("# A cluster that is there\n\n# 00:00:0"));
+    assert!(stdout(&output).contains("Cluster state changed: ok"));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn an_expectation_that_fails_ends_with_1_and_shows_what_was_found() {
+    let path = with_steps("unexpected.toml", r#"["expect 7000 cluster_size 4", "wait 1s"]"#);
+    let output = sim(&["run", &path]);
+    assert_ends(&output, 1, "this expectation is not met");
+    assert_ends(&output, 1, "unexpected.toml:7:11");
+    assert_ends(&output, 1, "^^^ 3");
+}
+
+#[test]
+fn what_is_waited_for_in_vain_ends_with_3() {
+    let path = with_steps("vain.toml", r#"["wait until 7000 knows 2 within 5s"]"#);
+    assert_ends(&sim(&["run", &path]), 3, "waited 5s in vain");
+    let path = with_steps("limit.toml", r#"["wait until 7000 knows 2"]"#);
+    assert_ends(&sim(&["run", &path, "--set", "limit=20s"]), 3, "its limit of 20s");
+}
+
+#[test]
+fn a_step_that_cannot_be_done_ends_with_2() {
+    let path = with_steps("impossible.toml", r#"["at +1us kill 7000"]"#);
+    assert_ends(&sim(&["run", &path]), 2, "this step is due in the past");
+}
+
+#[test]
+fn a_wrong_scenario_or_option_ends_with_2() {
+    let fine = file("fine_too.toml", FINE);
+    let wrong = file("wrong.toml", "[script]\nsteps = [\"reboot\"]\n");
+    for (args, said) in [
+        (vec!["check", &wrong], "unknown step `reboot`"),
+        (vec!["run", &wrong], "unknown step `reboot`"),
+        (vec!["run", "no/such/file.toml"], "error: cannot read no/such/file.toml: No such file"),
+        (vec!["run", env!("CARGO_TARGET_TMPDIR")], "Is a directory"),
+        (vec!["run", &fine, "--seed", "x"], "invalid value 'x'"),
+        (vec!["run", &fine, "--set", "sed=1"], "did you mean `seed`?"),
+        (vec!["run", &fine, "--set", "seed"], "no `=` in it"),
+        (vec!["run", &fine, "--until", "soon"], "`--until soon`: not a time"),
+        (vec!["run", &fine, "--log", "7009"], "`--log 7009`: no node is called this"),
+        (vec!["run"], "SCENARIO"),
+        (vec!["runn", &fine], "run"),
+        (vec![], "Usage: sim"),
+    ] {
+        assert_ends(&sim(&args), 2, said);
+    }
+}
+
+#[test]
+fn check_goes_through_all_files() {
+    let fine = file("fine_three.toml", FINE);
+    let wrong = file("wrong_too.toml", "x = 1");
+    let output = sim(&["check", &wrong, &fine]);
+    assert_ends(&output, 2, "unknown key `x`");
+    assert!(stdout(&output).ends_with("fine_three.toml: ok, 3 nodes, 3 steps\n"));
+}
+
+#[test]
+fn json_is_an_object_for_each_line() {
+    let output = sim(&["run", &file("json.toml", FINE), "--format", "json"]);
+    assert_ends(&output, 0, "");
+    let text = stdout(&output);
+    let records: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.iter().all(|record| record["v"] == 1 && record["at_us"].is_u64()));
+    assert_eq!(records[0]["type"], "begin");
+    let last = records.last().unwrap();
+    assert_eq!((&last["type"], &last["ending"]), (&"end".into(), &"done".into()));
+    assert_eq!(last["fingerprint"].as_str().unwrap().len(), 16);
+}
+
+#[test]
+fn quiet_prints_nothing_and_stats_go_to_stderr() {
+    let path = file("quiet.toml", FINE);
+    let output = sim(&["run", &path, "--quiet", "--stats"]);
+    assert_ends(&output, 0, "fingerprint");
+    assert!(output.stdout.is_empty());
+    let again = sim(&["run", &path, "--quiet"]);
+    assert!(again.stdout.is_empty() && again.stderr.is_empty());
+}
+
+#[test]
+fn until_stops_a_run_early() {
+    let output = sim(&["run", &file("until.toml", FINE), "--until", "+1s"]);
+    assert_ends(&output, 0, "");
+    assert!(!stdout(&output).contains("wait"));
+}
+
+#[test]
+fn live_logs_come_between_the_steps_and_only_once() {
+    let output = sim(&["run", &file("live.toml", FINE), "--log", "all"]);
+    let text = stdout(&output);
+    assert_eq!(text.matches("Running mode=cluster, port=7000.").count(), 1);
+    assert!(text.contains("Running mode=cluster, port=7002."));
+}
+
+#[test]
+fn colours_are_for_terminals_unless_asked_for() {
+    let path = file("colours.toml", FINE);
+    assert!(!stdout(&sim(&["run", &path])).contains('\x1b'));
+    assert!(stdout(&sim(&["run", &path, "--color", "always"])).contains('\x1b'));
+}
+
+#[test]
+fn a_reader_who_has_had_enough_is_no_failure() {
+    let path = with_steps("pipe.toml", r#"["wait 1s", "log 7000", "wait 1s", "log 7001"]"#);
+    for args in [vec!["run", &path, "--format", "json", "--log", "all"], vec!["schema"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sim"))
+            .args(&args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn the_schema_is_one_of_json_schema_and_knows_the_keys() {
+    let schema: serde_json::Value = serde_json::from_slice(&sim(&["schema"]).stdout).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(schema["properties"]["script"].is_object());
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn the_graph_shows_nodes_and_what_is_cut() {
+    let path = with_steps("graph.toml", r#"["cut 7000 -> 7001", "delay 7002 -> 7000 5ms..9ms"]"#);
+    let text = stdout(&sim(&["graph", &path]));
+    assert!(text.starts_with("digraph {"));
+    assert_eq!(text.matches("label = \"cut\"").count(), 1);
+    assert!(text.contains("label = \"+5ms..9ms\""));
+    let before = stdout(&sim(&["graph", &path, "--at", "+1ms"]));
+    assert!(!before.contains("cut"));
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    assert_ends(&sim(&["--help"]), 0, "");
+    assert_ends(&sim(&["run", "--help"]), 0, "");
+    assert!(stdout(&sim(&["--version"])).starts_with("sim "));
+}
