@@ -78,10 +78,15 @@ fn without_crash_report(lines: &[String]) -> Vec<String> {
     kept
 }
 
-/// The two lines of a crash report that virtual nodes write, too.
+/// The lines of a crash report that virtual nodes write, too.
 fn is_said_by_both(line: &str) -> bool {
-    line.contains("crashed by signal: 11") || line.contains("Accessing address: 0xffffffffffffffff")
+    ["crashed by signal: 11", "Accessing address: 0xffffffffffffffff", CRASHED_AT]
+        .iter()
+        .any(|said| line.contains(said))
 }
+
+/// What stands in front of an address in the program, which differs from start to start.
+const CRASHED_AT: &str = "Crashed running the instruction at: ";
 
 fn normal_line(line: &str, names: &[(String, &'static str)]) -> Option<String> {
     // Dates and process ids are those of the run.
@@ -95,6 +100,9 @@ fn normal_line(line: &str, names: &[(String, &'static str)]) -> Option<String> {
     }
     if let Some((before, rest)) = text.split_once("pid=") {
         text = format!("{before}pid=PID,{}", rest.split_once(',').unwrap().1);
+    }
+    if let Some((before, _)) = text.split_once(CRASHED_AT) {
+        text = format!("{before}{CRASHED_AT}ADDRESS");
     }
     // Two survivors see the same node fail within the same milliseconds. Which of them is the first to
     // tell the other is chance.
