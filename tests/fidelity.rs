@@ -60,7 +60,11 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn sources() -> Vec<String> {
-    ["src", "tests"].iter().flat_map(|top| rust_files(&root().join(top))).map(|f| read(&f)).collect()
+    ["src", "tests"]
+        .iter()
+        .flat_map(|top| rust_files(&root().join(top)))
+        .map(|f| read(&f))
+        .collect()
 }
 
 /// The number behind a `§`, without a trailing letter (`§5.9.2b` belongs to rule 5.9.2).

@@ -76,23 +76,45 @@ fn expected() -> Vec<Expected> {
     expected
 }
 
+/// The first line of the tutorial that a transcript does not show, and where.
+fn first_difference(transcript: &str) -> Option<String> {
+    let mut lines: VecDeque<String> =
+        transcript.lines().map(mask).filter(|line| !line.trim().is_empty()).collect();
+    for (number, Expected { line, at_once }) in (1..).zip(expected()) {
+        let at = lines.iter().position(|other| *other == line);
+        match at {
+            Some(at) if at == 0 || !at_once => drop(lines.drain(..=at)),
+            _ => {
+                let next = lines.front().map_or("", String::as_str);
+                return Some(format!("line {number} should be\n  {line}\nbut next is\n  {next}"));
+            }
+        }
+    }
+    None
+}
+
 #[test]
 fn everything_the_tutorials_terminal_showed_is_printed_in_its_order() {
+    assert_eq!(expected().len(), 307);
     let (text, _) = common::run(&common::load("scenarios/tutorial.toml", &[]));
-    let mut lines: VecDeque<String> =
-        text.lines().map(mask).filter(|line| !line.trim().is_empty()).collect();
-    let mut printed = 0;
-    for Expected { line, at_once } in expected() {
-        if at_once {
-            assert_eq!(lines.front(), Some(&line), "behind {printed} lines of the tutorial");
-        }
-        let Some(at) = lines.iter().position(|other| *other == line) else {
-            panic!("not printed behind {printed} lines of the tutorial: {line}\n{text}");
-        };
-        lines.drain(..=at);
-        printed += 1;
+    if let Some(difference) = first_difference(&text) {
+        panic!("{difference}\n(is another seed needed? see the test that looks for one)\n{text}");
     }
-    assert_eq!(printed, 284);
+}
+
+/// The order of CLUSTER NODES, the dots of the join and who marks whom are chances of a run. Should
+/// a change of the simulator shift its draws, this finds a seed with which they are the tutorial's:
+/// `cargo test --release --test tutorial -- --ignored --nocapture`.
+#[test]
+#[ignore = "a search, not a check"]
+fn look_for_a_seed_with_which_chance_is_as_in_the_tutorial() {
+    let fits = |seed: &u32| {
+        let plan = common::load("scenarios/tutorial.toml", &[&format!("seed={seed}")]);
+        first_difference(&common::try_run(&plan).0).is_none()
+    };
+    let found = (1..100_000).find(fits);
+    println!("seed = {found:?}");
+    assert!(found.is_some());
 }
 
 #[test]

@@ -85,6 +85,23 @@ impl Flow {
     }
 }
 
+/// What an opener's kernel remembers for Nagle's algorithm: while a piece of data is not
+/// acknowledged, it sends no other one (§3.9.3).
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Nagle {
+    last_sent: Time,
+    /// When the acknowledgement of what was sent last comes back.
+    acknowledged: Time,
+}
+
+impl Nagle {
+    /// When something may be sent that is to be sent now. What is sent at the same moment as the
+    /// piece before is one piece with it.
+    fn may_send_at(self, now: Time) -> Time {
+        if now == self.last_sent { now } else { self.acknowledged.max(now) }
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -97,6 +114,8 @@ pub(crate) struct Connection {
     pub(crate) retired: bool,
     ends: [End; 2],
     flows: [Flow; 2],
+    /// Holds back what the opener sends, if that is done at all on this connection.
+    pub(crate) nagle: Option<Nagle>,
     pub(crate) opener_ip: IpAddr,
     pub(crate) opener_port: u16,
     pub(crate) acceptor_ip: IpAddr,
@@ -116,6 +135,7 @@ impl Connection {
                 End { site: dial.to, state: EndState::Absent },
             ],
             flows,
+            nagle: None,
             opener_ip: dial.from_ip,
             opener_port,
             acceptor_ip: dial.to_ip,
@@ -135,6 +155,7 @@ impl Connection {
             retired: true,
             ends: [end, end],
             flows: [Flow::new(draws()), Flow::new(draws())],
+            nagle: None,
             opener_ip: nowhere,
             opener_port: 0,
             acceptor_ip: nowhere,
@@ -161,6 +182,32 @@ impl Connection {
     #[inline]
     pub(crate) fn flow_mut(&mut self, from: LinkId) -> &mut Flow {
         &mut self.flows[from.side()]
+    }
+
+    /// When an end may send something that is to be sent now.
+    #[inline]
+    pub(crate) fn may_send_at(&self, from: LinkId, now: Time) -> Time {
+        match self.nagle.filter(|_| from.is_opener()) {
+            Some(nagle) => nagle.may_send_at(now),
+            None => now,
+        }
+    }
+
+    /// Something was sent whose acknowledgement comes back at this time at the latest.
+    #[inline]
+    pub(crate) fn sent(&mut self, from: LinkId, now: Time, acknowledged: Time) {
+        if let Some(nagle) = self.nagle.as_mut().filter(|_| from.is_opener()) {
+            *nagle = Nagle { last_sent: now, acknowledged };
+        }
+    }
+
+    /// Something came back to the opener: with it came the acknowledgement of all that it sent.
+    /// Returns whether anything waits for that.
+    #[inline]
+    pub(crate) fn acknowledge(&mut self, now: Time) -> bool {
+        let Some(nagle) = &mut self.nagle else { return false };
+        nagle.acknowledged = now;
+        !self.flows[0].held.is_empty() && !self.flows[0].impaired
     }
 
     /// Whether nothing is left of it, so that its number can be used again.

@@ -81,6 +81,9 @@ pub(crate) fn lost(path: Path, draws: &mut SmallStream) -> bool {
     path.loss_per_mille != 0 && draws.below(1_000) < u32::from(path.loss_per_mille)
 }
 
+/// How long a kernel waits for something to send an acknowledgement along with (§3.9.3).
+pub const DELAYED_ACK: Span = Span::millis(40);
+
 /// How long the kernel waits for an acknowledgement before it sends a segment again; then twice as
 /// long each time.
 pub const RETRANSMIT_FIRST: Span = Span::millis(200);

@@ -1,6 +1,7 @@
 //! What travels on a connection.
 
 use crate::node::packet::Packet;
+use crate::node::replication::message::ReplMessage;
 use crate::resp::{Args, Reply};
 
 /// One message in one direction of a connection.
@@ -13,6 +14,8 @@ pub enum Message {
     Established,
     /// A packet of the cluster bus.
     Packet(Box<Packet>),
+    /// A message between a replica and its master.
+    Replication(Box<ReplMessage>),
     /// A client's command.
     Request(Box<Args>),
     /// The answer to it.
@@ -26,6 +29,8 @@ pub enum Message {
 pub enum Kind {
     /// A bus link of one node to another (§3).
     Bus,
+    /// A replica's link to its master (Appendix A).
+    Replication,
     /// A client's connection.
     Client,
     /// A connection that a node opened to another as its client (MIGRATE, §11.16).

@@ -23,9 +23,9 @@ pub mod message;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::network::connection::{Connection, EndState, Flow};
+use crate::network::connection::{Connection, EndState, Flow, Nagle};
 use crate::network::fate::{
-    CONNECT_ATTEMPTS, Receiver, Rule, Verdict, connect_retry, next_retransmission,
+    CONNECT_ATTEMPTS, DELAYED_ACK, Receiver, Rule, Verdict, connect_retry, next_retransmission,
 };
 use crate::network::graph::{Path, Paths};
 use crate::network::held::{Held, HeldList};
@@ -85,6 +85,11 @@ pub struct NetworkConfig {
     pub orphan_life: Span,
     /// Where clients come from.
     pub client_ip: IpAddr,
+    /// Whether a bus link within one host holds a message back while an earlier one is not
+    /// acknowledged, and the other side waits with the acknowledgement for something to send along
+    /// (Nagle's algorithm and delayed acknowledgements, §3.9.3). Between hosts a message fills more
+    /// than one segment and is acknowledged at once.
+    pub nagle: bool,
 }
 
 impl Default for NetworkConfig {
@@ -94,6 +99,7 @@ impl Default for NetworkConfig {
             latency_high: Span::millis(1),
             orphan_life: fate::ORPHAN_LIFE,
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            nagle: true,
         }
     }
 }
@@ -105,6 +111,9 @@ pub enum Sent {
     Arrives(Time, Message),
     /// The sender's kernel holds it.
     Held,
+    /// The sender's kernel holds it until an acknowledgement comes, which is at this time at the
+    /// latest.
+    HeldUntil(Time),
     /// Nobody will ever get it.
     Lost(Message),
     /// Nobody will ever get it, and the sender learns at this time that its connection is lost.
@@ -238,7 +247,10 @@ impl Network {
         };
         let (from, to) = (Some(dial.from), dial.to);
         let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
-        let connection = Connection::new(dial, flows);
+        let mut connection = Connection::new(dial, flows);
+        if self.config.nagle && dial.kind == Kind::Bus && dial.from_ip == dial.to_ip {
+            connection.nagle = Some(Nagle::default());
+        }
         let at = dial.link.connection();
         while self.connections.len() <= at {
             self.connections.push(Connection::none());
@@ -296,12 +308,21 @@ impl Network {
             EndState::Vanished if !is_dark(&self.dark, other.site) => Receiver::Forgetful,
             _ => Receiver::Gone,
         };
+        let may_send_at = connection.may_send_at(from, now);
         let flow = connection.flow_mut(from);
         let behind_others = !flow.held.is_empty();
         let silence = unanswered.map(|since| now.since(since));
         let rule = Rule { path, unanswered: silence, receiver, behind_others };
         match rule.judge(&self.config, &mut flow.draws) {
-            Verdict::Deliver(delay) => Sent::Arrives(flow.in_order(now + delay), message),
+            Verdict::Deliver(_) if may_send_at > now && !matches!(message, Message::Close) => {
+                self.held.push(&mut flow.held, now, message);
+                Sent::HeldUntil(may_send_at)
+            }
+            Verdict::Deliver(delay) => {
+                let arrival = flow.in_order(now + delay);
+                connection.sent(from, now, arrival + DELAYED_ACK + delay);
+                Sent::Arrives(arrival, message)
+            }
             Verdict::Drop => Sent::Lost(message),
             Verdict::Reject(delay) => Sent::Rejected(now + delay, message),
             Verdict::Hold => {

@@ -11,6 +11,7 @@ use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{NodesConf, NodesConfError};
 use crate::node::process::{Boot, Process, Stage};
+use crate::node::replication::Replication;
 use crate::node::server::Server;
 use crate::rng::Purpose;
 use crate::time::Span;
@@ -53,7 +54,13 @@ impl Node {
     pub fn start(mut boot: Boot, ctx: &mut Ctx<'_>) -> Node {
         let stream = |purpose| boot.seed.stream(purpose, boot.subject, boot.incarnation);
         let order_seed = stream(Purpose::TableOrder).bits();
-        let bus = Bus::new(order_seed, stream(Purpose::Gossip), stream(Purpose::Identity));
+        let bus = Bus::new(
+            order_seed,
+            stream(Purpose::Gossip),
+            stream(Purpose::Identity),
+            stream(Purpose::Election),
+        );
+        let replication = Replication::new(stream(Purpose::Replication));
         let server = Server::new(&boot);
         let process = Process::new(&mut boot, ctx.now.millis());
         let mut node = Node {
@@ -62,7 +69,7 @@ impl Node {
             bus,
             keys: Default::default(),
             clients: Default::default(),
-            replication: Default::default(),
+            replication,
             server,
         };
         let pid = node.process.pid;
@@ -115,7 +122,7 @@ impl Node {
 
     /// The first lines are written before the process knows its own id (§13.1).
     fn log_as_child(&self, ctx: &mut Ctx<'_>, text: String) {
-        if ctx.out.logs(Level::Warning) {
+        if self.logs(ctx, Level::Warning) {
             let (level, role) = (Level::Warning, Role::Child);
             ctx.out.effects.push(Effect::Log { level, role, text });
         }

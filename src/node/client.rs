@@ -50,6 +50,8 @@ pub struct Client {
     pub last_seen: i64,
     /// Its last command.
     pub last_command: &'static str,
+    /// How far the replication stream had come after its last command.
+    pub written: u64,
     /// ASKING was said: holds for the next command (§11.11).
     pub asking: bool,
     /// READONLY was said (§11.7).
@@ -100,8 +102,15 @@ pub struct Transaction {
 pub enum Block {
     /// Its command was held back by a pause.
     Paused(Args),
-    /// WAIT: for replicas, or for this time. `None` is for ever.
-    Wait(Option<Millis>),
+    /// WAIT: for acknowledgements of replicas.
+    Wait {
+        /// Until when at most. `None` is for ever.
+        until: Option<Millis>,
+        /// What must be acknowledged.
+        offset: u64,
+        /// By how many.
+        replicas: i64,
+    },
 }
 
 impl Clients {

@@ -11,6 +11,7 @@ use crate::id::{Endpoint, Ids};
 use crate::node::bus::Drawn;
 use crate::node::log::{Level, Role};
 use crate::node::packet::{Packet, PacketPool};
+use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
 use crate::resp::{Args, Reply};
 use crate::time::{Span, Wall};
@@ -86,6 +87,17 @@ pub enum Input<'a> {
     Accepted(LinkEnd),
     /// A packet came in on a bus link.
     Packet(LinkEnd, &'a Packet),
+    /// The connection to my master's client port is established (A.7).
+    ReplUp(LinkEnd),
+    /// A replication link could not be opened or was closed by the other side; the links that I
+    /// accepted, too.
+    ReplLost(LinkEnd, Loss),
+    /// Somebody who may become my replica opened a connection to my client port.
+    ReplAccepted(LinkEnd),
+    /// A message came in on a replication link.
+    ReplMessage(LinkEnd, ReplMessage),
+    /// The child with this process id has ended ([`Effect::Fork`]).
+    ChildExit(u32),
     /// A client sent a command. Clients are known by the accepting end of their connection.
     Command(LinkId, Args),
     /// A client closed its connection.
@@ -138,6 +150,24 @@ pub enum Effect {
     Send(LinkId, Box<Packet>),
     /// Close a link.
     Close(LinkId),
+    /// Open a replication link; the answer is [`Input::ReplUp`] or [`Input::ReplLost`].
+    ReplConnect {
+        /// The end that the opener holds from now on.
+        link: LinkId,
+        /// The address; its `port` is dialled.
+        to: Endpoint,
+    },
+    /// Append a message to a replication link's output.
+    ReplSend(LinkId, ReplMessage),
+    /// Close a replication link.
+    ReplClose(LinkId),
+    /// Start a child process that runs for some time; its end is [`Input::ChildExit`].
+    Fork {
+        /// Its process id.
+        pid: u32,
+        /// How long it runs.
+        runs: Span,
+    },
     /// Answer a client.
     Reply(LinkId, Reply),
     /// Close a client's connection after what was sent to it.

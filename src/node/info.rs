@@ -6,10 +6,9 @@
 use std::fmt::{self, Write as _};
 
 use crate::node::Node;
+use crate::node::child::Task;
 use crate::node::command::VERSION;
 use crate::node::effect::Ctx;
-use crate::node::storage::Task;
-use crate::resp::Reply;
 
 type Writer = fn(&mut String, &Node, &Ctx<'_>) -> fmt::Result;
 
@@ -160,7 +159,9 @@ fn stats(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     write!(out, "instantaneous_ops_per_sec:0\r\ntotal_net_input_bytes:0\r\n")?;
     write!(out, "total_net_output_bytes:0\r\ninstantaneous_input_kbps:0.00\r\n")?;
     write!(out, "instantaneous_output_kbps:0.00\r\nrejected_connections:0\r\n")?;
-    write!(out, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n")?;
+    write!(out, "sync_full:{}\r\n", stats.sync_full)?;
+    write!(out, "sync_partial_ok:{}\r\n", stats.sync_partial)?;
+    write!(out, "sync_partial_err:{}\r\n", stats.sync_refused)?;
     write!(out, "expired_keys:{}\r\n", stats.expired)?;
     write!(out, "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n")?;
     write!(out, "expire_cycle_cpu_milliseconds:0\r\nevicted_keys:0\r\n")?;
@@ -183,16 +184,9 @@ fn stats(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     )
 }
 
-/// The order is that of A.2.
 fn replication(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
-    match node.replication.master {
-        None => out.push_str("role:master\r\n"),
-        Some(master) => {
-            let ip = master.ip_text();
-            write!(out, "role:slave\r\nmaster_host:{ip}\r\nmaster_port:{}\r\n", master.port)?;
-        }
-    }
-    lines!(out, "connected_slaves": 0, "master_failover_state": "no-failover")
+    out.push_str(&node.replication_info());
+    Ok(())
 }
 
 fn cpu(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
@@ -230,19 +224,4 @@ fn keyspace(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
         keys.expiring(),
         node.server.storage.mean_ttl
     )
-}
-
-/// The reply to ROLE.
-#[must_use]
-pub fn role(node: &Node) -> Reply {
-    match node.replication.master {
-        None => Reply::Array(vec![Reply::bulk("master"), Reply::Int(0), Reply::Array(Vec::new())]),
-        Some(master) => Reply::Array(vec![
-            Reply::bulk("slave"),
-            Reply::bulk(master.ip_text()),
-            Reply::Int(master.port.into()),
-            Reply::bulk("connect"),
-            Reply::Int(-1),
-        ]),
-    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::node::replication::message::Position;
 use crate::slot::Slot;
 use crate::time::Millis;
 
@@ -31,6 +32,8 @@ pub struct Keyspace {
     deadline_sum: i128,
     /// When this copy was written to disk, in Unix seconds, if it is one.
     pub saved_at: Option<i64>,
+    /// Where in which replication history this copy was made, if it is one and that is known.
+    pub position: Option<Position>,
 }
 
 impl Keyspace {

@@ -10,13 +10,17 @@ use std::sync::Arc;
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
 use crate::node::config::Config;
-use crate::node::effect::{Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox};
+use crate::node::effect::{
+    CallError, Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox,
+};
 use crate::node::flags::Flags;
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{Entry, NodesConf};
-use crate::node::packet::{Epoch, MessageType, Packet};
+use crate::node::packet::{Epoch, Gossip, MessageType, Packet};
 use crate::node::process::{Boot, Disk, Host};
+use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
+use crate::resp::{Args, Reply, args};
 use crate::rng::Seed;
 use crate::slot::{SLOTS, Slot, SlotSet};
 use crate::time::{Millis, Wall};
@@ -45,10 +49,13 @@ struct Connection {
     peer: PeerIx,
     acceptor: usize,
     up: bool,
+    /// Whether it is a replication link, not one of the bus.
+    replicates: bool,
 }
 
 enum Delivery {
     Packet(LinkId, Box<Packet>),
+    Replication(LinkId, ReplMessage),
     Lost(LinkId, Loss),
     Up(LinkId),
     Boot(usize),
@@ -66,13 +73,22 @@ pub(crate) struct Lab {
     pub(crate) saved: Vec<Option<String>>,
     pub(crate) saves: Vec<(usize, bool)>,
     pub(crate) exits: Vec<(usize, Exit)>,
+    /// What clients were told: by whom, on which connection; nothing when it was closed.
+    pub(crate) replies: Vec<(usize, LinkId, Option<Reply>)>,
     /// Pairs (from, to) between which nothing passes, silently.
     pub(crate) cut: BTreeSet<(usize, usize)>,
     listening: Vec<bool>,
+    /// Children that run: until when, whose, and their process ids.
+    children: Vec<(Wall, usize, u32)>,
     connections: BTreeMap<usize, Connection>,
     queue: VecDeque<Delivery>,
     setups: Vec<Boot>,
 }
+
+/// The client that asks if no other is named.
+pub(crate) const CLIENT: LinkId = LinkId(1_000_001);
+/// The connection by which nodes call each other.
+const CALLER: LinkId = LinkId(1_000_003);
 
 /// The moment at which every laboratory opens.
 pub(crate) const OPENING: Wall = Wall(1_700_000_000_000_000);
@@ -139,7 +155,7 @@ impl Lab {
 
     fn closed(count: usize, disk: impl Fn(usize) -> Disk, config: Config) -> Lab {
         let setups = (0..count).map(|node| Boot {
-            config: Config { port: 7_000, ..config.clone() },
+            config: Config { port: 7_000, loglevel: Level::Debug, ..config.clone() },
             ip: ip(node),
             pid: 1_000 + node as u32,
             id: Some(id(node)),
@@ -160,8 +176,10 @@ impl Lab {
             saved: vec![None; count],
             saves: Vec::new(),
             exits: Vec::new(),
+            replies: Vec::new(),
             cut: BTreeSet::new(),
             listening: vec![false; count],
+            children: Vec::new(),
             connections: BTreeMap::new(),
             queue: VecDeque::new(),
             setups: setups.collect(),
@@ -191,6 +209,7 @@ impl Lab {
     pub(crate) fn kill(&mut self, node: usize) {
         self.nodes[node] = None;
         self.listening[node] = false;
+        self.children.retain(|(_, parent, _)| *parent != node);
         let ends: Vec<(usize, Connection)> = self
             .connections
             .iter()
@@ -232,6 +251,54 @@ impl Lab {
         strangers.filter(|&ix| table.flags(ix).any(Flags::HANDSHAKE)).collect()
     }
 
+    /// A message as a node would send it now.
+    pub(crate) fn message(&mut self, from: usize, kind: MessageType) -> Box<Packet> {
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
+        self.nodes[from].as_mut().expect("the node runs").message(&mut ctx, kind)
+    }
+
+    /// What somebody says of a node.
+    pub(crate) fn gossip(&mut self, about: usize, flags: Flags) -> Gossip {
+        Gossip {
+            node: self.ids.intern(id(about)),
+            endpoint: self.ids.intern_endpoint(endpoint(about)),
+            ping_sent: 0,
+            pong_received: 0,
+            flags,
+        }
+    }
+
+    /// Delivers a message on the link that its sender has opened.
+    pub(crate) fn hear(&mut self, to: usize, from: usize, packet: &Packet) {
+        let opened = |c: &Connection| c.up && c.opener == from && c.acceptor == to;
+        let number = self.connections.iter().find(|(_, c)| opened(c)).expect("they are linked").0;
+        let (_, end) = self.end(LinkId(*number as u32 * 2 + 1)).expect("they are linked");
+        self.input(to, Input::Packet(end, packet));
+        self.settle();
+    }
+
+    /// Delivers a message on the receiver's own link to the sender.
+    pub(crate) fn hear_on_own_link(&mut self, to: usize, from: usize, packet: &Packet) {
+        let peer = self.peer(to, from);
+        let end = self.outbound(to, peer, from);
+        self.input(to, Input::Packet(end, packet));
+        self.settle();
+    }
+
+    /// A node's line in another one's CLUSTER NODES.
+    pub(crate) fn line(&mut self, node: usize, about: usize) -> String {
+        let peer = self.peer(node, about);
+        self.nodes[node].as_ref().expect("the node runs").bus.node_line(&self.ids, peer)
+    }
+
+    /// Forgets what was logged, sent, noticed and saved so far.
+    pub(crate) fn forget_records(&mut self) {
+        self.lines.clear();
+        self.sent.clear();
+        self.notices.clear();
+        self.saves.clear();
+    }
+
     /// Lets a node do something, as if a command had asked for it.
     pub(crate) fn act<T>(
         &mut self,
@@ -247,6 +314,33 @@ impl Lab {
         result
     }
 
+    /// What a client is told that says these words to a node.
+    pub(crate) fn ask(&mut self, node: usize, words: &str) -> Reply {
+        self.ask_as(node, CLIENT, args(words.split(' ')))
+    }
+
+    /// What a certain client is told that says these words to a node.
+    pub(crate) fn ask_as(&mut self, node: usize, client: LinkId, words: Args) -> Reply {
+        self.replies.clear();
+        self.input(node, Input::Command(client, words));
+        self.settle();
+        let mut own = self.replies.iter().filter(|(by, to, _)| (*by, *to) == (node, client));
+        let (.., reply) = own.next_back().expect("it is answered at once");
+        reply.clone().expect("the connection stays open")
+    }
+
+    /// A call of one node to another: answered at once, or refused.
+    fn call(&mut self, node: usize, to: Endpoint, requests: Vec<Args>) {
+        let target = (0..self.nodes.len()).find(|&other| Some(ip(other)) == to.ip);
+        let result = match target.filter(|&target| self.listening[target]) {
+            None => Err(CallError::Refused),
+            Some(target) => {
+                Ok(requests.into_iter().map(|it| self.ask_as(target, CALLER, it)).collect())
+            }
+        };
+        self.input(node, Input::CallDone(result));
+    }
+
     /// Gives a node one input and carries out what it does.
     pub(crate) fn input(&mut self, node: usize, input: Input<'_>) {
         let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
@@ -260,6 +354,7 @@ impl Lab {
     pub(crate) fn run(&mut self, millis: u64) {
         for _ in 0..millis {
             self.now = Wall(self.now.0 + 1_000);
+            self.end_children();
             let phase = (self.now.0 / 1_000 % 100) as usize;
             for node in 0..self.nodes.len() {
                 if phase == 7 * node % 100 && self.listening[node] {
@@ -267,6 +362,16 @@ impl Lab {
                     self.settle();
                 }
             }
+        }
+    }
+
+    fn end_children(&mut self) {
+        let now = self.now;
+        for (_, node, pid) in
+            self.children.extract_if(.., |(end, ..)| *end <= now).collect::<Vec<_>>()
+        {
+            self.input(node, Input::ChildExit(pid));
+            self.settle();
         }
     }
 
@@ -313,10 +418,22 @@ impl Lab {
                 }
                 Delivery::Up(link) => self.come_up(link),
                 Delivery::Lost(link, loss) => {
+                    let replicates = self.replicates(link);
                     if let Some((node, end)) = self.end(link) {
-                        self.input(node, Input::LinkLost(end, loss));
+                        self.input(
+                            node,
+                            match replicates {
+                                true => Input::ReplLost(end, loss),
+                                false => Input::LinkLost(end, loss),
+                            },
+                        );
                     }
                     self.connections.remove(&link.connection());
+                }
+                Delivery::Replication(link, message) => {
+                    if let Some((node, end)) = self.end(link) {
+                        self.input(node, Input::ReplMessage(end, message));
+                    }
                 }
                 Delivery::Packet(link, packet) => {
                     if let Some((node, end)) = self.end(link) {
@@ -331,12 +448,29 @@ impl Lab {
     fn come_up(&mut self, link: LinkId) {
         let Some(connection) = self.connections.get_mut(&link.connection()) else { return };
         connection.up = true;
+        let replicates = connection.replicates;
         if let Some((node, end)) = self.end(link.other()) {
-            self.input(node, Input::Accepted(end));
+            self.input(
+                node,
+                match replicates {
+                    true => Input::ReplAccepted(end),
+                    false => Input::Accepted(end),
+                },
+            );
         }
         if let Some((node, end)) = self.end(link) {
-            self.input(node, Input::LinkUp(end));
+            self.input(
+                node,
+                match replicates {
+                    true => Input::ReplUp(end),
+                    false => Input::LinkUp(end),
+                },
+            );
         }
+    }
+
+    fn replicates(&self, link: LinkId) -> bool {
+        self.connections.get(&link.connection()).is_some_and(|connection| connection.replicates)
     }
 
     fn end(&self, link: LinkId) -> Option<(usize, LinkEnd)> {
@@ -348,7 +482,7 @@ impl Lab {
         };
         let end = LinkEnd {
             id: link,
-            peer: opened.then_some(connection.peer),
+            peer: (opened && !connection.replicates).then_some(connection.peer),
             local_ip: ip(own),
             remote_ip: ip(other),
             remote_port: if opened { 17_000 } else { 40_000 },
@@ -371,7 +505,11 @@ impl Lab {
             match effect {
                 Effect::BootStepIn(_) => self.queue.push_back(Delivery::Boot(node)),
                 Effect::Listen => self.listening[node] = true,
-                Effect::Connect { link, peer, to } => self.dial(node, link, peer, to),
+                Effect::Connect { link, peer, to } => self.dial(node, link, Some(peer), to),
+                Effect::ReplConnect { link, to } => self.dial(node, link, None, to),
+                Effect::ReplSend(link, message) => self.post_replication(node, link, message),
+                Effect::ReplClose(link) => self.close(node, link),
+                Effect::Fork { pid, runs } => self.children.push((self.now + runs, node, pid)),
                 Effect::Send(link, packet) => self.post(node, link, packet),
                 Effect::Close(link) => self.close(node, link),
                 Effect::Log { level, role, text } => {
@@ -384,16 +522,22 @@ impl Lab {
                 }
                 Effect::Notice(notice) => self.notices.push((node, notice)),
                 Effect::Exit(exit) => self.exits.push((node, exit)),
+                Effect::Reply(client, reply) => self.replies.push((node, client, Some(reply))),
+                Effect::CloseClient(client) => self.replies.push((node, client, None)),
+                Effect::Call { to, requests, .. } => self.call(node, to, requests),
                 effect => panic!("the laboratory knows nothing of {effect:?}"),
             }
         }
     }
 
-    fn dial(&mut self, opener: usize, link: LinkId, peer: PeerIx, to: Endpoint) {
+    /// Opens a bus link to a peer, or else a replication link.
+    fn dial(&mut self, opener: usize, link: LinkId, peer: Option<PeerIx>, to: Endpoint) {
         let found =
             (0..self.nodes.len()).find(|&node| Some(ip(node)) == to.ip && to.cport == 17_000);
+        let replicates = peer.is_none();
+        let peer = peer.unwrap_or(PeerIx(0));
         let acceptor = found.unwrap_or(opener);
-        let connection = Connection { opener, peer, acceptor, up: false };
+        let connection = Connection { opener, peer, acceptor, up: false, replicates };
         self.connections.insert(link.connection(), connection);
         if self.cut.contains(&(opener, acceptor)) || self.cut.contains(&(acceptor, opener)) {
             return;
@@ -403,6 +547,14 @@ impl Lab {
             true => Delivery::Up(link),
             false => Delivery::Lost(link, Loss::Refused),
         });
+    }
+
+    fn post_replication(&mut self, from: usize, link: LinkId, message: ReplMessage) {
+        let Some(connection) = self.connections.get(&link.connection()).copied() else { return };
+        let to = if connection.opener == from { connection.acceptor } else { connection.opener };
+        if !self.cut.contains(&(from, to)) {
+            self.queue.push_back(Delivery::Replication(link.other(), message));
+        }
     }
 
     fn post(&mut self, from: usize, link: LinkId, packet: Box<Packet>) {

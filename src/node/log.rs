@@ -39,6 +39,8 @@ pub enum Role {
     Master,
     /// `S`: a replica (a master's address is configured).
     Replica,
+    /// `C`: a child with this process id, which stands in the line instead of its parent's.
+    Fork(u32),
 }
 
 impl Role {
@@ -46,9 +48,18 @@ impl Role {
     #[must_use]
     pub const fn letter(self) -> char {
         match self {
-            Role::Child => 'C',
+            Role::Child | Role::Fork(_) => 'C',
             Role::Master => 'M',
             Role::Replica => 'S',
+        }
+    }
+
+    /// The process id in the line, where it is not the server's.
+    #[must_use]
+    pub const fn own_pid(self) -> Option<u32> {
+        match self {
+            Role::Fork(pid) => Some(pid),
+            Role::Child | Role::Master | Role::Replica => None,
         }
     }
 }

@@ -8,10 +8,12 @@
 
 mod boot;
 pub mod bus;
+pub mod child;
 pub mod client;
 pub mod command;
 pub mod config;
 pub mod digest;
+pub mod dump;
 pub mod effect;
 pub mod flags;
 pub mod glob;
@@ -33,6 +35,7 @@ pub mod stats;
 pub mod storage;
 pub mod table;
 pub mod value;
+pub mod wire;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
@@ -47,6 +50,9 @@ use crate::time::Span;
 
 /// How often the cluster cron runs (§1.1).
 const CLUSTER_CRON_PERIOD: Span = Span::millis(100);
+
+/// How often the replication cron runs (A.4).
+const REPLICATION_CRON_PERIOD: Span = Span::secs(1);
 
 /// A Redis process in cluster mode.
 #[derive(Debug)]
@@ -81,6 +87,11 @@ impl Node {
             Input::LinkLost(end, loss) => self.link_lost(ctx, &end, loss),
             Input::Accepted(end) => self.link_accepted(ctx, &end),
             Input::Packet(end, packet) => self.receive(ctx, &end, packet),
+            Input::ReplUp(_)
+            | Input::ReplLost(..)
+            | Input::ReplAccepted(_)
+            | Input::ReplMessage(..)
+            | Input::ChildExit(_) => self.handle_replication(ctx, input),
             Input::Command(client, args) => {
                 self.process.cached_time = ctx.now.millis();
                 command::execute(self, client, &args, ctx);
@@ -108,6 +119,9 @@ impl Node {
             return;
         }
         command::cron(self, ctx);
+        if self.every(REPLICATION_CRON_PERIOD) {
+            self.replication_cron(ctx);
+        }
         if self.every(CLUSTER_CRON_PERIOD) {
             self.cluster_cron(ctx);
         }
@@ -121,10 +135,17 @@ impl Node {
             || self.process.cron_loops.is_multiple_of(period.as_millis() / tick.as_millis())
     }
 
+    /// Whether the configuration lets a log line of this level through and anybody wants it. Ask
+    /// first where already the preparation of a line costs something.
+    #[inline]
+    pub(crate) fn logs(&self, ctx: &Ctx<'_>, level: Level) -> bool {
+        level >= self.config.loglevel && ctx.out.logs(level)
+    }
+
     /// Writes a log line, if the configuration lets it through and anybody wants it (§13.1).
     #[inline]
     pub(crate) fn log(&self, ctx: &mut Ctx<'_>, level: Level, text: std::fmt::Arguments<'_>) {
-        if level >= self.config.loglevel && ctx.out.logs(level) {
+        if self.logs(ctx, level) {
             let role = self.log_role();
             ctx.out.effects.push(Effect::Log { level, role, text: text.to_string() });
         }

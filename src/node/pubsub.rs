@@ -32,12 +32,6 @@ impl Subscriptions {
             remove(&mut self.patterns, pattern, link);
         }
     }
-
-    /// Whether nobody listens to anything.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty()
-    }
 }
 
 /// Adds a listener.

@@ -69,7 +69,7 @@ pub(crate) fn check(
     client: LinkId,
     spec: &'static Spec,
     args: &[Vec<u8>],
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     let queue;
     let mut keys = Keys::default();
@@ -91,7 +91,7 @@ fn look_at<'a>(
     spec: &Spec,
     args: &'a [Vec<u8>],
     keys: &mut Keys<'a>,
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     for at in spec.key_positions(args) {
         let key = &args[at];
@@ -155,4 +155,192 @@ fn decide(
         return Ok(());
     }
     Err(Redirect::Moved(slot, owner))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::node::lab::{CLIENT, Lab, slot};
+    use crate::resp::Reply;
+
+    const OK: &str = "OK";
+
+    /// Three masters and a replica of the first, all of one opinion. Keys in `{b}` (3300) belong to
+    /// the first, in `{a}` (15495) to the third.
+    fn formed() -> Lab {
+        let mut lab = Lab::formed(3, 1, 5_000);
+        lab.run(3_000);
+        lab
+    }
+
+    fn said(lab: &mut Lab, node: usize, words: &str) -> String {
+        match lab.ask(node, words) {
+            Reply::Status(text) | Reply::Error(text) => text,
+            Reply::Bulk(bytes) => String::from_utf8(bytes).unwrap(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn id(node: usize) -> String {
+        crate::node::lab::id(node).to_string()
+    }
+
+    /// Opens slot 3300 between its owner, node 0, and node 1.
+    fn open_slot(lab: &mut Lab) {
+        assert_eq!(said(lab, 0, &format!("CLUSTER SETSLOT 3300 MIGRATING {}", id(1))), OK);
+        assert_eq!(said(lab, 1, &format!("CLUSTER SETSLOT 3300 IMPORTING {}", id(0))), OK);
+    }
+
+    #[test]
+    fn the_owner_serves_and_others_point_to_it_11_8() {
+        let mut lab = formed();
+        assert_eq!(said(&mut lab, 0, "SET {b} v"), OK);
+        assert_eq!(said(&mut lab, 1, "GET {b}"), "MOVED 3300 10.0.0.1:7000");
+        assert_eq!(said(&mut lab, 0, "GET {a}"), "MOVED 15495 10.0.0.3:7000");
+    }
+
+    #[test]
+    fn keys_must_be_in_one_slot_11_2() {
+        let mut lab = formed();
+        let crossed = "CROSSSLOT Keys in request don't hash to the same slot";
+        assert_eq!(said(&mut lab, 0, "MSET {b}1 v {a}1 v"), crossed);
+        assert_eq!(said(&mut lab, 2, "DEL {b} {a}"), crossed);
+        assert_eq!(said(&mut lab, 0, "MSET {b}1 v {b}2 v"), OK);
+        assert_eq!(lab.ask(0, "DEL {b}1 {b}1"), Reply::Int(1));
+    }
+
+    #[test]
+    fn a_slot_without_owner_is_not_served_even_if_all_is_down_11_10() {
+        let mut lab = formed();
+        assert_eq!(said(&mut lab, 0, "CLUSTER DELSLOTS 15495"), OK);
+        assert_eq!(said(&mut lab, 0, "GET {a}"), "CLUSTERDOWN Hash slot not served");
+        assert_eq!(said(&mut lab, 0, "GET {b}"), "CLUSTERDOWN The cluster is down");
+        let crossed = "CROSSSLOT Keys in request don't hash to the same slot";
+        assert_eq!(said(&mut lab, 0, "MGET {b} {a}"), crossed);
+        assert_eq!(said(&mut lab, 0, "PING"), "PONG");
+    }
+
+    #[test]
+    fn reads_can_be_allowed_when_the_cluster_is_down_11_3() {
+        let mut lab = formed();
+        lab.ask(0, "SET {b} v");
+        lab.ask(0, "CLUSTER DELSLOTS 15495");
+        lab.ask(0, "CONFIG SET cluster-allow-reads-when-down yes");
+        assert_eq!(said(&mut lab, 0, "GET {b}"), "v");
+        let down = "CLUSTERDOWN The cluster is down and only accepts read commands";
+        assert_eq!(said(&mut lab, 0, "SET {b} w"), down);
+    }
+
+    #[test]
+    fn without_full_coverage_the_other_slots_are_served_6_6() {
+        let mut lab = formed();
+        lab.ask(0, "CONFIG SET cluster-require-full-coverage no");
+        lab.ask(0, "CLUSTER DELSLOTS 15495");
+        assert_eq!(said(&mut lab, 0, "SET {b} v"), OK);
+        assert_eq!(said(&mut lab, 0, "GET {a}"), "CLUSTERDOWN Hash slot not served");
+    }
+
+    #[test]
+    fn a_missing_key_of_a_migrating_slot_is_asked_for_elsewhere_11_5() {
+        let mut lab = formed();
+        lab.ask(0, "SET {b}here v");
+        open_slot(&mut lab);
+        assert_eq!(said(&mut lab, 0, "GET {b}here"), "v");
+        assert_eq!(said(&mut lab, 0, "GET {b}gone"), "ASK 3300 10.0.0.2:7000");
+        // 6.2.3 does not say TRYAGAIN when only some keys are missing.
+        assert_eq!(said(&mut lab, 0, "MGET {b}here {b}gone"), "ASK 3300 10.0.0.2:7000");
+        assert_eq!(said(&mut lab, 2, "GET {b}gone"), "MOVED 3300 10.0.0.1:7000");
+    }
+
+    #[test]
+    fn an_importing_slot_is_served_to_those_who_ask_11_6() {
+        let mut lab = formed();
+        open_slot(&mut lab);
+        assert_eq!(said(&mut lab, 1, "SET {b}1 v"), "MOVED 3300 10.0.0.1:7000");
+        assert_eq!(said(&mut lab, 1, "ASKING"), OK);
+        assert_eq!(said(&mut lab, 1, "SET {b}1 v"), OK);
+        assert_eq!(said(&mut lab, 1, "GET {b}1"), "MOVED 3300 10.0.0.1:7000");
+        lab.ask(1, "ASKING");
+        let again = "TRYAGAIN Multiple keys request during rehashing of slot";
+        assert_eq!(said(&mut lab, 1, "MGET {b}1 {b}2"), again);
+        lab.ask(1, "ASKING");
+        assert_eq!(said(&mut lab, 1, "GET {b}2"), "Nil");
+    }
+
+    #[test]
+    fn asking_holds_for_one_command_or_a_whole_transaction_11_11() {
+        let mut lab = formed();
+        open_slot(&mut lab);
+        lab.ask(1, "ASKING");
+        lab.ask(1, "PING");
+        assert_eq!(said(&mut lab, 1, "GET {b}"), "MOVED 3300 10.0.0.1:7000");
+        lab.ask(1, "MULTI");
+        lab.ask(1, "ASKING");
+        lab.ask(1, "DISCARD");
+        lab.ask(1, "ASKING");
+        lab.ask(1, "MULTI");
+        assert_eq!(said(&mut lab, 1, "SET {b} v"), "QUEUED");
+        assert_eq!(said(&mut lab, 1, "SET {b} w"), "QUEUED");
+        assert_eq!(lab.ask(1, "EXEC"), Reply::Array(vec![Reply::ok(), Reply::ok()]));
+    }
+
+    #[test]
+    fn a_replica_serves_reads_to_those_who_said_readonly_11_7() {
+        let mut lab = formed();
+        assert_eq!(said(&mut lab, 3, "GET {b}"), "MOVED 3300 10.0.0.1:7000");
+        assert_eq!(said(&mut lab, 3, "READONLY"), OK);
+        assert_eq!(said(&mut lab, 3, "GET {b}"), "Nil");
+        assert_eq!(said(&mut lab, 3, "SET {b} v"), "MOVED 3300 10.0.0.1:7000");
+        assert_eq!(said(&mut lab, 3, "GET {a}"), "MOVED 15495 10.0.0.3:7000");
+        lab.ask(3, "READWRITE");
+        assert_eq!(said(&mut lab, 3, "GET {b}"), "MOVED 3300 10.0.0.1:7000");
+    }
+
+    #[test]
+    fn a_write_in_a_transaction_moves_the_whole_of_it_11_9() {
+        let mut lab = formed();
+        lab.ask(3, "READONLY");
+        lab.ask(3, "MULTI");
+        assert_eq!(said(&mut lab, 3, "GET {b}"), "QUEUED");
+        assert_eq!(said(&mut lab, 3, "SET {b} v"), "MOVED 3300 10.0.0.1:7000");
+        let aborted = "EXECABORT Transaction discarded because of previous errors.";
+        assert_eq!(said(&mut lab, 3, "EXEC"), aborted);
+        assert_eq!(said(&mut lab, 3, "EXEC"), "ERR EXEC without MULTI");
+    }
+
+    #[test]
+    fn exec_is_redirected_if_the_slot_has_gone_meanwhile_11_9() {
+        let mut lab = formed();
+        lab.ask(0, "MULTI");
+        lab.ask(0, "SET {b} v");
+        let (owner, to) = (lab.peer(0, 0), lab.peer(0, 1));
+        lab.act(0, |node, _| {
+            assert_eq!(node.bus.slots.owner(slot(3_300)), Some(owner));
+            node.bus.del_slot(slot(3_300));
+            node.bus.add_slot(slot(3_300), to);
+        });
+        assert_eq!(said(&mut lab, 0, "EXEC"), "MOVED 3300 10.0.0.2:7000");
+        assert!(lab.node(0).clients.get(CLIENT).unwrap().transaction.is_none());
+    }
+
+    #[test]
+    fn a_write_without_keys_is_refused_by_a_replica_11_12() {
+        let mut lab = formed();
+        let refusal = "READONLY You can't write against a read only replica.";
+        assert_eq!(said(&mut lab, 3, "FLUSHALL"), refusal);
+        lab.ask(3, "MULTI");
+        assert_eq!(said(&mut lab, 3, "FLUSHALL"), refusal);
+        let aborted = "EXECABORT Transaction discarded because of previous errors.";
+        assert_eq!(said(&mut lab, 3, "EXEC"), aborted);
+    }
+
+    #[test]
+    fn min_replicas_guard_writes_only() {
+        let mut lab = formed();
+        lab.ask(0, "CONFIG SET min-replicas-to-write 1");
+        assert_eq!(said(&mut lab, 0, "SET {b} v"), OK, "it has one");
+        lab.ask(1, "CONFIG SET min-replicas-to-write 1");
+        let refusal = "NOREPLICAS Not enough good replicas to write.";
+        assert_eq!(said(&mut lab, 1, "SET k v"), refusal);
+        assert_eq!(said(&mut lab, 1, "GET k"), "Nil");
+    }
 }

@@ -15,6 +15,12 @@ pub struct Stats {
     pub expired: u64,
     /// How often a child process was forked.
     pub forks: u64,
+    /// Replicas that were given everything.
+    pub sync_full: u64,
+    /// Replicas that were given only what they missed.
+    pub sync_partial: u64,
+    /// Replicas that asked for that and were refused.
+    pub sync_refused: u64,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
 }

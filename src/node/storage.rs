@@ -4,14 +4,18 @@
 //! keys survive whatever happens to the process. Without, what survives is the last RDB file, written
 //! by SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
 //!
-//! A child process that saves has the keys of the moment of its fork on disk at once; its end is
-//! noticed by the next `serverCron`, as in Redis.
+//! What child processes do is in [`child`](crate::node::child).
+
+use std::sync::Arc;
 
 use crate::node::Node;
+use crate::node::child::{Child, Task};
 use crate::node::client::Clients;
+use crate::node::config::Config;
+use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::keyspace::Keyspace;
-use crate::node::log::{Level, Role};
+use crate::node::log::Level;
 use crate::node::process::Death;
 use crate::time::Millis;
 
@@ -27,36 +31,13 @@ pub struct Storage {
     /// How long the last rewrite of the append-only file took, in seconds, if there was one.
     pub last_rewrite_duration: Option<i64>,
     /// The RDB file.
-    file: Option<Keyspace>,
-    child: Option<Child>,
-    save_scheduled: bool,
+    pub(crate) file: Option<Arc<Dump>>,
+    pub(crate) child: Option<Child>,
+    pub(crate) save_scheduled: bool,
     pub(crate) rewrite_scheduled: bool,
     save_at_exit: bool,
     /// INFO's `avg_ttl` as of the last tick, in milliseconds.
     pub(crate) mean_ttl: i64,
-}
-
-/// A child process.
-#[derive(Debug, Clone, Copy)]
-struct Child {
-    task: Task,
-    started: i64,
-    dirty_at_start: u64,
-}
-
-/// What a child process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Task {
-    Save,
-    Rewrite,
-}
-
-/// What became of a request to do something in the background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Started {
-    Now,
-    Later,
-    Not,
 }
 
 /// What SHUTDOWN saves.
@@ -78,7 +59,7 @@ impl Storage {
 
     /// Since when a child process does this, if one does.
     pub(crate) fn running(&self, task: Task) -> Option<i64> {
-        self.child.filter(|child| child.task == task).map(|child| child.started)
+        self.child.as_ref().filter(|child| child.task == task).map(|child| child.started)
     }
 }
 
@@ -108,7 +89,12 @@ impl Node {
         }
         self.keys = found.clone();
         self.keys.saved_at = None;
-        self.server.storage.file = Some(found);
+        let position = found.position;
+        self.server.storage.file = Some(Arc::new(Dump::new(found)));
+        self.keys.position = None;
+        if let Some(position) = position.filter(|_| !self.bus.is_master()) {
+            self.resume_replication(ctx, position);
+        }
         if self.bus.is_master() {
             self.drop_dead_keys(ctx.now.millis());
         }
@@ -136,9 +122,7 @@ impl Node {
     }
 
     fn write_file(&mut self, ctx: &Ctx<'_>) {
-        let mut copy = self.keys.clone();
-        copy.saved_at = Some(ctx.now.secs());
-        self.server.storage.file = Some(copy);
+        self.server.storage.file = Some(Arc::new(self.dump(ctx)));
     }
 
     /// FLUSHALL also empties the file, if there are save points.
@@ -151,117 +135,19 @@ impl Node {
         }
     }
 
-    fn kill_child(&mut self, ctx: &mut Ctx<'_>, task: Task) -> bool {
-        let storage = &mut self.server.storage;
-        let killed = storage.running(task).is_some();
-        if killed {
-            storage.child = None;
-            let line = match task {
-                Task::Save => "Background saving terminated by signal 10",
-                Task::Rewrite => "Background AOF rewrite terminated by signal 10",
-            };
-            self.log(ctx, Level::Warning, format_args!("{line}"));
-        }
-        killed
-    }
-
-    fn fork(&mut self, ctx: &mut Ctx<'_>, task: Task) -> u64 {
-        let storage = &mut self.server.storage;
-        storage.child =
-            Some(Child { task, started: ctx.now.secs(), dirty_at_start: storage.dirty });
-        self.server.stats.forks += 1;
-        u64::from(self.process.pid) + self.server.stats.forks
-    }
-
-    fn child_log(&self, ctx: &mut Ctx<'_>, text: &str) {
-        if Level::Notice >= self.config.loglevel && ctx.out.logs(Level::Notice) {
-            ctx.out.effects.push(Effect::Log {
-                level: Level::Notice,
-                role: Role::Child,
-                text: text.to_owned(),
-            });
-        }
-    }
-
-    /// Writes the RDB file by a child process (BGSAVE), or later if another child is at work and
-    /// `schedule` is said.
-    pub(crate) fn save_in_background(&mut self, ctx: &mut Ctx<'_>, schedule: bool) -> Started {
-        if self.server.storage.child.is_some() {
-            self.server.storage.save_scheduled |= schedule;
-            return if schedule { Started::Later } else { Started::Not };
-        }
-        let pid = self.fork(ctx, Task::Save);
-        let line = format_args!("Background saving started by pid {pid}");
-        self.log(ctx, Level::Notice, line);
-        self.write_file(ctx);
-        self.child_log(ctx, "DB saved on disk");
-        self.child_log(ctx, "RDB: 0 MB of memory used by copy-on-write");
-        Started::Now
-    }
-
-    /// Rewrites the append-only file by a child process (BGREWRITEAOF).
-    pub(crate) fn rewrite_append_only_file(&mut self, ctx: &mut Ctx<'_>) -> Started {
-        match self.server.storage.child.map(|child| child.task) {
-            Some(Task::Rewrite) => return Started::Not,
-            Some(Task::Save) => {
-                self.server.storage.rewrite_scheduled = true;
-                return Started::Later;
-            }
-            None => {}
-        }
-        let pid = self.fork(ctx, Task::Rewrite);
-        let line = format_args!("Background append only file rewriting started by pid {pid}");
-        self.log(ctx, Level::Notice, line);
-        let line = format_args!("AOF rewrite child asks to stop sending diffs.");
-        self.log(ctx, Level::Notice, line);
-        for line in [
-            "Parent agreed to stop sending diffs. Finalizing AOF...",
-            "Concatenating 0.00 MB of AOF diff received from parent.",
-            "SYNC append only file rewrite performed",
-            "AOF rewrite: 0 MB of memory used by copy-on-write",
-        ] {
-            self.child_log(ctx, line);
-        }
-        Started::Now
-    }
-
     /// Children that have ended, save points, and what was put off (§0.1.4).
     pub(crate) fn storage_cron(&mut self, ctx: &mut Ctx<'_>) {
         if self.server.storage.child.is_none() && self.server.storage.rewrite_scheduled {
             self.server.storage.rewrite_scheduled = false;
             self.rewrite_append_only_file(ctx);
-        } else if let Some(child) = self.server.storage.child.take() {
-            self.reap(ctx, child);
+        } else if self.server.storage.child.is_some() {
+            self.reap_child(ctx);
         } else {
             self.check_save_points(ctx);
         }
         if self.server.storage.child.is_none() && self.server.storage.save_scheduled {
             self.server.storage.save_scheduled = false;
             self.save_in_background(ctx, false);
-        }
-    }
-
-    fn reap(&mut self, ctx: &mut Ctx<'_>, child: Child) {
-        let now = ctx.now.secs();
-        let storage = &mut self.server.storage;
-        let lines: &[&str] = match child.task {
-            Task::Save => {
-                storage.dirty = storage.dirty.saturating_sub(child.dirty_at_start);
-                storage.last_save = now;
-                storage.last_duration = Some(now - child.started);
-                &["Background saving terminated with success"]
-            }
-            Task::Rewrite => {
-                storage.last_rewrite_duration = Some(now - child.started);
-                &[
-                    "Background AOF rewrite terminated with success",
-                    "Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
-                    "Background AOF rewrite finished successfully",
-                ]
-            }
-        };
-        for line in lines {
-            self.log(ctx, Level::Notice, format_args!("{line}"));
         }
     }
 
@@ -285,7 +171,8 @@ impl Node {
 
     /// Deletes keys whose time has come, on a master. Redis deletes a sample at a time and may take
     /// some more ticks; here all go at once.
-    pub(crate) fn active_expire(&mut self, now: Millis) {
+    pub(crate) fn active_expire(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.millis();
         if self.keys.expiring() == 0
             || self.replication.master.is_some()
             || Clients::is_paused(&mut self.clients, now)
@@ -293,7 +180,7 @@ impl Node {
             return;
         }
         for key in self.dead_keys(now) {
-            self.expire(&key);
+            self.expire(ctx, &key);
         }
         let mean = self.keys.mean_deadline().map_or(0, |mean| (mean - now).0.max(0));
         self.server.storage.mean_ttl = mean;
@@ -323,6 +210,7 @@ impl Node {
             self.log(ctx, Level::Notice, format_args!("DB saved on disk"));
             self.server.storage.save_at_exit = true;
             self.keys.saved_at = Some(ctx.now.secs());
+            self.keys.position = self.replication.position_to_save();
         }
         let kept = |name| self.config.get(name).unwrap_or_default();
         if kept("daemonize") == "yes" || !kept("pidfile").is_empty() {
@@ -341,13 +229,144 @@ impl Node {
     #[must_use]
     pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
         let saved = death == Death::Shutdown && self.server.storage.save_at_exit;
-        if self.config.appendonly || saved { Some(self.keys) } else { self.server.storage.file }
+        if self.config.appendonly || saved {
+            return Some(self.keys);
+        }
+        self.server.storage.file.map(|file| Arc::unwrap_or_clone(file).keys)
     }
 
     /// The configuration file that the next process will read: the one that this process read, or
     /// what CONFIG REWRITE made of it.
     #[must_use]
-    pub fn config_file(&self) -> &crate::node::config::Config {
+    pub fn config_file(&self) -> &Config {
         &self.server.config_file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::config::Config;
+    use crate::node::lab::Lab;
+    use crate::node::process::Disk;
+
+    fn alone(settings: &[(&str, &str)], found: Option<Keyspace>) -> Lab {
+        let mut config = Config::default();
+        for (name, value) in settings {
+            config.set(name, value).unwrap();
+        }
+        let disk = |_| Disk { keys: found.clone(), ..Disk::default() };
+        let mut lab = Lab::start(1, disk, config);
+        let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
+        lab.ask(0, &format!("CLUSTER ADDSLOTS {}", slots.join(" ")));
+        lab.run(6_000);
+        assert!(lab.node(0).bus.state_ok);
+        lab
+    }
+
+    fn after(mut lab: Lab, death: Death) -> Vec<String> {
+        let keys = lab.nodes[0].take().unwrap().surviving_keys(death).unwrap_or_default();
+        keys.iter().map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect()
+    }
+
+    #[test]
+    fn with_an_append_only_file_everything_survives_a_crash() {
+        let mut lab = alone(&[("appendonly", "yes"), ("save", "")], None);
+        lab.ask(0, "SET k v");
+        assert_eq!(after(lab, Death::Killed), ["k"]);
+    }
+
+    #[test]
+    fn without_one_only_what_was_saved_survives_a_crash() {
+        let mut lab = alone(&[], None);
+        lab.ask(0, "SET saved v");
+        lab.ask(0, "SAVE");
+        lab.ask(0, "SET lost v");
+        assert_eq!(after(lab, Death::Killed), ["saved"]);
+    }
+
+    #[test]
+    fn a_shutdown_saves_if_there_are_save_points_b_1() {
+        for (save, saved) in [("3600 1", vec!["k"]), ("", vec![])] {
+            let mut lab = alone(&[("save", save)], None);
+            lab.ask(0, "SET k v");
+            lab.act(0, |node, ctx| node.terminate(ctx));
+            let line = "Saving the final RDB snapshot before exiting.";
+            assert_eq!(lab.logged(0, line), !saved.is_empty());
+            assert!(lab.logged(0, "Redis is now ready to exit, bye bye..."));
+            assert_eq!(lab.exits, [(0, Exit::Shutdown)]);
+            assert_eq!(after(lab, Death::Shutdown), saved);
+        }
+    }
+
+    #[test]
+    fn shutdown_can_be_told_what_to_save_b_1() {
+        for (what, save, saved) in
+            [(WhatToSave::Nothing, "3600 1", vec![]), (WhatToSave::Everything, "", vec!["k"])]
+        {
+            let mut lab = alone(&[("save", save)], None);
+            lab.ask(0, "SET k v");
+            lab.act(0, |node, ctx| node.prepare_for_shutdown(ctx, what));
+            assert_eq!(after(lab, Death::Shutdown), saved);
+        }
+    }
+
+    #[test]
+    fn a_save_point_is_checked_at_each_tick() {
+        let mut lab = alone(&[("save", "2 2")], None);
+        lab.ask(0, "SET a v");
+        lab.run(4_000);
+        assert!(!lab.logged(0, "2 changes in 2 seconds. Saving..."));
+        lab.ask(0, "SET b v");
+        lab.run(300);
+        assert!(lab.logged(0, "2 changes in 2 seconds. Saving..."));
+        assert!(lab.logged(0, "Background saving terminated with success"));
+        assert_eq!(lab.node(0).server.storage.dirty, 0);
+        assert_eq!(after(lab, Death::Killed), ["b", "a"], "in the order of slots");
+    }
+
+    #[test]
+    fn flushall_empties_the_file_too_if_there_are_save_points() {
+        for (save, left) in [("3600 1", vec![]), ("", vec!["k"])] {
+            let mut lab = alone(&[("save", save)], None);
+            lab.ask(0, "SET k v");
+            lab.ask(0, "SAVE");
+            lab.ask(0, "FLUSHALL");
+            assert_eq!(after(lab, Death::Killed), left);
+        }
+    }
+
+    #[test]
+    fn the_next_process_finds_the_keys_that_are_still_alive_13_3_11() {
+        let mut found = Keyspace::default();
+        let now = crate::node::lab::OPENING;
+        found.saved_at = Some(now.secs() - 7);
+        found.insert_string(b"k", b"v");
+        found.insert_string(b"dead", b"v");
+        found.set_expiry(b"dead", Some(Millis(now.millis().0 - 1)));
+        let mut lab = Lab::start(
+            1,
+            |_| Disk { keys: Some(found.clone()), ..Disk::default() },
+            Config::default(),
+        );
+        for line in [
+            "Loading RDB produced by version 6.2.3",
+            "RDB age 7 seconds",
+            "DB loaded from disk: 0.000 seconds",
+            "I have keys for unassigned slot 7629. Taking responsibility for it.",
+        ] {
+            assert!(lab.logged(0, line), "{line}: {:#?}", lab.lines);
+        }
+        assert_eq!(lab.node(0).keys.len(), 1);
+        assert_eq!(after(lab, Death::Killed), ["k", "dead"], "the file is as it was");
+    }
+
+    #[test]
+    fn keys_die_at_the_first_tick_after_their_time() {
+        let mut lab = alone(&[], None);
+        lab.ask(0, "SET k v PX 50");
+        lab.run(200);
+        assert!(lab.node(0).keys.is_empty());
+        assert_eq!(lab.node(0).server.stats.expired, 1);
     }
 }

@@ -32,8 +32,10 @@ pub struct Transcript<W> {
 enum Last {
     /// Nothing at all.
     Nothing,
-    /// A line of comment.
-    Comment,
+    /// A remark, which stands directly above what it is about.
+    Note,
+    /// A step that is no command.
+    Step,
     /// Something else that ended its line.
     Line,
     /// Something that did not end its line.
@@ -60,15 +62,17 @@ impl<W: Write> Transcript<W> {
     fn print(&mut self, record: &Record) -> io::Result<()> {
         match &record.what {
             What::Begin { title, .. } if title.is_empty() => Ok(()),
-            What::Begin { title, .. } => {
-                self.comment(title)?;
-                self.last = Last::Line;
-                Ok(())
+            What::Begin { title, .. } => self.comment(title, Last::Line),
+            What::Note(text) => {
+                if self.last != Last::Note {
+                    self.end_block()?;
+                }
+                self.comment(text, Last::Note)
             }
-            What::Note(text) if text.is_empty() => self.comment(""),
-            What::Note(text) => self.comment(text),
             What::Command(text) => {
-                self.end_block()?;
+                if self.last != Last::Note {
+                    self.end_block()?;
+                }
                 writeln!(self.out, "{COMMAND}$ {text}{COMMAND:#}")?;
                 self.last = Last::Line;
                 Ok(())
@@ -79,25 +83,25 @@ impl<W: Write> Transcript<W> {
             What::Step(text, took) => {
                 let clock = LogDate(record.wall).to_string();
                 let time = clock.rsplit(' ').next().unwrap_or_default();
-                self.comment(&format!("{time} {text}{}", parenthesis(*took)))
+                if !matches!(self.last, Last::Note | Last::Step) {
+                    self.end_block()?;
+                }
+                self.comment(&format!("{time} {text}{}", parenthesis(*took)), Last::Step)
             }
             What::Log(line) => {
                 self.end_line()?;
-                writeln!(self.out, "{line}")
+                writeln!(self.out, "{line}")?;
+                self.last = Last::Line;
+                Ok(())
             }
             What::Met(_) | What::End(_) => Ok(()),
         }
     }
 
-    fn comment(&mut self, text: &str) -> io::Result<()> {
-        if self.last != Last::Comment {
-            self.end_block()?;
-        }
-        match text {
-            "" => writeln!(self.out, "{COMMENT}#{COMMENT:#}")?,
-            text => writeln!(self.out, "{COMMENT}# {text}{COMMENT:#}")?,
-        }
-        self.last = Last::Comment;
+    fn comment(&mut self, text: &str, kind: Last) -> io::Result<()> {
+        let line = format!("# {text}");
+        writeln!(self.out, "{COMMENT}{}{COMMENT:#}", line.trim_end())?;
+        self.last = kind;
         Ok(())
     }
 
@@ -115,8 +119,6 @@ impl<W: Write> Transcript<W> {
     fn end_line(&mut self) -> io::Result<()> {
         if self.last == Last::Open {
             writeln!(self.out)?;
-        }
-        if self.last != Last::Nothing {
             self.last = Last::Line;
         }
         Ok(())
@@ -124,7 +126,7 @@ impl<W: Write> Transcript<W> {
 
     fn end_block(&mut self) -> io::Result<()> {
         self.end_line()?;
-        if self.last == Last::Line { writeln!(self.out) } else { Ok(()) }
+        if self.last == Last::Nothing { Ok(()) } else { writeln!(self.out) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keys of a scenario file.
 //!
 //! These types are the format: the loader reads them, the JSON Schema that editors use is derived
-//! from them, and the checker of keys and types ([`shape`](crate::scenario::shape)) walks that
+//! from them, and the checker of keys and types (`shape`) walks that
 //! schema. What the values mean (durations, dates, steps) is read from them in
 //! [`plan`](crate::scenario::plan).
 

@@ -1,8 +1,8 @@
 //! Scenarios: files that read like the terminal sessions they replay.
 //!
-//! A file goes through three hands. The loader ([`load`]) turns text into a [`Plan`](plan::Plan):
+//! The loader ([`load`]) turns text into a [`Plan`]:
 //! checked, resolved, plain data made before anything runs. Every mistake it finds is a
-//! [`Diagnostic`](diagnostic::Diagnostic) that points at words. The runner then carries out the plan's
+//! [`Diagnostic`] that points at words. The runner then carries out the plan's
 //! steps and says what happened as a stream of records.
 //!
 //! *Architecture invariant:* nothing here knows of terminals, colours or output formats; records are

@@ -61,7 +61,7 @@ pub enum What {
     /// A process wrote a line to its log; now it is shown.
     Log(LogLine),
     /// The run is over.
-    End(Summary),
+    End(Box<Summary>),
 }
 
 /// Where a program prints to.

@@ -119,6 +119,7 @@ impl<P: Program> World<P> {
         let client = self.network.connection(link).tag;
         match message {
             Message::Reply(reply) => self.client_event(client, ClientEvent::Reply(*reply)),
+            Message::Replication(_) => {}
             Message::Close => {
                 self.forget_end(link);
                 self.client_event(client, ClientEvent::Closed);

@@ -63,6 +63,16 @@ impl<P: Program> World<P> {
             Effect::Send(link, packet) => self.send_packet(node, link, packet),
             Effect::Connect { link, peer, to } => self.connect(node, link, peer, to),
             Effect::Close(link) => self.close_bus_link(node, link),
+            Effect::ReplConnect { link, to } => {
+                let to_ip = to.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+                self.dial(self.dial_from(node, link, Kind::Replication, 0, to_ip, to.port));
+            }
+            Effect::ReplSend(link, message) => {
+                self.stats.replication += 1;
+                self.transmit(link, Message::Replication(Box::new(message)));
+            }
+            Effect::ReplClose(link) => self.close(link),
+            Effect::Fork { pid, runs } => self.due_in(node, runs, Due::ChildExit(pid)),
             Effect::Reply(link, reply) => self.reply(node, link, reply),
             Effect::CloseClient(link) => self.close(link),
             Effect::BootStepIn(span) => self.due_in(node, span, Due::BootStep),
@@ -74,7 +84,7 @@ impl<P: Program> World<P> {
                 }
             }
             Effect::Log { level, role, text } => {
-                let pid = self.pid(node).unwrap_or_default();
+                let pid = role.own_pid().or(self.pid(node)).unwrap_or_default();
                 let wall = self.clock(node);
                 self.record(What::Log { node, pid, wall, level, role, text: &text });
             }

@@ -45,6 +45,8 @@ pub(crate) type Incarnation = u32;
 pub(crate) enum Due {
     /// The next stage of starting up.
     BootStep,
+    /// The end of a child with this process id.
+    ChildExit(u32),
     /// The end of its sleep.
     Awake,
     /// The end of its crash report.

@@ -71,6 +71,10 @@ impl<P: Program> World<P> {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 17);
                 self.handle(node, Input::CallDone(result));
             }
+            Arrived::ChildExit(pid) => {
+                self.fingerprint.absorb(u64::from(node.0) << 8 | 24);
+                self.handle(node, Input::ChildExit(pid));
+            }
             Arrived::Terminate => {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 18);
                 self.handle(node, Input::Terminate);
@@ -82,12 +86,18 @@ impl<P: Program> World<P> {
         if !self.network.is_open(link) {
             return;
         }
+        let end = self.network.link_end(link);
+        if self.network.connection(link).kind == Kind::Replication {
+            self.send_held(link);
+            self.handle(node, Input::ReplUp(end));
+            return;
+        }
         if self.observers.wants.links {
             let to = self.network.connection(link).end(link.other()).site;
             self.record(What::LinkUp { link, from: node, to });
         }
         self.send_held(link);
-        self.handle(node, Input::LinkUp(self.network.link_end(link)));
+        self.handle(node, Input::LinkUp(end));
     }
 
     fn lost(&mut self, node: NodeNo, link: LinkId, loss: Loss) {
@@ -97,9 +107,10 @@ impl<P: Program> World<P> {
         let end = self.network.link_end(link);
         let kind = self.network.connection(link).kind;
         self.forget_end(link);
-        if kind != Kind::Bus {
-            self.handle(node, Input::ClientGone(link));
-            return;
+        match kind {
+            Kind::Bus => {}
+            Kind::Replication => return self.handle(node, Input::ReplLost(end, loss)),
+            Kind::Client | Kind::Call => return self.handle(node, Input::ClientGone(link)),
         }
         if self.observers.wants.links {
             self.record(What::LinkDown { link, node, loss: Some(loss) });
@@ -127,9 +138,19 @@ impl<P: Program> World<P> {
             }
             Message::Established => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 19);
-                if self.network.connection(link).kind == Kind::Bus {
-                    self.handle(node, Input::Accepted(self.network.link_end(link)));
+                let end = self.network.link_end(link);
+                match self.network.connection(link).kind {
+                    Kind::Bus => self.handle(node, Input::Accepted(end)),
+                    Kind::Replication => self.handle(node, Input::ReplAccepted(end)),
+                    Kind::Client | Kind::Call => {}
                 }
+            }
+            Message::Replication(message) => {
+                let length = message.wire_bytes();
+                self.fingerprint.absorb(u64::from(link.0) << 8 | 25);
+                self.fingerprint.absorb(length);
+                let end = self.network.link_end(link);
+                self.handle(node, Input::ReplMessage(end, *message));
             }
             Message::Request(args) => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 20);
@@ -197,6 +218,7 @@ impl<P: Program> World<P> {
         }
         match due {
             Due::BootStep => self.take_in(node, Arrived::BootStep),
+            Due::ChildExit(pid) => self.take_in(node, Arrived::ChildExit(pid)),
             Due::Awake => {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 23);
                 running.busy = Busy::No;

@@ -105,6 +105,9 @@ impl<P: Program> World<P> {
             Some(Exit::Shutdown) => Death::Shutdown,
             Some(Exit::Crash | Exit::Fatal) | None => Death::Killed,
         };
+        if let Some(config) = running.program.config_file() {
+            machine.setup.config.clone_from(config);
+        }
         machine.disk.write_keys(running.program.surviving_keys(death));
         self.listeners.retain(|_, (owner, _)| *owner != node);
         for pending in running.inbox {

@@ -66,7 +66,9 @@ impl<P: Program> World<P> {
         self.transmit_first(link, Message::Established);
         let connection = self.network.connection(link);
         match (connection.kind, connection.end(link).site) {
-            (Kind::Bus, Some(Site::Node(node))) => self.take_in(node, Arrived::Connected(link)),
+            (Kind::Bus | Kind::Replication, Some(Site::Node(node))) => {
+                self.take_in(node, Arrived::Connected(link));
+            }
             (Kind::Call, Some(Site::Node(node))) => {
                 self.send_held(link);
                 self.call_connected(node);
@@ -87,12 +89,12 @@ impl<P: Program> World<P> {
             return;
         }
         match (connection.kind, connection.end(link).site) {
-            (Kind::Bus, Some(Site::Node(node))) => {
+            (Kind::Bus | Kind::Replication, Some(Site::Node(node))) => {
                 self.take_in(node, Arrived::Lost(link, Loss::Refused));
             }
             (Kind::Call, Some(Site::Node(node))) => {
                 self.forget_end(link);
-                self.end_call(node, Err(CallError::Connect));
+                self.end_call(node, Err(CallError::Refused));
             }
             _ => {
                 let client = connection.tag;
@@ -105,6 +107,9 @@ impl<P: Program> World<P> {
     /// A message reaches an end.
     #[inline]
     pub(super) fn arrival(&mut self, link: LinkId, message: Message) {
+        if link.is_opener() && self.network.connection_mut(link).acknowledge(self.now) {
+            self.send_held(link);
+        }
         let connection = self.network.connection(link);
         let end = *connection.end(link);
         if end.state != EndState::Open {
@@ -144,6 +149,7 @@ impl<P: Program> World<P> {
                 self.schedule(at, Happening::Arrival(from.other(), message));
             }
             Sent::Held => {}
+            Sent::HeldUntil(at) => self.schedule(at, Happening::Resend(from, self.now)),
             Sent::Lost(message) => self.lose(from, message),
             Sent::Rejected(at, message) => {
                 self.lose(from, message);
@@ -185,6 +191,10 @@ impl<P: Program> World<P> {
             self.drop_held(link);
             self.forget_end(other);
         } else {
+            // What only waits for an acknowledgement goes at once.
+            if self.network.connection_mut(link).acknowledge(self.now) {
+                self.send_held(link);
+            }
             self.transmit(link, Message::Close);
             if let Some(at) = self.network.gives_up_at(link) {
                 self.schedule(at.max(self.now), Happening::Orphan(link));

@@ -101,6 +101,7 @@ pub(crate) enum Arrived {
     Lost(LinkId, Loss),
     Message(LinkId, Message),
     CallDone(Result<Vec<Reply>, CallError>),
+    ChildExit(u32),
     Terminate,
 }
 
@@ -110,7 +111,10 @@ impl Arrived {
             Arrived::Connected(link) | Arrived::Lost(link, _) | Arrived::Message(link, _) => {
                 Some(*link)
             }
-            Arrived::BootStep | Arrived::CallDone(_) | Arrived::Terminate => None,
+            Arrived::BootStep
+            | Arrived::CallDone(_)
+            | Arrived::ChildExit(_)
+            | Arrived::Terminate => None,
         }
     }
 }

@@ -112,7 +112,7 @@ impl Port {
     fn of(kind: Kind) -> Port {
         match kind {
             Kind::Bus => Port::Bus,
-            Kind::Client | Kind::Call => Port::Clients,
+            Kind::Client | Kind::Call | Kind::Replication => Port::Clients,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is the test's.
 
 use crate::node::Node;
+use crate::node::config::Config;
 use crate::node::effect::{Ctx, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::process::{Boot, Death};
@@ -19,6 +20,11 @@ pub trait Program: Sized {
 
     /// How long after one tick the next is due, apart from what the ticks themselves take.
     fn tick_period(&self) -> Span;
+
+    /// The configuration file as it is on disk now, if the program may have rewritten it.
+    fn config_file(&self) -> Option<&Config> {
+        None
+    }
 
     /// The keys that the next process on the same disk will find.
     fn surviving_keys(self, death: Death) -> Option<Keyspace>;
@@ -36,6 +42,10 @@ impl Program for Node {
 
     fn tick_period(&self) -> Span {
         Node::tick_period(self)
+    }
+
+    fn config_file(&self) -> Option<&Config> {
+        Some(Node::config_file(self))
     }
 
     fn surviving_keys(self, death: Death) -> Option<Keyspace> {

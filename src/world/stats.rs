@@ -22,6 +22,8 @@ pub struct Stats {
     pub bytes: u64,
     /// Gossip entries in them.
     pub gossip_entries: u64,
+    /// Messages sent on replication links.
+    pub replication: u64,
     /// Connections that were dialled.
     pub dialled: u64,
     /// Clients' commands that were read.

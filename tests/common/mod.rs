@@ -10,20 +10,20 @@ use redis_cluster_sim::scenario::record::{Ending, Summary};
 use redis_cluster_sim::scenario::{self, runner};
 
 /// A file of the project.
-pub fn path(name: &str) -> std::path::PathBuf {
+pub(crate) fn path(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// Reads a scenario of the project.
 #[track_caller]
-pub fn load(name: &str, overrides: &[&str]) -> Plan {
+pub(crate) fn load(name: &str, overrides: &[&str]) -> Plan {
     let overrides: Vec<String> = overrides.iter().map(|pair| (*pair).to_owned()).collect();
     let bytes = std::fs::read(path(name)).unwrap();
     scenario::load(name, &bytes, &overrides).unwrap_or_else(|error| panic!("{}", error.render()))
 }
 
 /// Runs a plan, however that ends.
-pub fn try_run(plan: &Plan) -> (String, Summary) {
+pub(crate) fn try_run(plan: &Plan) -> (String, Summary) {
     let mut text = Vec::new();
     let mut sink = Transcript::new(&mut text);
     let finished = runner::run(plan, &runner::Options::default(), &mut sink);
@@ -34,7 +34,7 @@ pub fn try_run(plan: &Plan) -> (String, Summary) {
 
 /// Runs a plan that goes well.
 #[track_caller]
-pub fn run(plan: &Plan) -> (String, Summary) {
+pub(crate) fn run(plan: &Plan) -> (String, Summary) {
     let (text, summary) = try_run(plan);
     if let Some(failure) = &summary.failure {
         panic!("{}\n{}", text, scenario::diagnostic::render(&plan.source, failure));
@@ -44,7 +44,7 @@ pub fn run(plan: &Plan) -> (String, Summary) {
 }
 
 /// A log line's parts: process id, role, date, and the rest. `None` if it is no log line.
-pub fn log_line(line: &str) -> Option<(&str, &str, &str, &str)> {
+pub(crate) fn log_line(line: &str) -> Option<(&str, &str, &str, &str)> {
     let (pid, rest) = line.split_once(':')?;
     let (role, rest) = rest.split_once(' ')?;
     let is_pid = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());

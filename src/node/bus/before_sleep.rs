@@ -19,6 +19,12 @@ impl Node {
 
     fn work_off(&mut self, ctx: &mut Ctx<'_>) {
         let todo = std::mem::take(&mut self.bus.todo);
+        if todo.any(Todo::MANUAL_FAILOVER) && !self.bus.is_master() {
+            self.manual_failover_step(ctx);
+            self.failover_step(ctx);
+        } else if todo.any(Todo::FAILOVER) {
+            self.failover_step(ctx);
+        }
         if todo.any(Todo::UPDATE) {
             self.update_state(ctx);
         }

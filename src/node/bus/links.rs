@@ -73,7 +73,7 @@ impl Node {
             self.bus.table.set_ping_sent(peer, before);
         }
         self.bus.table.clear_flags(peer, Flags::MEET);
-        if ctx.out.logs(Level::Debug) {
+        if self.logs(ctx, Level::Debug) {
             let (id, to) = self.name_and_address(ctx, peer);
             self.log(ctx, Level::Debug, format_args!("Connecting with Node {id} at {to}"));
         }
@@ -83,7 +83,7 @@ impl Node {
     pub(crate) fn link_lost(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd, loss: Loss) {
         match (loss, end.peer) {
             (Loss::Refused, Some(peer)) => {
-                if ctx.out.logs(Level::Verbose) {
+                if self.logs(ctx, Level::Verbose) {
                     let (id, to) = self.name_and_address(ctx, peer);
                     let text = format_args!(
                         "Connection with Node {id} at {to} failed: Connection refused"

@@ -9,12 +9,15 @@ mod before_sleep;
 mod claims;
 mod cron;
 mod describe;
+pub mod election;
 mod epoch;
 mod failure;
 mod gossip;
 mod handshake;
 mod links;
+pub mod manual_failover;
 mod membership;
+mod migration;
 mod persist;
 mod receive;
 mod reset;
@@ -23,6 +26,9 @@ mod send;
 mod slots;
 mod state;
 mod todo;
+#[cfg(test)]
+mod traps;
+mod vote;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -30,6 +36,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::id::NodeIx;
+use crate::node::bus::election::Election;
+use crate::node::bus::manual_failover::ManualFailover;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::{PeerIx, Table};
 use crate::rng::Stream;
@@ -80,6 +88,10 @@ pub struct Bus {
     pub gossip_draws: Stream,
     /// Draws for ids (§0.5).
     pub identity_draws: Stream,
+    /// My last election (§8.1).
+    pub election: Election,
+    /// The manual failover that is going on, if any (§8.5).
+    pub manual_failover: ManualFailover,
     /// The empty set, shared by everybody who owns nothing.
     pub no_slots: Arc<SlotSet>,
     /// Messages queued since the last pass of the event loop (§0.4).
@@ -99,7 +111,12 @@ impl Bus {
     /// A view of nothing, before nodes.conf was read (§2.6). There is nobody in the table yet, not
     /// even myself.
     #[must_use]
-    pub fn new(order_seed: u64, gossip_draws: Stream, identity_draws: Stream) -> Bus {
+    pub fn new(
+        order_seed: u64,
+        gossip_draws: Stream,
+        identity_draws: Stream,
+        election_draws: Stream,
+    ) -> Bus {
         Bus {
             table: Table::new(order_seed),
             myself: PeerIx(0),
@@ -118,6 +135,8 @@ impl Bus {
             cron_iteration: 0,
             gossip_draws,
             identity_draws,
+            election: Election::new(election_draws),
+            manual_failover: ManualFailover::default(),
             no_slots: Arc::default(),
             queued: 0,
             announced: Announced::default(),

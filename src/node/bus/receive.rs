@@ -5,14 +5,14 @@ use crate::node::bus::{Bus, Todo};
 use crate::node::effect::{Ctx, LinkEnd};
 use crate::node::flags::Flags;
 use crate::node::log::Level;
-use crate::node::packet::{MessageType, Packet};
+use crate::node::packet::{Body, MessageType, Packet};
 use crate::node::table::PeerIx;
 
 impl Node {
     /// Handles a packet that came in on a link (§5.1).
     pub(crate) fn receive(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd, packet: &Packet) {
         self.bus.received[packet.kind as usize] += 1;
-        if ctx.out.logs(Level::Debug) {
+        if self.logs(ctx, Level::Debug) {
             let (kind, bytes) = (packet.kind as u8, packet.wire_bytes());
             let text = format_args!("--- Processing packet of type {kind}, {bytes} bytes");
             self.log(ctx, Level::Debug, text);
@@ -29,15 +29,23 @@ impl Node {
             MessageType::Pong => self.heartbeat(ctx, end, sender, packet),
             MessageType::Fail => self.hear_fail(ctx, sender, packet),
             MessageType::Update if sender.is_some() => self.hear_update(ctx, packet),
-            // Nobody can subscribe here, and there are no modules.
-            MessageType::Update | MessageType::Publish | MessageType::Module => {}
-            // Elections (§8).
-            MessageType::AuthRequest | MessageType::AuthAck | MessageType::MfStart => {}
+            MessageType::Publish => {
+                if let Body::Publish { channel, message } = &packet.body {
+                    self.deliver(ctx, channel, message);
+                }
+            }
+            // There are no modules.
+            MessageType::Update | MessageType::Module => {}
+            MessageType::AuthRequest | MessageType::AuthAck | MessageType::MfStart => {
+                if let Some(sender) = sender {
+                    self.hear_of_election(ctx, end, sender, packet);
+                }
+            }
         }
     }
 
     /// What every packet tells of a known sender (§5.1.4, §5.1.5).
-    fn hear_of_sender(&mut self, ctx: &Ctx<'_>, sender: PeerIx, packet: &Packet) {
+    fn hear_of_sender(&mut self, ctx: &mut Ctx<'_>, sender: PeerIx, packet: &Packet) {
         let bus = &mut self.bus;
         let peer = bus.table.peer_mut(sender);
         peer.data_received = ctx.now.millis();
@@ -51,6 +59,22 @@ impl Node {
             bus.todo.add(Todo::SAVE | Todo::FSYNC);
         }
         peer.repl_offset = packet.offset;
+        self.note_paused_offset(ctx, sender, packet);
+    }
+
+    /// Somebody wants a vote, gives one, or wants my place (§5.10).
+    fn hear_of_election(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        end: &LinkEnd,
+        sender: PeerIx,
+        packet: &Packet,
+    ) {
+        match packet.kind {
+            MessageType::AuthRequest => self.vote(ctx, sender, packet),
+            MessageType::AuthAck => self.vote_received(sender, packet),
+            _ => self.manual_failover_asked(ctx, end.id, sender),
+        }
     }
 
     /// The first part of PING and MEET: my own address, a new node, the PONG. It is built before

@@ -15,9 +15,10 @@ impl Node {
         let me = self.bus.myself;
         if !self.bus.is_master() {
             self.bus.set_as_master(me);
-            self.replication.unset_master();
+            self.unfollow(ctx);
         }
         self.bus.slots.close_all();
+        self.reset_manual_failover();
         for slot in Slot::all() {
             self.bus.del_slot(slot);
         }

@@ -36,10 +36,13 @@ impl Node {
         if !Arc::ptr_eq(&packet.slots, &owner.slots) {
             packet.slots = Arc::clone(&owner.slots);
         }
-        packet.offset = self.replication.offset;
+        packet.offset = match flags.is_replica() {
+            true => self.replication.processed_offset(),
+            false => self.replication.history.offset,
+        };
         packet.state_ok = bus.state_ok;
-        packet.paused = false;
-        packet.force_ack = false;
+        packet.paused = flags.is_master() && bus.manual_failover.runs();
+        packet.force_ack = kind == MessageType::AuthRequest && bus.manual_failover.runs();
         packet.endpoint = bus.announced(ctx.ids, &self.config);
         packet
     }

@@ -5,6 +5,7 @@ use crate::node::command::error::{self, CommandError};
 use crate::node::command::spec::Spec;
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::keyspace::Value;
+use crate::resp::{Args, args};
 use crate::time::Millis;
 
 /// A command being carried out.
@@ -18,6 +19,8 @@ pub(crate) struct Call<'a, 'c> {
     pub(crate) spec: &'static Spec,
     /// Whether it is part of a transaction that is being carried out.
     pub(crate) in_exec: bool,
+    /// What goes to the replicas in its place.
+    pub(crate) instead: Vec<Args>,
 }
 
 impl<'a> Call<'a, '_> {
@@ -107,7 +110,7 @@ impl<'a> Call<'a, '_> {
 impl Node {
     /// Whether a key's time to die has come. On a master it is deleted, unless a pause keeps the
     /// dataset as it is; a replica leaves that to its master.
-    pub(crate) fn expire_if_needed(&mut self, ctx: &Ctx<'_>, key: &[u8]) -> bool {
+    pub(crate) fn expire_if_needed(&mut self, ctx: &mut Ctx<'_>, key: &[u8]) -> bool {
         if self.keys.expiring() == 0 {
             return false;
         }
@@ -117,15 +120,16 @@ impl Node {
             return false;
         }
         if self.replication.master.is_none() && !self.clients.is_paused(now) {
-            self.expire(key);
+            self.expire(ctx, key);
         }
         true
     }
 
-    /// Deletes a key because its time has come.
-    pub(crate) fn expire(&mut self, key: &[u8]) {
+    /// Deletes a key because its time has come; my replicas must delete it, too.
+    pub(crate) fn expire(&mut self, ctx: &mut Ctx<'_>, key: &[u8]) {
         self.keys.remove(key);
         self.clients.touch(key);
         self.server.stats.expired += 1;
+        self.propagate(ctx, args([b"DEL", key]));
     }
 }

@@ -285,10 +285,9 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
         }
     };
     let id = call.integer(2)?;
-    let waiting =
-        call.node.clients.iter().find(|(_, client)| {
-            client.id as i64 == id && matches!(client.block, Some(Block::Wait(_)))
-        });
+    let waiting = call.node.clients.iter().find(|(_, client)| {
+        client.id as i64 == id && matches!(client.block, Some(Block::Wait { .. }))
+    });
     let Some((link, _)) = waiting else { return Ok(Reply::Int(0)) };
     if let Some(client) = call.node.clients.get_mut(link) {
         client.block = None;

@@ -107,6 +107,7 @@ fn expire_at(call: &mut Call<'_, '_>, base: Millis, unit: i64) -> Answer {
     }
     if deadline <= call.now() && call.node.replication.master.is_none() {
         call.delete(key);
+        call.propagate_instead([b"DEL", key]);
     } else {
         call.node.keys.set_expiry(key, Some(deadline));
         call.touched(key);

@@ -191,7 +191,9 @@ pub fn call_done(node: &mut Node, result: Result<Vec<Reply>, CallError>, ctx: &m
     let Some(awaited) = node.clients.awaited.take() else { return };
     let Awaited { client, keys, preamble, copy, execution } = *awaited;
     let reply: Reply = match result {
-        Ok(replies) => settle(node, &keys, preamble, copy, &replies).unwrap_or_else(Reply::from),
+        Ok(replies) => {
+            settle(node, ctx, &keys, preamble, copy, &replies).unwrap_or_else(Reply::from)
+        }
         // A refusal is noticed only when the first bytes are written.
         Err(CallError::Refused) => {
             CommandError::fixed("IOERR error or timeout writing to target instance").into()
@@ -212,6 +214,7 @@ pub fn call_done(node: &mut Node, result: Result<Vec<Reply>, CallError>, ctx: &m
 /// Deletes the keys that the target has taken.
 fn settle(
     node: &mut Node,
+    ctx: &mut Ctx<'_>,
     keys: &[Vec<u8>],
     preamble: usize,
     copy: bool,
@@ -220,6 +223,7 @@ fn settle(
     let (before, about_keys) = replies.split_at(preamble.min(replies.len()));
     let refused = before.iter().find_map(Reply::error);
     let mut error = refused;
+    let mut deleted = vec![b"DEL".to_vec()];
     for (key, reply) in keys.iter().zip(about_keys) {
         match refused.or(reply.error()) {
             Some(text) => error = error.or(Some(text)),
@@ -227,9 +231,13 @@ fn settle(
                 node.keys.remove(key);
                 node.clients.touch(key);
                 node.server.storage.dirty += 1;
+                deleted.push(key.clone());
             }
             None => {}
         }
+    }
+    if deleted.len() > 1 {
+        node.propagate(ctx, deleted);
     }
     match error {
         None => Ok(Reply::ok()),

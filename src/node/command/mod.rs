@@ -13,7 +13,9 @@ mod help;
 mod key;
 mod list;
 pub(crate) mod migrate;
+pub(crate) mod propagate;
 mod publish;
+mod replicate;
 mod scan;
 mod server;
 mod set;
@@ -201,8 +203,7 @@ fn check_role(
     let config = &node.config;
     let is_replica = node.replication.master.is_some();
     let writes = traits.any(Traits::WRITE);
-    let needs_replicas = config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0;
-    if writes && !is_replica && needs_replicas {
+    if writes && node.lacks_good_replicas() {
         return Err(CommandError::fixed("NOREPLICAS Not enough good replicas to write."));
     }
     if writes && is_replica && config.replica_read_only {
@@ -215,6 +216,15 @@ fn check_role(
              allowed in this context",
             spec.name
         )));
+    }
+    let cut_off = is_replica && !node.replication.upstream.is_connected();
+    if cut_off
+        && !config.replica_serve_stale_data
+        && !transaction::all_have(node, client, spec, Traits::STALE)
+    {
+        return Err(CommandError::fixed(
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        ));
     }
     Ok(())
 }
@@ -229,14 +239,24 @@ fn call(
     ctx: &mut Ctx<'_>,
 ) -> Outcome {
     node.process.cached_time = ctx.now.millis();
-    let mut call = Call { node, ctx, client, args, spec, in_exec };
+    let dirty = node.server.storage.dirty;
+    let mut call = Call { node, ctx, client, args, spec, in_exec, instead: Vec::new() };
     let outcome = match spec.action {
         Action::Answer(command) => command(&mut call).into(),
         Action::Control(command) => command(&mut call),
         // Refused before, by `check`.
         Action::NotModelled => Outcome::Replies(Vec::new()),
     };
+    let instead = call.instead;
+    // What EXEC changed was propagated command by command.
+    if node.server.storage.dirty > dirty && spec.name != "exec" {
+        propagate::changed(node, ctx, args, instead);
+    }
     node.server.stats.commands += 1;
+    let written = node.replication.history.offset;
+    if let Some(state) = node.clients.get_mut(client) {
+        state.written = written;
+    }
     outcome
 }
 
@@ -276,7 +296,7 @@ pub fn shutdown(node: &mut Node, ctx: &mut Ctx<'_>) {
 /// What `serverCron` does for clients, keys and files (§0.1.4).
 pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
     let now = ctx.now.millis();
-    node.active_expire(now);
+    node.active_expire(ctx);
     node.storage_cron(ctx);
     node.clients.is_paused(now);
 }
@@ -285,4 +305,5 @@ pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
 /// that a pause held back are carried out (§0.2).
 pub fn before_sleep(node: &mut Node, ctx: &mut Ctx<'_>) {
     wait::release(node, ctx);
+    node.ask_for_acks(ctx);
 }

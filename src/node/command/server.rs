@@ -1,6 +1,7 @@
 //! The server as a whole: INFO, CONFIG, COMMAND, saving, shutting down, and what a cluster node
 //! refuses (§11.15).
 
+use crate::node::child::Started;
 use crate::node::command::error::{Answer, text};
 use crate::node::command::spec::Traits;
 use crate::node::command::{Call, CommandError, Outcome, Spec, help, table};
@@ -8,7 +9,7 @@ use crate::node::config::{self, ConfigError, setting::Mismatch};
 use crate::node::effect::{Effect, Exit};
 use crate::node::info;
 use crate::node::log::Level;
-use crate::node::storage::{Started, WhatToSave};
+use crate::node::storage::WhatToSave;
 use crate::resp::Reply;
 
 /// The version that is simulated.
@@ -83,6 +84,9 @@ fn config_set(call: &mut Call<'_, '_>, name: &str, value: &str) -> Answer {
         return Err(invalid(" - Unable to listen on this port. Check server logs."));
     }
     let appending = changed.appendonly && !call.node.config.appendonly;
+    if changed.repl_backlog_size != call.node.config.repl_backlog_size {
+        call.node.replication.history.resize(changed.repl_backlog_size);
+    }
     call.node.config = changed;
     if appending {
         call.node.rewrite_append_only_file(call.ctx);
@@ -236,11 +240,6 @@ pub(super) fn shutdown(call: &mut Call<'_, '_>) -> Outcome {
     call.node.prepare_for_shutdown(call.ctx, what);
     call.ctx.out.effects.push(Effect::Exit(Exit::Shutdown));
     Outcome::Replies(Vec::new())
-}
-
-/// ROLE
-pub(super) fn role(call: &mut Call<'_, '_>) -> Answer {
-    Ok(info::role(call.node))
 }
 
 /// REPLICAOF and SLAVEOF

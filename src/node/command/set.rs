@@ -139,6 +139,11 @@ pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
         }
     }
     changed(call, key, popped.len());
+    if count.is_some() && call.node.keys.get(key).is_none() {
+        call.propagate_instead([b"DEL", key]);
+    } else {
+        popped.iter().for_each(|member| call.propagate_instead([b"SREM", key, member]));
+    }
     Ok(match count {
         Some(_) => bulks(popped),
         None => popped.pop().map_or(Reply::Nil, Reply::Bulk),

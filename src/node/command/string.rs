@@ -153,7 +153,33 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Answer {
     if let Some(deadline) = deadline.or(kept) {
         call.node.keys.set_expiry(key, Some(deadline));
     }
+    match deadline {
+        Some(deadline) => propagate_set(call, key, value, options.expiry, deadline),
+        None if options.get => {
+            let is_get = |word: &&Vec<u8>| word.eq_ignore_ascii_case(b"get");
+            let (start, rest) = call.args.split_at(3);
+            call.propagate_instead(start.iter().chain(rest.iter().filter(|word| !is_get(word))));
+        }
+        None => {}
+    }
     Ok(reply)
+}
+
+/// A string with a time to die goes to the replicas in milliseconds, and relative if it was given so:
+/// a replica counts from the moment in which it hears of it.
+fn propagate_set(
+    call: &mut Call<'_, '_>,
+    key: &[u8],
+    value: &[u8],
+    expiry: Expiry,
+    deadline: Millis,
+) {
+    let (keyword, number) = match expiry {
+        Expiry::At { date: true, .. } => ("PXAT", deadline),
+        _ => ("PX", deadline - call.now()),
+    };
+    let number = number.to_string();
+    call.propagate_instead([b"SET", key, value, keyword.as_bytes(), number.as_bytes()]);
 }
 
 /// SETNX key value
@@ -171,6 +197,7 @@ fn set_with_expiry(call: &mut Call<'_, '_>, unit: i64) -> Answer {
     let key = call.word(1);
     call.put_string(key, call.word(3));
     call.node.keys.set_expiry(key, Some(deadline));
+    propagate_set(call, key, call.word(3), Expiry::Unsaid, deadline);
     Ok(Reply::ok())
 }
 
@@ -199,13 +226,20 @@ pub(super) fn getex(call: &mut Call<'_, '_>) -> Answer {
     match (options.expiry, options.deadline(call)?) {
         (Expiry::At { date: true, .. }, Some(deadline)) if deadline <= call.now() => {
             call.delete(key);
+            call.propagate_instead([b"DEL", key]);
         }
-        (_, Some(deadline)) => {
+        (expiry, Some(deadline)) => {
             call.node.keys.set_expiry(key, Some(deadline));
             call.touched(key);
+            let (command, number) = match expiry {
+                Expiry::At { date: true, .. } => ("PEXPIREAT", deadline),
+                _ => ("PEXPIRE", deadline - call.now()),
+            };
+            call.propagate_instead([command.as_bytes(), key, number.to_string().as_bytes()]);
         }
         (Expiry::Keyword, None) if call.node.keys.set_expiry(key, None).is_some() => {
             call.touched(key);
+            call.propagate_instead([b"PERSIST", key]);
         }
         _ => {}
     }
@@ -217,6 +251,7 @@ pub(super) fn getdel(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
     let reply = bulk_or_nil(read(call, key)?);
     call.delete(key);
+    call.propagate_instead([b"DEL", key]);
     Ok(reply)
 }
 
@@ -225,6 +260,7 @@ pub(super) fn getset(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
     let reply = bulk_or_nil(read(call, key)?);
     call.put_string(key, call.word(2));
+    call.propagate_instead([b"SET", key, call.word(2)]);
     Ok(reply)
 }
 

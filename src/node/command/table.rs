@@ -7,8 +7,8 @@ use crate::node::command::call::Call;
 use crate::node::command::error::Answer;
 use crate::node::command::spec::{Action, KeyPositions, Spec, Traits};
 use crate::node::command::{
-    Outcome, cluster, connection, debug, hash, key, list, migrate, publish, scan, server, set,
-    string, transaction, wait,
+    Outcome, cluster, connection, debug, hash, key, list, migrate, publish, replicate, scan,
+    server, set, string, transaction, wait,
 };
 
 use Action::NotModelled;
@@ -169,7 +169,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("post", -1, READONLY | LOADING | STALE, [0, 0, 0], &[], NotModelled),
     command("psetex", 4, WRITE | DENYOOM, [1, 1, 1], &["string"], answer(string::psetex)),
     command("psubscribe", -2, PUBSUB | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], control(publish::psubscribe)),
-    command("psync", -3, ADMIN | NOSCRIPT, [0, 0, 0], &[], NotModelled),
+    command("psync", -3, ADMIN | NOSCRIPT, [0, 0, 0], &[], answer(replicate::sync)),
     command("pttl", 2, READONLY | RANDOM | FAST, [1, 1, 1], &["keyspace"], answer(key::pttl)),
     command("publish", 3, PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE, [0, 0, 0], &[], answer(publish::publish)),
     command("pubsub", -2, PUBSUB | RANDOM | LOADING | STALE, [0, 0, 0], &[], answer(publish::pubsub)),
@@ -179,12 +179,12 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("readwrite", 1, FAST, [0, 0, 0], &["keyspace"], answer(connection::readwrite)),
     command("rename", 3, WRITE, [1, 2, 1], &["keyspace"], answer(key::rename)),
     command("renamenx", 3, WRITE | FAST, [1, 2, 1], &["keyspace"], answer(key::renamenx)),
-    command("replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], NotModelled),
+    command("replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], control(replicate::replconf)),
     command("replicaof", 3, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(server::replicaof)),
     command("reset", 1, NOSCRIPT | LOADING | STALE | FAST, [0, 0, 0], &["connection"], control(connection::reset)),
     command("restore", -4, WRITE | DENYOOM, [1, 1, 1], &["keyspace", "dangerous"], answer(migrate::restore)),
     command("restore-asking", -4, WRITE | DENYOOM | ASKING, [1, 1, 1], &["keyspace", "dangerous"], answer(migrate::restore)),
-    command("role", 1, NOSCRIPT | LOADING | STALE | FAST, [0, 0, 0], &["dangerous"], answer(server::role)),
+    command("role", 1, NOSCRIPT | LOADING | STALE | FAST, [0, 0, 0], &["dangerous"], answer(replicate::role)),
     command("rpop", -2, WRITE | FAST, [1, 1, 1], &["list"], answer(list::rpop)),
     command("rpoplpush", 3, WRITE | DENYOOM, [1, 2, 1], &["list"], answer(list::rpoplpush)),
     command("rpush", -3, WRITE | DENYOOM | FAST, [1, 1, 1], &["list"], answer(list::rpush)),
@@ -223,7 +223,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("sunion", -2, READONLY | SORT_FOR_SCRIPT, [1, -1, 1], &["set"], answer(set::sunion)),
     command("sunionstore", -3, WRITE | DENYOOM, [1, -1, 1], &["set"], answer(set::sunionstore)),
     command("swapdb", 3, WRITE | FAST, [0, 0, 0], &["keyspace", "dangerous"], answer(server::swapdb)),
-    command("sync", 1, ADMIN | NOSCRIPT, [0, 0, 0], &[], NotModelled),
+    command("sync", 1, ADMIN | NOSCRIPT, [0, 0, 0], &[], answer(replicate::sync)),
     command("time", 1, RANDOM | LOADING | STALE | FAST, [0, 0, 0], &[], answer(server::time)),
     command("touch", -2, READONLY | FAST, [1, -1, 1], &["keyspace"], answer(key::exists)),
     command("ttl", 2, READONLY | RANDOM | FAST, [1, 1, 1], &["keyspace"], answer(key::ttl)),

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use crate::node::Node;
 use crate::node::client::Transaction;
 use crate::node::command::error::Answer;
-use crate::node::command::{Call, CommandError, Outcome, Spec, Traits, call, state, table};
+use crate::node::command::{
+    Call, CommandError, Outcome, Spec, Traits, call, propagate, state, table,
+};
 use crate::node::effect::{Ctx, LinkId};
 use crate::resp::{Args, Reply};
 
@@ -28,6 +30,13 @@ pub(crate) fn traits(node: &Node, client: LinkId, spec: &Spec) -> Traits {
         return spec.traits;
     }
     queued(node, client).fold(spec.traits, |traits, (queued, _)| traits | queued.traits)
+}
+
+/// Whether a command has a trait, and if it is EXEC, whether everything that was queued has it, too.
+pub(super) fn all_have(node: &Node, client: LinkId, spec: &Spec, wanted: Traits) -> bool {
+    let exec = spec.name == "exec";
+    spec.traits.any(wanted)
+        && (!exec || queued(node, client).all(|(queued, _)| queued.traits.any(wanted)))
 }
 
 /// A client's queued commands.
@@ -151,6 +160,7 @@ pub(crate) fn exec(call: &mut Call<'_, '_>) -> Outcome {
 
 /// Carries out what is left of a transaction.
 fn run(node: &mut Node, client: LinkId, mut execution: Execution, ctx: &mut Ctx<'_>) -> Outcome {
+    propagate::begin(node);
     while let Some(args) = execution.rest.pop_front() {
         // It was found when it was queued.
         let Some(spec) = table::find(&args[0]) else { continue };
@@ -169,6 +179,7 @@ fn run(node: &mut Node, client: LinkId, mut execution: Execution, ctx: &mut Ctx<
             }
         }
     }
+    propagate::end(node, ctx);
     Outcome::Reply(Reply::Array(execution.replies))
 }
 

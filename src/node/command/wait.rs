@@ -25,21 +25,23 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
     }
     let now = ctx.now.millis();
     for link in std::mem::take(&mut node.clients.waiting) {
-        let paused = node.clients.pause;
-        let Some(client) = node.clients.get_mut(link) else { continue };
-        let over = match &client.block {
+        let Some(client) = node.clients.get(link) else { continue };
+        let mut acknowledged = 0;
+        let over = match client.block {
             None => continue,
-            Some(Block::Paused(_)) => paused.is_none(),
-            Some(Block::Wait(until)) => until.is_some_and(|until| until < now),
+            Some(Block::Paused(_)) => node.clients.pause.is_none(),
+            Some(Block::Wait { until, offset, replicas }) => {
+                acknowledged = node.acknowledged_by(offset);
+                acknowledged >= replicas || until.is_some_and(|until| until < now)
+            }
         };
         if !over {
             node.clients.waiting.push(link);
             continue;
         }
-        match client.block.take() {
+        match node.clients.get_mut(link).and_then(|client| client.block.take()) {
             Some(Block::Paused(args)) => process(node, link, &args, ctx),
-            // No replica has acknowledged anything.
-            _ => answer(node, link, Reply::Int(0), ctx),
+            _ => answer(node, link, Reply::Int(acknowledged), ctx),
         }
         catch_up(node, link, ctx);
     }
@@ -74,10 +76,13 @@ pub(crate) fn wait(call: &mut Call<'_, '_>) -> Outcome {
         Ok(parsed) => parsed,
         Err(error) => return Outcome::Reply(error.into()),
     };
-    if replicas <= 0 || call.in_exec {
-        return Outcome::Reply(Reply::Int(0));
+    let offset = call.node.clients.get(call.client).map_or(0, |client| client.written);
+    let acknowledged = call.node.acknowledged_by(offset);
+    if acknowledged >= replicas || call.in_exec {
+        return Outcome::Reply(Reply::Int(acknowledged));
     }
-    Outcome::Blocked(Block::Wait(until))
+    call.node.replication.acks_wanted = true;
+    Outcome::Blocked(Block::Wait { until, offset, replicas })
 }
 
 fn parse_wait(call: &Call<'_, '_>) -> Result<(i64, Option<Millis>), CommandError> {

@@ -13,7 +13,7 @@ use crc::{CRC_64_REDIS, Crc};
 
 use crate::node::keyspace::Value;
 
-pub use write::value as encode_value;
+pub use write::{length_bytes, string_bytes, value as encode_value};
 
 /// The RDB version of 6.2.
 const VERSION: u16 = 9;
@@ -125,13 +125,5 @@ mod tests {
             // Whatever comes out: reading it must not panic.
             let _ = read::value(&body);
         }
-    }
-
-    #[test]
-    fn a_dump_is_what_a_real_node_dumps() {
-        // Recorded: DUMP after SET k v.
-        let real = b"\x00\x01v\x09\x00\x6d\x3a\x3e\xbf\x97\x6b\x9a\x0e";
-        let _ = real;
-        assert_eq!(&dump(&Value::String(b"v".to_vec()))[..5], b"\x00\x01v\x09\x00");
     }
 }

@@ -77,6 +77,22 @@ fn quicklist<'a>(elements: impl Iterator<Item = &'a Vec<u8>>) -> Vec<Vec<u8>> {
     nodes.into_iter().map(ziplist::write).collect()
 }
 
+/// How many bytes a length takes.
+#[must_use]
+pub fn length_bytes(length: usize) -> u64 {
+    let mut out = Vec::new();
+    self::length(&mut out, length);
+    out.len() as u64
+}
+
+/// How many bytes a string takes.
+#[must_use]
+pub fn string_bytes(bytes: &[u8]) -> u64 {
+    let mut out = Vec::new();
+    string(&mut out, bytes);
+    out.len() as u64
+}
+
 /// A length, in as few bytes as it needs.
 fn length(out: &mut Vec<u8>, length: usize) {
     match length {

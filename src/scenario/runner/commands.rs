@@ -1,17 +1,14 @@
 //! What is typed at the terminal: redis-cli, redis-server, cat.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
-use crate::admin::{self, Address, Channel as ToolChannel, Connection, Echo, Lost, Stuck};
+use crate::admin::tools::{Invocation, Printed, Source, Status, ToolNo};
+use crate::admin::{ExitCode, Shell, Stuck};
 use crate::network::NodeNo;
-use crate::resp::{Args, Reply};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Channel, Ending, What};
-use crate::scenario::runner::tool::{Answer, Request, Tool};
 use crate::scenario::runner::{FOREVER, Halt, Outcome, Runner};
 use crate::scenario::step::{Command, DocumentFile, ProcessAction, RedisCli, TypedLine};
-use crate::world::{ClientEvent, ClientNo};
 
 /// What `redis-server -v` prints.
 const VERSION: &str = "Redis server v=6.2.3 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 \
@@ -63,163 +60,99 @@ impl Runner<'_> {
         }
     }
 
+    /// Runs redis-cli to its end.
     fn redis_cli(&mut self, cli: &RedisCli) -> Outcome {
         self.pass(self.plan.header.start_up)?;
-        let mut run = ToolRun {
-            tool: Tool::new(cli.words.clone(), self.plan.header.seed),
-            clients: Vec::new(),
-            typed: cli.typed.iter().collect(),
-            in_session: !cli.words.iter().any(|word| word == "--cluster"),
-        };
-        let result = self.attend(&mut run);
-        for client in run.clients {
-            self.world.client_close(client);
-        }
-        let code = result?;
-        self.say(What::Exited(code))?;
-        match run.typed.front() {
-            None => Ok(()),
-            Some(line) => {
-                Err(self.wrong_answer(line, "redis-cli has ended without reading this line"))
-            }
-        }
-    }
-
-    /// Gives a tool what it asks for until it ends.
-    fn attend(&mut self, run: &mut ToolRun<'_>) -> Outcome<u8> {
+        let shell = Shell { stdin_is_terminal: true, stdout_is_terminal: true, ..Shell::default() };
+        let words = cli.words.clone();
+        let invocation = Invocation { words, shell, ..Invocation::default() };
+        let tool = self.tools.start(&mut self.world, invocation);
+        let mut terminal = Terminal { tool, typed: cli.typed.iter().collect(), shown: (0, 0) };
         loop {
-            let ended = run.tool.run(self.world.wall());
-            while let Some((channel, text)) = run.tool.take_printed() {
-                let channel = match channel {
-                    ToolChannel::Stdout => Channel::Stdout,
-                    ToolChannel::Stderr => Channel::Stderr,
-                };
-                self.print(channel, &String::from_utf8_lossy(&text))?;
-            }
-            for connection in run.tool.take_closed() {
-                self.world.client_close(run.client(connection));
-            }
-            match ended {
-                Some(Ok(admin::ExitCode(code))) => return Ok(code),
-                Some(Err(Stuck::AsksForEver(question))) => return self.unanswered(&question),
-                Some(Err(stuck)) => {
-                    return self.fail(
-                        Ending::Impossible,
-                        "redis-cli cannot go on",
-                        stuck.to_string(),
-                    );
+            self.show_printed(&mut terminal)?;
+            match self.tools.status(tool) {
+                Status::Running => {
+                    self.advance_until(FOREVER, |_, tools| tools.status(tool) != Status::Running)?;
                 }
-                None => {}
+                Status::Asks { question } => {
+                    self.answer(&mut terminal, cli.is_session(), &question)?;
+                }
+                Status::Ended(ExitCode(code)) => {
+                    self.say(What::Exited(code))?;
+                    break;
+                }
+                Status::Stuck(Stuck::AsksForEver(question)) => return self.unanswered(&question),
+                Status::Stuck(stuck) => {
+                    let message = "redis-cli cannot go on";
+                    return self.fail(Ending::Impossible, message, stuck.to_string());
+                }
+                Status::Interrupted => unreachable!("nobody interrupts it"),
             }
-            let answer = match run.tool.take_request() {
-                Some(request) => self.answer(run, request)?,
-                None => unreachable!("a tool that waits has said for what"),
+        }
+        terminal.typed.front().map_or(Ok(()), |line| Err(self.unread(line)))
+    }
+
+    /// Shows what a tool has printed since the last time.
+    fn show_printed(&mut self, terminal: &mut Terminal<'_>) -> Outcome {
+        let (piece, bytes) = terminal.shown;
+        // The last piece may have grown since it was shown.
+        let fresh: Vec<(Source, String)> = self.tools.printed(terminal.tool, |printed| {
+            let rest = printed.get(piece..).unwrap_or_default().iter().enumerate();
+            let text = |at: usize, printed: &Printed| {
+                let from = if at == 0 { bytes } else { 0 };
+                String::from_utf8_lossy(&printed.text[from..]).into_owned()
             };
-            run.tool.answer(answer);
-        }
-    }
-
-    fn answer(&mut self, run: &mut ToolRun<'_>, request: Request) -> Outcome<Answer> {
-        match request {
-            Request::Connect(address) => Ok(Answer::Connected(self.connect(run, &address)?)),
-            Request::Call(connection, command) => {
-                Ok(Answer::Replied(self.call(run.client(connection), command)?))
+            terminal.shown = match printed.split_last() {
+                Some((last, before)) => (before.len(), last.text.len()),
+                None => (0, 0),
+            };
+            rest.map(|(at, printed)| (printed.source, text(at, printed))).collect()
+        });
+        for (source, text) in fresh.into_iter().filter(|(_, text)| !text.is_empty()) {
+            match source {
+                Source::Stdout => self.print(Channel::Stdout, &text)?,
+                Source::Stderr => self.print(Channel::Stderr, &text)?,
+                Source::Typed => {
+                    self.output.push_str(&text);
+                    self.say(What::Typed(text.trim_end_matches('\n').to_owned()))?;
+                }
             }
-            Request::Sleep(span) => {
-                self.pass(span)?;
-                Ok(Answer::Awake)
+        }
+        Ok(())
+    }
+
+    /// Types the next line, or ends the input of a session.
+    fn answer(&mut self, terminal: &mut Terminal<'_>, in_session: bool, question: &str) -> Outcome {
+        match terminal.typed.pop_front() {
+            Some(line) => {
+                self.pass(self.plan.header.typing)?;
+                self.tools.type_line(&mut self.world, terminal.tool, &line.text);
             }
-            Request::Read(echo) => self.type_line(run, echo),
+            None if in_session => self.tools.end_input(&mut self.world, terminal.tool),
+            None => return self.unanswered(question),
         }
+        Ok(())
     }
 
-    fn connect(
-        &mut self,
-        run: &mut ToolRun<'_>,
-        address: &Address,
-    ) -> Outcome<Result<Connection, String>> {
-        let ip = match address.host.as_str() {
-            "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
-            text => text.parse().ok(),
-        };
-        let Some(ip) = ip else { return Ok(Err("Name or service not known".to_owned())) };
-        let port = u16::try_from(address.port).unwrap_or(0);
-        let client = self.world.client_connect(ip, port);
-        match self.client_event(client)? {
-            ClientEvent::Connected => {
-                run.clients.push(client);
-                Ok(Ok(Connection(run.clients.len() as u32 - 1)))
-            }
-            _ => Ok(Err("Connection refused".to_owned())),
-        }
-    }
-
-    fn call(&mut self, client: ClientNo, command: Args) -> Outcome<Result<Reply, Lost>> {
-        if let Some(ClientEvent::Closed) = self.world.client_take(client) {
-            return Ok(Err(Lost));
-        }
-        self.world.client_send(client, command);
-        match self.client_event(client)? {
-            ClientEvent::Reply(reply) => Ok(Ok(reply)),
-            _ => Ok(Err(Lost)),
-        }
-    }
-
-    /// Lets time pass until a client experiences something.
-    fn client_event(&mut self, client: ClientNo) -> Outcome<ClientEvent> {
-        let mut event = None;
-        self.advance_until(FOREVER, |world| {
-            event = world.client_take(client);
-            event.is_some()
-        })?;
-        event.ok_or(Halt::TimeUp)
-    }
-
-    fn type_line(&mut self, run: &mut ToolRun<'_>, echo: Echo) -> Outcome<Answer> {
-        let Some(line) = run.typed.pop_front() else {
-            // The end of input ends a session; a question without an answer is a mistake.
-            if run.in_session {
-                return Ok(Answer::Typed(Vec::new()));
-            }
-            let question = self.output.lines().last().unwrap_or_default().trim_end().to_owned();
-            return self.unanswered(&question);
-        };
-        self.pass(self.plan.header.typing)?;
-        let shown = match echo {
-            Echo::Plain => line.text.clone(),
-            Echo::Masked => "*".repeat(line.text.chars().count()),
-        };
-        self.say(What::Typed(shown))?;
-        self.output.push('\n');
-        Ok(Answer::Typed(format!("{}\n", line.text).into_bytes()))
-    }
-
-    fn unanswered<T>(&self, question: &str) -> Outcome<T> {
-        let label = format!("it asks `{question}`");
+    fn unanswered(&self, question: &str) -> Outcome {
+        let label = format!("it asks `{}`", question.trim_end());
         let mistake = Diagnostic::new("an answer is missing", self.span.clone(), label);
         let hint = "answer with a step such as \"> yes\" behind this one";
         Err(Halt::Failed(Ending::Impossible, mistake.hint(hint)))
     }
 
-    fn wrong_answer(&self, line: &TypedLine, label: &str) -> Halt {
+    fn unread(&self, line: &TypedLine) -> Halt {
+        let label = "redis-cli has ended without reading this line";
         let mistake = Diagnostic::new("nobody reads this line", line.span.clone(), label);
         Halt::Failed(Ending::Impossible, mistake.see(self.span.clone(), "typed into this"))
     }
 }
 
-/// A run of redis-cli and what belongs to it.
-struct ToolRun<'a> {
-    tool: Tool,
-    /// Its connections, by their number.
-    clients: Vec<ClientNo>,
-    /// What is typed into it and was not read yet.
+/// The terminal at which redis-cli runs.
+struct Terminal<'a> {
+    tool: ToolNo,
+    /// What is to be typed and was not yet.
     typed: VecDeque<&'a TypedLine>,
-    /// Whether the end of input is no mistake.
-    in_session: bool,
-}
-
-impl ToolRun<'_> {
-    fn client(&self, connection: Connection) -> ClientNo {
-        self.clients[connection.0 as usize]
-    }
+    /// How much of what can be seen was shown: the number of the last piece, and its length then.
+    shown: (usize, usize),
 }

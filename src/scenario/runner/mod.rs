@@ -8,13 +8,13 @@ mod logs;
 mod processes;
 mod question;
 mod setup;
-mod tool;
 mod waits;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use crate::admin::tools::Tools;
 use crate::network::NodeNo;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
@@ -87,6 +87,7 @@ struct Runner<'a> {
     options: &'a Options,
     sink: &'a mut dyn Sink,
     world: World,
+    tools: Tools,
     logs: SharedLogBook,
     /// When the run is over at the latest.
     horizon: Time,
@@ -109,6 +110,7 @@ impl<'a> Runner<'a> {
             options,
             sink,
             world,
+            tools: Tools::new(plan.header.seed),
             logs,
             horizon,
             output: String::new(),
@@ -149,7 +151,7 @@ impl<'a> Runner<'a> {
             fingerprint: self.world.fingerprint(),
         };
         // A listener who is gone needs no farewell.
-        let _ = self.say(What::End(summary.clone()));
+        let _ = self.say(What::End(Box::new(summary.clone())));
         Finished { summary, world: self.world }
     }
 

@@ -74,12 +74,12 @@ impl Runner<'_> {
 
     /// Waits until a process that was started accepts clients, or has ended.
     pub(super) fn wait_for_ports(&mut self, node: NodeNo) -> Outcome {
-        self.advance_until(FOREVER, |world| world.status(node) != ProcessStatus::Starting)?;
+        self.advance_until(FOREVER, |world, _| world.status(node) != ProcessStatus::Starting)?;
         Ok(())
     }
 
     fn wait_for_end(&mut self, node: NodeNo) -> Outcome {
-        self.advance_until(FOREVER, |world| world.status(node) == ProcessStatus::Down)?;
+        self.advance_until(FOREVER, |world, _| world.status(node) == ProcessStatus::Down)?;
         Ok(())
     }
 

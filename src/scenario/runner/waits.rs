@@ -1,5 +1,6 @@
 //! Letting time pass, and asking whether something is so.
 
+use crate::admin::tools::Tools;
 use crate::network::NodeNo;
 use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
@@ -12,7 +13,7 @@ use crate::world::{ProcessStatus, World};
 impl Runner<'_> {
     /// Lets time pass until `time`.
     pub(super) fn advance(&mut self, time: Time) -> Outcome {
-        self.advance_until(time, |_| false)?;
+        self.advance_until(time, |_, _| false)?;
         Ok(())
     }
 
@@ -20,22 +21,20 @@ impl Runner<'_> {
     pub(super) fn advance_until(
         &mut self,
         time: Time,
-        mut done: impl FnMut(&mut World) -> bool,
+        mut done: impl FnMut(&World, &Tools) -> bool,
     ) -> Outcome<bool> {
         let end = time.min(self.horizon);
         loop {
-            if done(&mut self.world) {
+            if done(&self.world, &self.tools) {
                 return Ok(true);
             }
-            if self.world.next_event().is_none_or(|next| next > end) {
+            // There is no budget of events that could be spent.
+            if !self.tools.step(&mut self.world, end).is_ok_and(|happened| happened) {
                 break;
             }
-            self.world.step();
             self.show_fresh_logs()?;
             self.report_progress();
         }
-        // There is no budget of events, so this cannot fail; and nothing is left to happen.
-        let _ = self.world.run_until(end);
         if time > self.horizon { Err(Halt::TimeUp) } else { Ok(false) }
     }
 
@@ -50,14 +49,14 @@ impl Runner<'_> {
     pub(super) fn settle(&mut self) -> Outcome {
         let Some(formation) = self.plan.formation else { return Ok(()) };
         let mut waiting = self.plan.roster.all().take(formation.nodes() as usize).peekable();
-        self.advance_until(FOREVER, |world| {
+        self.advance_until(FOREVER, |world, _| {
             let runs = |node: NodeNo| world.status(node) == ProcessStatus::Running;
             while waiting.next_if(|&node| runs(node)).is_some() {}
             waiting.peek().is_none()
         })?;
         let serves = Condition::Cluster(State::Ok);
         let mut question = Question::new(self.plan, &serves, "");
-        self.advance_until(FOREVER, |world| question.holds(world))?;
+        self.advance_until(FOREVER, |world, _| question.holds(world))?;
         Ok(())
     }
 
@@ -71,7 +70,7 @@ impl Runner<'_> {
         let begin = self.world.now();
         let deadline = within.map_or(FOREVER, |within| begin + within);
         let mut question = Question::new(self.plan, condition, "");
-        match self.advance_until(deadline, |world| question.holds(world)) {
+        match self.advance_until(deadline, |world, _| question.holds(world)) {
             Ok(true) => Ok(()),
             Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => Err(Halt::TimeUp),
             Ok(false) | Err(Halt::TimeUp) => {

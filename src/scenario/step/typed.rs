@@ -34,6 +34,15 @@ pub struct RedisCli {
     pub typed: Vec<TypedLine>,
 }
 
+impl RedisCli {
+    /// Whether it is a session: no command and no `--cluster`.
+    #[must_use]
+    pub fn is_session(&self) -> bool {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        !words.contains(&"--cluster") && client_options(&words).command.is_none()
+    }
+}
+
 /// A line that is typed into a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedLine {
@@ -78,24 +87,48 @@ pub(super) fn redis_cli(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagn
 
 /// An address that no node has is most likely a slip: nobody would ever answer there.
 fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
-    let options = words.iter().position(|word| !word.text.starts_with('-') && !word.quoted);
-    let managing = words.iter().any(|word| word.text == "--cluster");
-    for (at, word) in words.iter().enumerate() {
-        let after = |option: &str| at.checked_sub(1).is_some_and(|at| words[at].text == option);
-        let in_options = options.is_none_or(|first| at <= first + 2);
-        if after("-p") && in_options {
-            let port = word.text.parse::<u16>();
-            if port.is_ok_and(|port| !roster.all().any(|node| roster.address(node).port() == port))
-            {
-                return Err(no_such_address(word, roster));
-            }
-        }
-        let address = word.text.parse::<SocketAddr>();
-        if managing && address.is_ok_and(|address| roster.at(address).is_none()) {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    let options = client_options(&texts);
+    if let Some(word) = options.port.map(|at| &words[at]) {
+        let port = word.text.parse::<u16>();
+        if port.is_ok_and(|port| !roster.all().any(|node| roster.address(node).port() == port)) {
             return Err(no_such_address(word, roster));
         }
     }
-    Ok(())
+    let is_strange = |word: &&Word| {
+        word.text.parse::<SocketAddr>().is_ok_and(|address| roster.at(address).is_none())
+    };
+    match words.iter().find(is_strange).filter(|_| texts.contains(&"--cluster")) {
+        Some(word) => Err(no_such_address(word, roster)),
+        None => Ok(()),
+    }
+}
+
+/// Where the interesting words of redis-cli's command line are.
+struct ClientOptions {
+    /// The value of `-p`.
+    port: Option<usize>,
+    /// The first word of a command, behind all options.
+    command: Option<usize>,
+}
+
+fn client_options(words: &[&str]) -> ClientOptions {
+    /// Options that take the next word.
+    const WITH_VALUE: [&str; 12] =
+        ["-h", "-p", "-s", "-a", "--pass", "--user", "-u", "-r", "-i", "-n", "-d", "-D"];
+    let mut options = ClientOptions { port: None, command: None };
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        if !word.starts_with('-') {
+            options.command = Some(at);
+            break;
+        }
+        if *word == "-p" && at + 1 < words.len() {
+            options.port = Some(at + 1);
+        }
+        at += if WITH_VALUE.contains(word) { 2 } else { 1 };
+    }
+    options
 }
 
 fn no_such_address(word: &Word, roster: &Roster) -> Diagnostic {

@@ -4,5 +4,7 @@ mod clients;
 mod determinism;
 mod faults;
 mod links;
+mod nagle;
 mod processes;
 mod puppet;
+mod replication;

@@ -105,7 +105,7 @@ fn a_call_fails_when_nobody_listens_answers_or_stays() {
     assert_eq!(
         stage.seen(0),
         [
-            Seen::CallFailed(CallError::Connect),
+            Seen::CallFailed(CallError::Refused),
             Seen::CallFailed(CallError::Io),
             Seen::CallFailed(CallError::Io)
         ]

@@ -10,6 +10,7 @@ use crate::node::effect::{CallError, Ctx, Effect, Exit, Input, LinkId, Loss, Out
 use crate::node::keyspace::Keyspace;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::process::{Boot, Death};
+use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
 use crate::resp::{Args, Reply, args};
 use crate::rng::Seed;
@@ -25,6 +26,10 @@ pub(super) enum Seen {
     Closed,
     Accepted,
     Packet(u64),
+    Follows,
+    Followed,
+    Told(u64),
+    Child(u32),
     ClientGone,
     Terminate,
     Answered(usize),
@@ -65,6 +70,21 @@ impl Puppet {
                 self.opened = Some(link);
                 let to = Endpoint { ip: Some(LOCALHOST), cport: port(1), port: 0, pport: 0 };
                 out.effects.push(Effect::Connect { link, peer: PeerIx(7), to });
+            }
+            b"follow" => {
+                let link = out.new_link();
+                self.opened = Some(link);
+                let to = Endpoint { ip: Some(LOCALHOST), cport: 0, port: port(1), pport: 0 };
+                out.effects.push(Effect::ReplConnect { link, to });
+            }
+            b"tell" => {
+                let message = ReplMessage::Ack(number(word(1).unwrap()));
+                out.effects.push(Effect::ReplSend(self.opened.unwrap(), message));
+            }
+            b"unfollow" => out.effects.push(Effect::ReplClose(self.opened.take().unwrap())),
+            b"fork" => {
+                let runs = Span::millis(number(word(1).unwrap()));
+                out.effects.push(Effect::Fork { pid: 77, runs });
             }
             b"send" => send(out, self.opened.unwrap(), number(word(1).unwrap())),
             b"back" => send(out, self.accepted.unwrap(), number(word(1).unwrap())),
@@ -114,8 +134,15 @@ impl Program for Puppet {
             Input::Tick => return self.ticks.push(ctx.now),
             Input::Command(client, words) => return self.obey(client, &words, ctx.out),
             Input::LinkUp(_) => Seen::Up,
-            Input::LinkLost(_, Loss::Refused) => Seen::Refused,
-            Input::LinkLost(_, Loss::Closed) => Seen::Closed,
+            Input::LinkLost(_, Loss::Refused) | Input::ReplLost(_, Loss::Refused) => Seen::Refused,
+            Input::LinkLost(_, Loss::Closed) | Input::ReplLost(_, Loss::Closed) => Seen::Closed,
+            Input::ReplUp(_) => Seen::Follows,
+            Input::ReplAccepted(_) => Seen::Followed,
+            Input::ReplMessage(_, message) => Seen::Told(match message {
+                ReplMessage::Ack(offset) => offset,
+                _ => 0,
+            }),
+            Input::ChildExit(pid) => Seen::Child(pid),
             Input::Accepted(end) => {
                 self.accepted = Some(end.id);
                 Seen::Accepted
@@ -154,7 +181,9 @@ pub(super) fn setup(count: u16) -> Setup {
     let nodes = (0..count)
         .map(|node| NodeSetup::new(LOCALHOST, Config { port: 7000 + node, ..Config::default() }))
         .collect();
-    Setup::new(Seed(7), nodes)
+    let mut setup = Setup::new(Seed(7), nodes);
+    setup.network.nagle = false;
+    setup
 }
 
 impl Stage {

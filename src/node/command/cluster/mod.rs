@@ -6,6 +6,8 @@
 mod nodes;
 mod report;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use crate::id::NodeId;
 use crate::node::command::error::{Answer, text};

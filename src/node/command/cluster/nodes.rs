@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::id::Endpoint;
 use crate::node::bus::Todo;
+use crate::node::bus::manual_failover::FailoverMode;
 use crate::node::command::cluster::known;
 use crate::node::command::error::{Answer, text};
 use crate::node::command::{Call, CommandError};
@@ -102,7 +103,12 @@ pub(super) fn failover(call: &mut Call<'_, '_>) -> Answer {
     if call.args.len() == 3 && !call.is(2, "force") && !call.is(2, "takeover") {
         return Err(CommandError::SYNTAX);
     }
-    Err(CommandError::fixed("ERR You should send CLUSTER FAILOVER to a replica"))
+    let mode = match call.args.len() {
+        3 if call.is(2, "takeover") => FailoverMode::Takeover,
+        3 => FailoverMode::Force,
+        _ => FailoverMode::Agreed,
+    };
+    Ok(call.node.start_manual_failover(call.ctx, mode))
 }
 
 /// CLUSTER SET-CONFIG-EPOCH epoch (§9.16)

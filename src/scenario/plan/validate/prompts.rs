@@ -44,7 +44,7 @@ pub(super) fn check(cli: &RedisCli, step: &PlannedStep) -> Result<(), Diagnostic
 fn prompts(cli: &RedisCli) -> Prompts {
     let has = |option: &str| cli.words.iter().any(|word| word == option);
     let Some(cluster) = cli.words.iter().position(|word| word == "--cluster") else {
-        return if has_command(&cli.words) { Prompts::none() } else { Prompts::any() };
+        return if cli.is_session() { Prompts::any() } else { Prompts::none() };
     };
     match cli.words.get(cluster + 1).map(String::as_str) {
         Some("create") if has("--cluster-yes") => Prompts::none(),
@@ -76,20 +76,4 @@ impl Prompts {
     fn any() -> Prompts {
         Prompts { least: 0, most: usize::MAX, questions: String::new() }
     }
-}
-
-/// Whether a command stands behind redis-cli's options, so that there is no session.
-fn has_command(words: &[String]) -> bool {
-    /// Options that take the next word.
-    const WITH_VALUE: [&str; 12] =
-        ["-h", "-p", "-s", "-a", "--pass", "--user", "-u", "-r", "-i", "-n", "-d", "-D"];
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if WITH_VALUE.contains(&word.as_str()) {
-            words.next();
-        } else if !word.starts_with('-') {
-            return true;
-        }
-    }
-    false
 }

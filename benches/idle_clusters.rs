@@ -1,0 +1,55 @@
+//! How much virtual time an idle cluster gets through in real time.
+//!
+//! Each iteration runs some virtual time of a cluster that has been up for a minute. Items per
+//! second are virtual seconds per real second.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use divan::counter::ItemsCount;
+use redis_cluster_sim::node::config::Config;
+use redis_cluster_sim::rng::Seed;
+use redis_cluster_sim::time::Span;
+use redis_cluster_sim::world::{Formation, NodeSetup, Setup, World};
+
+fn main() {
+    divan::main();
+}
+
+fn idle_cluster(masters: u32) -> World {
+    let nodes = (0..masters)
+        .map(|node| {
+            let config = Config { port: 7000 + node as u16, ..Config::default() };
+            NodeSetup::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config)
+        })
+        .collect();
+    let formed = Some(Formation::even(masters, 0));
+    let mut world = World::new(Setup { formed, ..Setup::new(Seed(1), nodes) });
+    run(&mut world, 60);
+    world
+}
+
+fn run(world: &mut World, seconds: u64) {
+    world.run_until(world.now() + Span::secs(seconds)).unwrap();
+}
+
+#[divan::bench(args = [(3, 1_000), (6, 1_000), (100, 60), (1_000, 10)], sample_size = 1, sample_count = 5)]
+fn idle(bencher: divan::Bencher, (masters, seconds): (u32, u64)) {
+    let mut world = idle_cluster(masters);
+    bencher.counter(ItemsCount::new(seconds)).bench_local(|| run(&mut world, seconds));
+}
+
+#[divan::bench(args = [100, 1_000], sample_size = 1, sample_count = 3)]
+fn the_first_ten_seconds(bencher: divan::Bencher, masters: u32) {
+    bencher.counter(ItemsCount::new(10_u64)).bench_local(|| {
+        let nodes = (0..masters)
+            .map(|node| {
+                let config = Config { port: 7000 + node as u16, ..Config::default() };
+                NodeSetup::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config)
+            })
+            .collect();
+        let formed = Some(Formation::even(masters, 0));
+        let mut world: World = World::new(Setup { formed, ..Setup::new(Seed(1), nodes) });
+        run(&mut world, 10);
+        world
+    });
+}

@@ -1,0 +1,258 @@
+//! CLUSTER among several nodes. What a node alone answers is compared with recordings of a real one.
+
+use crate::node::effect::Input;
+use crate::node::flags::Flags;
+use crate::node::lab::{CLIENT, Lab, slot};
+use crate::node::packet::{Epoch, MessageType};
+use crate::resp::{Reply, args};
+
+fn formed() -> Lab {
+    let mut lab = Lab::formed(3, 1, 5_000);
+    lab.run(3_000);
+    lab
+}
+
+fn id(node: usize) -> String {
+    crate::node::lab::id(node).to_string()
+}
+
+fn error(lab: &mut Lab, node: usize, words: &str) -> String {
+    lab.ask(node, words).error().expect("an error").to_owned()
+}
+
+fn ok(lab: &mut Lab, node: usize, words: &str) {
+    assert_eq!(lab.ask(node, words), Reply::ok(), "{words}");
+}
+
+fn bulks(reply: Reply) -> Vec<String> {
+    let Reply::Array(elements) = reply else { panic!("{reply:?} is no array") };
+    elements.iter().map(|element| element.text().expect("text").to_owned()).collect()
+}
+
+#[test]
+fn two_nodes_meet_9_2() {
+    let mut lab = Lab::alone(2);
+    lab.run(100);
+    ok(&mut lab, 0, "CLUSTER MEET 10.0.0.2 7000");
+    assert_eq!(lab.handshakes(0).len(), 1);
+    ok(&mut lab, 0, "CLUSTER MEET 10.0.0.2 7000");
+    assert_eq!(lab.handshakes(0).len(), 1);
+    lab.run(2_000);
+    for node in 0..2 {
+        let text = lab.ask(node, "CLUSTER NODES").text().unwrap().to_owned();
+        assert!(text.contains(&id(0)) && text.contains(&id(1)), "{text}");
+    }
+}
+
+#[test]
+fn a_node_can_be_forgotten_but_not_by_itself_nor_its_replica_9_17() {
+    let mut lab = formed();
+    let myself = "ERR I tried hard but I can't forget myself...";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER FORGET {}", id(0))), myself);
+    let master = "ERR Can't forget my master!";
+    assert_eq!(error(&mut lab, 3, &format!("CLUSTER FORGET {}", id(0))), master);
+    ok(&mut lab, 0, &format!("CLUSTER FORGET {}", id(2)));
+    assert_eq!(lab.find(0, 2), None);
+    assert_eq!(lab.ask(0, "GET {a}").error(), Some("CLUSTERDOWN Hash slot not served"));
+    lab.run(30_000);
+    assert_eq!(lab.find(0, 2), None, "it is kept out for a minute");
+    lab.run(35_000);
+    assert!(lab.find(0, 2).is_some());
+}
+
+#[test]
+fn only_an_empty_master_can_become_a_replica_9_18() {
+    let mut lab = formed();
+    let full = "ERR To set a master the node must be empty and without assigned slots.";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER REPLICATE {}", id(1))), full);
+    let itself = "ERR Can't replicate myself";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER REPLICATE {}", id(0))), itself);
+    let replica = "ERR I can only replicate a master, not a replica.";
+    assert_eq!(error(&mut lab, 1, &format!("CLUSTER REPLICATE {}", id(3))), replica);
+    ok(&mut lab, 3, &format!("CLUSTER REPLICATE {}", id(1)));
+    let other = lab.peer(3, 1);
+    assert_eq!(lab.node(3).bus.my_master(), Some(other));
+    assert!(lab.node(3).replication.master.is_some());
+}
+
+#[test]
+fn replicas_are_listed_line_by_line_9_19() {
+    let mut lab = formed();
+    let lines = bulks(lab.ask(0, &format!("CLUSTER REPLICAS {}", id(0))));
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(line.starts_with(&format!("{} 10.0.0.4:7000@17000 slave {} ", id(3), id(0))), "{line}");
+    assert!(!line.ends_with('\n'));
+    assert_eq!(lab.ask(0, &format!("CLUSTER SLAVES {}", id(1))), Reply::Array(Vec::new()));
+    let replica = "ERR The specified node is not a master";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER REPLICAS {}", id(3))), replica);
+}
+
+#[test]
+fn an_id_may_be_longer_than_40_digits_9_0_4() {
+    let mut lab = formed();
+    ok(&mut lab, 0, &format!("CLUSTER SETSLOT 0 MIGRATING {}ffff", id(1)));
+    let short = &id(1)[..39];
+    let unknown = format!("ERR I don't know about node {short}");
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER SETSLOT 0 MIGRATING {short}")), unknown);
+}
+
+#[test]
+fn slots_lists_owners_and_replicas_that_are_not_failing_10_3() {
+    let mut lab = formed();
+    let entry = |node: usize| {
+        let ip = format!("10.0.0.{}", node + 1);
+        Reply::Array(vec![Reply::bulk(ip), Reply::Int(7_000), Reply::bulk(id(node))])
+    };
+    let Reply::Array(runs) = lab.ask(1, "CLUSTER SLOTS") else { panic!("no array") };
+    assert_eq!(runs.len(), 3);
+    let first = vec![Reply::Int(0), Reply::Int(5_460), entry(0), entry(3)];
+    assert_eq!(runs[0], Reply::Array(first));
+    let (master, replica) = (lab.peer(1, 0), lab.peer(1, 3));
+    lab.act(1, |node, _| {
+        node.bus.table.set_flags(master, Flags::FAIL);
+        node.bus.table.set_flags(replica, Flags::FAIL);
+    });
+    let Reply::Array(runs) = lab.ask(1, "CLUSTER SLOTS") else { panic!("no array") };
+    let first = vec![Reply::Int(0), Reply::Int(5_460), entry(0)];
+    assert_eq!(runs[0], Reply::Array(first));
+}
+
+#[test]
+fn a_slot_is_moved_from_node_to_node_9_9() {
+    let mut lab = formed();
+    ok(&mut lab, 0, "SET {b}1 v");
+    ok(&mut lab, 0, "SET {b}2 v");
+    ok(&mut lab, 1, &format!("CLUSTER SETSLOT 3300 IMPORTING {}", id(0)));
+    ok(&mut lab, 0, &format!("CLUSTER SETSLOT 3300 MIGRATING {}", id(1)));
+    let open = lab.ask(0, "CLUSTER NODES").text().unwrap().to_owned();
+    assert!(open.contains(&format!(" 0-5460 [3300->-{}]", id(1))), "{open}");
+    let held = "ERR Can't assign hashslot 3300 to a different node while I still hold keys for \
+                this hash slot.";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER SETSLOT 3300 NODE {}", id(1))), held);
+    let moved = lab.ask_as(
+        0,
+        CLIENT,
+        args(["MIGRATE", "10.0.0.2", "7000", "", "0", "100", "KEYS", "{b}1", "{b}2", "{b}3"]),
+    );
+    assert_eq!(moved, Reply::ok());
+    assert_eq!(lab.ask(1, "CLUSTER COUNTKEYSINSLOT 3300"), Reply::Int(2));
+    assert_eq!(lab.ask(0, "CLUSTER COUNTKEYSINSLOT 3300"), Reply::Int(0));
+    let pongs = lab.count(1, 2, MessageType::Pong);
+    ok(&mut lab, 1, &format!("CLUSTER SETSLOT 3300 NODE {}", id(1)));
+    assert_eq!(lab.count(1, 2, MessageType::Pong), pongs + 1, "everybody is told at once");
+    assert!(lab.logged(1, "configEpoch updated after importing slot 3300"));
+    ok(&mut lab, 0, &format!("CLUSTER SETSLOT 3300 NODE {}", id(1)));
+    lab.run(2_000);
+    assert_eq!(lab.ask(2, "GET {b}1").error(), Some("MOVED 3300 10.0.0.2:7000"));
+    assert!(!lab.ask(0, "CLUSTER NODES").text().unwrap().contains('['));
+    assert_eq!(lab.ask(1, "CLUSTER GETKEYSINSLOT 3300 9"), lab.ask(1, "KEYS {b}*"));
+}
+
+#[test]
+fn setslot_checks_who_owns_the_slot_9_9() {
+    let mut lab = formed();
+    let replica = "ERR Please use SETSLOT only with masters.";
+    assert_eq!(error(&mut lab, 3, "CLUSTER SETSLOT 0 STABLE"), replica);
+    let foreign = "ERR I'm not the owner of hash slot 16383";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER SETSLOT 16383 MIGRATING {}", id(1))), foreign);
+    let own = "ERR I'm already the owner of hash slot 0";
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER SETSLOT 0 IMPORTING {}", id(1))), own);
+}
+
+#[test]
+fn stable_closes_a_slot_on_both_sides_9_9() {
+    let mut lab = formed();
+    ok(&mut lab, 0, &format!("CLUSTER SETSLOT 0 MIGRATING {}", id(1)));
+    ok(&mut lab, 0, "CLUSTER SETSLOT 0 STABLE");
+    assert!(lab.node(0).bus.slots.migrating.is_empty());
+    ok(&mut lab, 1, &format!("CLUSTER SETSLOT 0 IMPORTING {}", id(0)));
+    ok(&mut lab, 1, "CLUSTER SETSLOT 0 STABLE");
+    assert!(lab.node(1).bus.slots.importing.is_empty());
+}
+
+#[test]
+fn delslots_takes_anybodys_slots_in_my_own_view_only_9_8() {
+    let mut lab = formed();
+    ok(&mut lab, 0, "CLUSTER DELSLOTS 16383");
+    assert_eq!(lab.node(0).bus.slots.owner(slot(16_383)), None);
+    assert!(!lab.node(0).bus.state_ok);
+    assert!(lab.node(1).bus.state_ok);
+    assert!(lab.node(1).bus.slots.owner(slot(16_383)).is_some());
+}
+
+#[test]
+fn set_config_epoch_is_for_those_who_know_nobody_9_16() {
+    let mut lab = formed();
+    let known = "ERR The user can assign a config epoch only when the node does not know any other \
+                 node.";
+    assert_eq!(error(&mut lab, 0, "CLUSTER SET-CONFIG-EPOCH 9"), known);
+}
+
+#[test]
+fn bumpepoch_makes_mine_the_greatest_9_10() {
+    let mut lab = formed();
+    assert_eq!(lab.ask(0, "CLUSTER BUMPEPOCH"), Reply::Status("BUMPED 4".to_owned()));
+    assert_eq!(lab.ask(0, "CLUSTER BUMPEPOCH"), Reply::Status("STILL 4".to_owned()));
+    assert_eq!(lab.node(0).bus.current_epoch, Epoch(4));
+}
+
+#[test]
+fn failure_reports_are_counted_9_20() {
+    let mut lab = formed();
+    assert_eq!(lab.ask(0, &format!("CLUSTER COUNT-FAILURE-REPORTS {}", id(2))), Reply::Int(0));
+    let unknown = format!("ERR Unknown node {}", id(9));
+    assert_eq!(error(&mut lab, 0, &format!("CLUSTER COUNT-FAILURE-REPORTS {}", id(9))), unknown);
+}
+
+#[test]
+fn a_replica_that_is_reset_keeps_nothing_of_its_master_9_21() {
+    let mut lab = formed();
+    lab.act(3, |node, _| node.keys.insert_string(b"{b}", b"v"));
+    ok(&mut lab, 3, "CLUSTER RESET HARD");
+    assert!(lab.node(3).bus.is_master());
+    assert!(lab.node(3).keys.is_empty());
+    assert_eq!(lab.node(3).bus.table.len(), 1);
+}
+
+#[test]
+fn a_published_message_reaches_listeners_of_other_nodes_4_7() {
+    let mut lab = formed();
+    lab.input(1, Input::Command(CLIENT, args(["SUBSCRIBE", "news"])));
+    assert_eq!(lab.ask(0, "PUBLISH news hi"), Reply::Int(0));
+    let heard = Reply::Array(["message", "news", "hi"].map(Reply::bulk).to_vec());
+    assert!(lab.replies.contains(&(1, CLIENT, Some(heard))), "{:?}", lab.replies);
+}
+
+#[test]
+fn migrate_tells_what_the_target_said_11_16() {
+    let mut lab = formed();
+    ok(&mut lab, 0, "SET {b} v");
+    // Node 1 does not import the slot.
+    let moved = "ERR Target instance replied with error: MOVED 3300 10.0.0.1:7000";
+    assert_eq!(error(&mut lab, 0, "MIGRATE 10.0.0.2 7000 {b} 0 100"), moved);
+    ok(&mut lab, 1, &format!("CLUSTER SETSLOT 3300 IMPORTING {}", id(0)));
+    ok(&mut lab, 0, "MIGRATE 10.0.0.2 7000 {b} 0 100 COPY");
+    let busy = "ERR Target instance replied with error: BUSYKEY Target key name already exists.";
+    assert_eq!(error(&mut lab, 0, "MIGRATE 10.0.0.2 7000 {b} 0 100"), busy);
+    let other_db =
+        "ERR Target instance replied with error: ERR SELECT is not allowed in cluster mode";
+    assert_eq!(error(&mut lab, 0, "MIGRATE 10.0.0.2 7000 {b} 1 100 REPLACE"), other_db);
+    ok(&mut lab, 0, "MIGRATE 10.0.0.2 7000 {b} 0 100 REPLACE");
+    assert_eq!(lab.ask(0, "EXISTS {b}"), Reply::Int(0));
+    assert_eq!(lab.ask(0, "MIGRATE 10.0.0.2 7000 {b} 0 100").text(), Some("NOKEY"));
+    ok(&mut lab, 0, "SET {b} v");
+    let nobody = "IOERR error or timeout writing to target instance";
+    assert_eq!(error(&mut lab, 0, "MIGRATE 10.0.0.99 7000 {b} 0 100"), nobody);
+}
+
+#[test]
+fn a_transaction_goes_on_after_a_migrate_in_it() {
+    let mut lab = formed();
+    ok(&mut lab, 1, &format!("CLUSTER SETSLOT 3300 IMPORTING {}", id(0)));
+    ok(&mut lab, 0, "MULTI");
+    for words in ["SET {b} v", "MIGRATE 10.0.0.2 7000 {b} 0 100", "EXISTS {b}"] {
+        assert_eq!(lab.ask(0, words).text(), Some("QUEUED"));
+    }
+    let replies = vec![Reply::ok(), Reply::ok(), Reply::Int(0)];
+    assert_eq!(lab.ask(0, "EXEC"), Reply::Array(replies));
+}

@@ -1,0 +1,98 @@
+//! What replication does to the rest of a replica: its keys, its clients, its disk.
+
+use std::sync::Arc;
+
+use crate::node::Node;
+use crate::node::client::{Block, Client, Pause};
+use crate::node::dump::Dump;
+use crate::node::effect::{Ctx, Effect, Input};
+use crate::node::log::Level;
+use crate::node::replication::message::Position;
+use crate::resp::Reply;
+use crate::time::{Millis, Span};
+
+/// How many bytes of a data set are loaded in a microsecond.
+const LOADED_BYTES_PER_MICRO: u64 = 100;
+/// A shorter pause is not worth an event.
+const NOTICEABLE: Span = Span::millis(1);
+
+impl Node {
+    /// Something happened on a replication link, or to a child.
+    pub(crate) fn handle_replication(&mut self, ctx: &mut Ctx<'_>, input: Input<'_>) {
+        match input {
+            Input::ReplUp(end) => self.upstream_up(ctx, end.id),
+            Input::ReplLost(end, loss) => {
+                self.upstream_lost(ctx, end, loss);
+                self.replica_gone(ctx, end.id);
+            }
+            Input::ReplAccepted(end) => self.replica_accepted(end),
+            Input::ReplMessage(end, message) => match end.id.is_opener() {
+                true => self.upstream_message(ctx, end.id, message),
+                false => self.replica_message(ctx, end.id, message),
+            },
+            Input::ChildExit(pid) => self.child_exit(ctx, pid),
+            _ => {}
+        }
+    }
+
+    /// The cached clock in whole seconds (§0.3.2).
+    pub(crate) fn unix_now(&self) -> i64 {
+        self.process.cached_time.0 / 1_000
+    }
+
+    /// Puts a data set from the master in the place of my keys (A.9). While a large one is being
+    /// loaded the process does nothing else: no cron runs, no ping is sent (15.37).
+    pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
+        for key in self.clients.watched_keys() {
+            self.clients.touch(&key);
+        }
+        self.keys = dump.keys.clone();
+        self.keys.saved_at = None;
+        self.keys.position = None;
+        let age = dump.keys.saved_at.map_or(0, |saved| ctx.now.secs() - saved);
+        self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
+        self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
+        self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.52 Mb"));
+        let takes = Span::micros(dump.bytes() / LOADED_BYTES_PER_MICRO);
+        if takes >= NOTICEABLE {
+            ctx.out.effects.push(Effect::Sleep(takes));
+        }
+    }
+
+    /// Whether clients are held back.
+    pub(crate) fn clients_paused(&mut self) -> bool {
+        self.clients.is_paused(self.process.cached_time)
+    }
+
+    /// Holds back writes until a time.
+    pub(crate) fn pause_writes(&mut self, until: Millis) {
+        self.clients.pause(until, Pause::Writes);
+    }
+
+    /// The file that I loaded tells where in which history I was: I may be able to go on from there
+    /// (§13.3.11).
+    pub(crate) fn resume_replication(&mut self, ctx: &mut Ctx<'_>, position: Position) {
+        self.replication.history.adopt(position);
+        self.cache_myself(ctx);
+    }
+
+    /// Clients that wait for something but the end of a pause must look elsewhere (§11.13).
+    pub(crate) fn dismiss_waiting_clients(&mut self, ctx: &mut Ctx<'_>) {
+        for client in self.clients.waiting.clone() {
+            let waits = |client: &Client| matches!(client.block, Some(Block::Wait { .. }));
+            if !self.clients.get(client).is_some_and(waits) {
+                continue;
+            }
+            let error = "UNBLOCKED force unblock from blocking operation, instance state changed \
+                         (master -> replica?)";
+            ctx.out.effects.push(Effect::Reply(client, Reply::Error(error.to_owned())));
+            ctx.out.effects.push(Effect::CloseClient(client));
+            self.clients.leave(client);
+        }
+    }
+
+    /// Whether a manual failover is going on (§8.5).
+    pub(crate) fn manual_failover_runs(&self) -> bool {
+        self.bus.manual_failover.runs()
+    }
+}

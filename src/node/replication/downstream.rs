@@ -1,0 +1,441 @@
+//! A master's side of the links to its replicas: answer the handshake, decide what each one needs,
+//! feed the stream, hear acknowledgements (A.8, A.9). A replica has replicas in the same way.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::node::Node;
+use crate::node::child::Task;
+use crate::node::command::propagate::Transacting;
+use crate::node::dump::Dump;
+use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
+use crate::node::log::Level;
+use crate::node::replication::Replication;
+use crate::node::replication::history::Refusal;
+use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
+use crate::resp::Args;
+
+/// A connection whose other end has not asked for synchronization yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// Its address.
+    pub ip: IpAddr,
+    /// The port that it listens on, once it has said so.
+    pub port: u16,
+}
+
+/// A replica of mine.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    /// My end of the connection.
+    pub link: LinkId,
+    /// Its address.
+    pub ip: IpAddr,
+    /// The port that it listens on.
+    pub port: u16,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The greatest offset that it acknowledged.
+    pub acknowledged: u64,
+    /// When it last did, in Unix seconds.
+    pub ack_time: i64,
+    /// What is kept back until it has the data set.
+    pub held_back: Vec<StreamCommand>,
+}
+
+/// The stages of a replica as its master sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits for a child to be started.
+    WaitSave,
+    /// It waits for the end of a child whose data set is that of this position.
+    Saving(Position),
+    /// It gets the stream.
+    Online,
+}
+
+impl Stage {
+    /// The name in INFO (A.2).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stage::WaitSave | Stage::Saving(_) => "wait_bgsave",
+            Stage::Online => "online",
+        }
+    }
+}
+
+impl fmt::Display for Replica {
+    /// As log lines name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.ip, self.port)
+    }
+}
+
+impl Replication {
+    fn replica_mut(&mut self, link: LinkId) -> Option<&mut Replica> {
+        self.replicas.iter_mut().find(|replica| replica.link == link)
+    }
+
+    /// The replicas that get the stream.
+    pub fn online(&self) -> impl Iterator<Item = &Replica> {
+        self.replicas.iter().filter(|replica| replica.stage == Stage::Online)
+    }
+}
+
+impl Node {
+    /// Somebody opened a connection who may become a replica.
+    pub(crate) fn replica_accepted(&mut self, end: LinkEnd) {
+        self.replication.callers.insert(end.id, Caller { ip: end.remote_ip, port: 0 });
+    }
+
+    /// A replica, or somebody who might have become one, is gone (A.10).
+    pub(crate) fn replica_gone(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
+        self.replication.callers.remove(&link);
+        if let Some(at) = self.replication.replicas.iter().position(|other| other.link == link) {
+            self.remove_replica_at(ctx, at);
+        }
+    }
+
+    fn remove_replica_at(&mut self, ctx: &mut Ctx<'_>, at: usize) {
+        let replica = &self.replication.replicas[at];
+        self.log(ctx, Level::Warning, format_args!("Connection with replica {replica} lost."));
+        self.replication.replicas.remove(at);
+        if self.replication.replicas.is_empty() {
+            self.replication.alone_since = self.unix_now();
+        }
+        self.count_good_replicas();
+    }
+
+    /// Closes the links of all replicas: they shall ask for synchronization anew.
+    pub(crate) fn drop_replicas(&mut self, ctx: &mut Ctx<'_>) {
+        while let Some(replica) = self.replication.replicas.first() {
+            ctx.out.effects.push(Effect::ReplClose(replica.link));
+            self.remove_replica_at(ctx, 0);
+        }
+    }
+
+    /// Closes the link of one replica.
+    pub(crate) fn drop_replica(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
+        ctx.out.effects.push(Effect::ReplClose(link));
+        self.replica_gone(ctx, link);
+    }
+
+    /// A message from a replica or caller.
+    pub(crate) fn replica_message(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        link: LinkId,
+        message: ReplMessage,
+    ) {
+        let answer = match message {
+            ReplMessage::Ping => ReplMessage::Fine("PONG"),
+            ReplMessage::ListeningPort(port) => {
+                if let Some(caller) = self.replication.callers.get_mut(&link) {
+                    caller.port = port;
+                }
+                ReplMessage::Fine("OK")
+            }
+            ReplMessage::Capabilities => ReplMessage::Fine("OK"),
+            ReplMessage::Psync(known) => return self.sync_asked(ctx, link, known),
+            ReplMessage::Ack(offset) => return self.replica_acknowledged(link, offset),
+            _ => return,
+        };
+        ctx.out.effects.push(Effect::ReplSend(link, answer));
+    }
+
+    fn replica_acknowledged(&mut self, link: LinkId, offset: u64) {
+        let unix_now = self.unix_now();
+        if let Some(replica) = self.replication.replica_mut(link) {
+            replica.acknowledged = replica.acknowledged.max(offset);
+            replica.ack_time = unix_now;
+        }
+    }
+
+    /// A caller asks for synchronization (A.8).
+    fn sync_asked(&mut self, ctx: &mut Ctx<'_>, link: LinkId, known: Option<Position>) {
+        if self.replication.master.is_some() && !self.replication.upstream.is_connected() {
+            let error = "NOMASTERLINK Can't SYNC while not connected with my master";
+            ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Refused(error)));
+            return;
+        }
+        let Some(caller) = self.replication.callers.remove(&link) else { return };
+        let replica = Replica {
+            link,
+            ip: caller.ip,
+            port: caller.port,
+            stage: Stage::WaitSave,
+            acknowledged: 0,
+            ack_time: self.unix_now(),
+            held_back: Vec::new(),
+        };
+        self.log(ctx, Level::Notice, format_args!("Replica {replica} asks for synchronization"));
+        match self.replication.history.can_continue(known) {
+            Ok(missing) => {
+                self.server.stats.sync_partial += 1;
+                self.continue_replica(ctx, replica, missing);
+            }
+            Err(refusal) => {
+                self.server.stats.sync_refused += u64::from(known.is_some());
+                self.server.stats.sync_full += 1;
+                self.log_refusal(ctx, &replica, known, refusal);
+                self.restart_replica(ctx, replica);
+            }
+        }
+    }
+
+    /// Sends a replica only what it misses.
+    fn continue_replica(&mut self, ctx: &mut Ctx<'_>, mut replica: Replica, missing: u64) {
+        let history = &self.replication.history;
+        let (link, known) = (replica.link, history.offset - missing);
+        let effects = &mut ctx.out.effects;
+        effects.push(Effect::ReplSend(link, ReplMessage::Continue(history.id)));
+        for command in history.after(known) {
+            effects.push(Effect::ReplSend(link, ReplMessage::Command(command.clone())));
+        }
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!(
+                "Partial resynchronization request from {replica} accepted. Sending {missing} \
+                 bytes of backlog starting from offset {}.",
+                known + 1
+            ),
+        );
+        replica.stage = Stage::Online;
+        self.replication.replicas.push(replica);
+        self.count_good_replicas();
+    }
+
+    fn log_refusal(
+        &self,
+        ctx: &mut Ctx<'_>,
+        replica: &Replica,
+        known: Option<Position>,
+        refusal: Refusal,
+    ) {
+        let history = &self.replication.history;
+        let wanted = known.map_or(0, |known| known.offset + 1);
+        match (refusal, known) {
+            (Refusal::Mismatch, Some(known)) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!(
+                    "Partial resynchronization not accepted: Replication ID mismatch (Replica \
+                     asked for '{}', my replication IDs are '{}' and '{}')",
+                    known.id,
+                    history.id,
+                    history.former_text()
+                ),
+            ),
+            (Refusal::BeyondFormer { limit }, _) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!(
+                    "Partial resynchronization not accepted: Requested offset for second ID was \
+                     {wanted}, but I can reply up to {limit}"
+                ),
+            ),
+            (Refusal::NoBacklog { ahead }, _) => {
+                self.log(
+                    ctx,
+                    Level::Notice,
+                    format_args!(
+                        "Unable to partial resync with replica {replica} for lack of backlog \
+                         (Replica request was: {wanted})."
+                    ),
+                );
+                if ahead {
+                    self.log(
+                        ctx,
+                        Level::Warning,
+                        format_args!(
+                            "Warning: replica {replica} tried to PSYNC with an offset that is \
+                             greater than the master replication offset."
+                        ),
+                    );
+                }
+            }
+            (Refusal::Asked | Refusal::Mismatch, _) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!("Full resync requested by replica {replica}"),
+            ),
+        }
+    }
+
+    /// Gives a replica everything: with the child that runs already, if that serves, or with a new
+    /// one (A.9).
+    fn restart_replica(&mut self, ctx: &mut Ctx<'_>, replica: Replica) {
+        self.replication.replicas.push(replica);
+        let replication = &mut self.replication;
+        if replication.replicas.len() == 1 && replication.history.backlog.is_none() {
+            replication.history.restart(&mut replication.draws);
+            replication.history.remember(self.config.repl_backlog_size);
+            let history = &self.replication.history;
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!(
+                    "Replication backlog created, my new replication IDs are '{}' and '{}'",
+                    history.id,
+                    history.former_text()
+                ),
+            );
+        }
+        match self.server.storage.child.as_ref().map(|child| child.task) {
+            None => self.save_for_replicas(ctx),
+            Some(Task::Save) => self.attach_to_save(ctx),
+            Some(Task::Rewrite) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!(
+                    "No BGSAVE in progress, but another BG operation is active. BGSAVE for \
+                     replication delayed"
+                ),
+            ),
+        }
+    }
+
+    /// Lets the newest replica wait for a child that already saves for another one, if it does.
+    fn attach_to_save(&mut self, ctx: &mut Ctx<'_>) {
+        let earlier = self.replication.replicas.iter().find_map(|other| match other.stage {
+            Stage::Saving(position) => Some((position, other.held_back.clone())),
+            Stage::WaitSave | Stage::Online => None,
+        });
+        match earlier {
+            Some((position, held_back)) => {
+                if let Some(replica) = self.replication.replicas.last_mut() {
+                    replica.held_back = held_back;
+                }
+                let last = self.replication.replicas.len() - 1;
+                self.announce_dump(ctx, last, position);
+                self.log(ctx, Level::Notice, format_args!("Waiting for end of BGSAVE for SYNC"));
+            }
+            None => self.log(
+                ctx,
+                Level::Notice,
+                format_args!(
+                    "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for \
+                     SYNC"
+                ),
+            ),
+        }
+    }
+
+    /// Starts a child for all replicas that wait for one.
+    pub(crate) fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
+        self.log(ctx, Level::Notice, format_args!("Starting BGSAVE for SYNC with target: disk"));
+        self.save_in_background(ctx, false);
+        let position = self.replication.history.position();
+        for at in 0..self.replication.replicas.len() {
+            if self.replication.replicas[at].stage == Stage::WaitSave {
+                self.announce_dump(ctx, at, position);
+            }
+        }
+    }
+
+    fn announce_dump(&mut self, ctx: &mut Ctx<'_>, at: usize, position: Position) {
+        let replica = &mut self.replication.replicas[at];
+        replica.stage = Stage::Saving(position);
+        self.replication.history.select_pending = true;
+        let announcement = ReplMessage::FullResync(position);
+        ctx.out.effects.push(Effect::ReplSend(replica.link, announcement));
+    }
+
+    /// The child has written the data set: whoever waits for it gets it, and then the stream.
+    pub(crate) fn send_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
+        let unix_now = self.unix_now();
+        for at in 0..self.replication.replicas.len() {
+            let replica = &mut self.replication.replicas[at];
+            if !matches!(replica.stage, Stage::Saving(_)) {
+                continue;
+            }
+            let link = replica.link;
+            let effects = &mut ctx.out.effects;
+            effects.push(Effect::ReplSend(link, ReplMessage::DumpSize(dump.bytes())));
+            effects.push(Effect::ReplSend(link, ReplMessage::Dump(Arc::clone(dump))));
+            for command in replica.held_back.drain(..) {
+                effects.push(Effect::ReplSend(link, ReplMessage::Command(command)));
+            }
+            replica.stage = Stage::Online;
+            replica.ack_time = unix_now;
+            let replica = &self.replication.replicas[at];
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!("Synchronization with replica {replica} succeeded"),
+            );
+        }
+        self.count_good_replicas();
+    }
+
+    /// Whether this is a master that keeps a stream of its writes.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.replication.master.is_none() && self.replication.history.backlog.is_some()
+    }
+
+    /// A write of this master goes into the stream, if anybody is interested (A.3). Replicas do not
+    /// add to the stream; they pass on what they get.
+    pub(crate) fn propagate(&mut self, ctx: &mut Ctx<'_>, args: Args) {
+        if !self.has_stream() {
+            return;
+        }
+        if std::mem::take(&mut self.replication.history.select_pending) {
+            self.feed(ctx, StreamCommand::Select);
+        }
+        if self.replication.transacting == Transacting::Begun {
+            self.replication.transacting = Transacting::Announced;
+            self.feed(ctx, StreamCommand::Write(Arc::new(crate::resp::args(["MULTI"]))));
+        }
+        self.feed(ctx, StreamCommand::Write(Arc::new(args)));
+    }
+
+    /// Adds a command to the stream and sends it to all who get the stream.
+    pub(crate) fn feed(&mut self, ctx: &mut Ctx<'_>, command: StreamCommand) {
+        self.replication.history.feed(&command);
+        for replica in &mut self.replication.replicas {
+            match replica.stage {
+                Stage::WaitSave => {}
+                Stage::Saving(_) => replica.held_back.push(command.clone()),
+                Stage::Online => {
+                    let message = ReplMessage::Command(command.clone());
+                    ctx.out.effects.push(Effect::ReplSend(replica.link, message));
+                }
+            }
+        }
+    }
+
+    /// How many replicas have acknowledged this offset (WAIT).
+    pub(crate) fn acknowledged_by(&self, offset: u64) -> i64 {
+        self.replication.online().filter(|one| one.acknowledged >= offset).count() as i64
+    }
+
+    /// Asks all replicas to acknowledge, if somebody has begun to wait for that and no pause keeps the
+    /// stream as it is (§0.2).
+    pub(crate) fn ask_for_acks(&mut self, ctx: &mut Ctx<'_>) {
+        if !self.replication.acks_wanted || self.clients_paused() {
+            return;
+        }
+        self.replication.acks_wanted = false;
+        if self.replication.master.is_none() {
+            self.feed(ctx, StreamCommand::GetAck);
+        }
+    }
+
+    /// Counts who acknowledged recently enough (`min-replicas-max-lag`).
+    pub(crate) fn count_good_replicas(&mut self) {
+        let (unix_now, max_lag) = (self.unix_now(), self.config.min_replicas_max_lag);
+        let good = self.replication.online().filter(|one| unix_now - one.ack_time <= max_lag);
+        self.replication.good_replicas = good.count() as u32;
+    }
+
+    /// Whether too few replicas are up to date for writes to be accepted
+    /// (`min-replicas-to-write`).
+    pub(crate) fn lacks_good_replicas(&self) -> bool {
+        self.replication.master.is_none()
+            && self.config.min_replicas_max_lag > 0
+            && self.replication.good_replicas < self.config.min_replicas_to_write
+    }
+}

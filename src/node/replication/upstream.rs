@@ -1,0 +1,560 @@
+//! A replica's side of the link to its master: connect, shake hands, get what is missing, follow
+//! (A.1, A.5-A.10).
+
+use std::sync::Arc;
+
+use crate::id::Endpoint;
+use crate::node::Node;
+use crate::node::child::Task;
+use crate::node::dump::Dump;
+use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss};
+use crate::node::log::Level;
+use crate::node::replication::id::ReplicationId;
+use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
+
+/// How far the link to the master has come (A.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upstream {
+    /// I follow nobody.
+    Idle,
+    /// Not connected; the next replication cron will try.
+    Waiting,
+    /// The connection is being opened.
+    Connecting {
+        /// My end of it.
+        link: LinkId,
+        /// When it last made progress, in Unix seconds.
+        last_io: i64,
+    },
+    /// Connected, but not yet agreed on where to start.
+    Handshake {
+        /// My end of the connection.
+        link: LinkId,
+        /// When it last made progress, in Unix seconds.
+        last_io: i64,
+        /// Whose answer is awaited.
+        awaits: Step,
+    },
+    /// The master's whole data set is on its way.
+    Transfer {
+        /// My end of the connection.
+        link: LinkId,
+        /// When it last made progress, in Unix seconds.
+        last_io: i64,
+        /// What I shall know afterwards.
+        goal: Position,
+        /// The size of the data set, once it is known.
+        size: Option<u64>,
+    },
+    /// I follow the stream of commands.
+    Connected {
+        /// My end of the connection.
+        link: LinkId,
+        /// When anything last came, in Unix seconds.
+        last_io: i64,
+        /// What I have processed.
+        known: Position,
+    },
+}
+
+/// The steps of the handshake, by the question that is not answered yet (A.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// PING
+    Ping,
+    /// REPLCONF listening-port
+    ListeningPort,
+    /// REPLCONF capa
+    Capabilities,
+    /// PSYNC
+    Psync,
+}
+
+impl Upstream {
+    /// My end of the connection, if there is one.
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        match *self {
+            Upstream::Idle | Upstream::Waiting => None,
+            Upstream::Connecting { link, .. }
+            | Upstream::Handshake { link, .. }
+            | Upstream::Transfer { link, .. }
+            | Upstream::Connected { link, .. } => Some(link),
+        }
+    }
+
+    /// When the connection last made progress, in Unix seconds.
+    #[must_use]
+    pub fn last_io(&self) -> Option<i64> {
+        match *self {
+            Upstream::Idle | Upstream::Waiting => None,
+            Upstream::Connecting { last_io, .. }
+            | Upstream::Handshake { last_io, .. }
+            | Upstream::Transfer { last_io, .. }
+            | Upstream::Connected { last_io, .. } => Some(last_io),
+        }
+    }
+
+    fn touch(&mut self, now: i64) {
+        match self {
+            Upstream::Idle | Upstream::Waiting => {}
+            Upstream::Connecting { last_io, .. }
+            | Upstream::Handshake { last_io, .. }
+            | Upstream::Transfer { last_io, .. }
+            | Upstream::Connected { last_io, .. } => *last_io = now,
+        }
+    }
+
+    /// Whether I follow the stream (`master_link_status:up`).
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self, Upstream::Connected { .. })
+    }
+}
+
+/// Why a link ended, as the C library says it.
+const fn loss_text(loss: Loss) -> &'static str {
+    match loss {
+        Loss::Refused => "Connection refused",
+        Loss::Closed => "Connection reset by peer",
+    }
+}
+
+impl Node {
+    /// Follows this master from now on (A.5).
+    pub(crate) fn follow(&mut self, ctx: &mut Ctx<'_>, master: Endpoint) {
+        // The address is cleared while the old link is dropped, so that nothing reconnects and the
+        // lines about it carry a master's letter (§13.1).
+        let was_master = self.replication.master.take().is_none();
+        if self.replication.upstream.is_connected() {
+            self.close_upstream(ctx);
+            self.cache_master(ctx);
+        }
+        self.dismiss_waiting_clients(ctx);
+        self.replication.master = Some(master);
+        self.drop_replicas(ctx);
+        self.close_upstream(ctx);
+        if was_master {
+            self.discard_cached_master(ctx);
+            self.cache_myself(ctx);
+        }
+        self.replication.upstream = Upstream::Waiting;
+        self.connect_upstream(ctx, "Connecting to MASTER", "");
+    }
+
+    /// What I know as a master is what I knew as a replica of the same history.
+    pub(crate) fn cache_myself(&mut self, ctx: &mut Ctx<'_>) {
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!(
+                "Before turning into a replica, using my own master parameters to synthesize a \
+                 cached master: I may be able to synchronize with the new master with just a \
+                 partial transfer."
+            ),
+        );
+        self.replication.cached_master = Some(self.replication.history.position());
+    }
+
+    /// Follows nobody any more and begins a history of its own (A.6).
+    pub(crate) fn unfollow(&mut self, ctx: &mut Ctx<'_>) {
+        if self.replication.master.take().is_none() {
+            return;
+        }
+        if self.replication.upstream.is_connected() {
+            self.close_upstream(ctx);
+            self.cache_master(ctx);
+        }
+        self.discard_cached_master(ctx);
+        self.close_upstream(ctx);
+        let replication = &mut self.replication;
+        let old = replication.history.id;
+        let new = ReplicationId::random(&mut replication.draws);
+        replication.history.rename(new);
+        let limit = replication.history.offset + 1;
+        self.log(
+            ctx,
+            Level::Warning,
+            format_args!(
+                "Setting secondary replication ID to {old}, valid up to offset: {limit}. \
+                 New replication ID is {new}"
+            ),
+        );
+        self.drop_replicas(ctx);
+        let unix_now = self.unix_now();
+        let replication = &mut self.replication;
+        replication.upstream = Upstream::Idle;
+        replication.history.select_pending = true;
+        replication.alone_since = unix_now;
+        replication.down_since = 0;
+    }
+
+    /// Tries to reach the master; the two lines say why, and that it has begun.
+    pub(crate) fn connect_upstream(&mut self, ctx: &mut Ctx<'_>, why: &str, suffix: &str) {
+        let Some(to) = self.replication.master else { return };
+        let (ip, port) = (to.ip_text(), to.port);
+        self.log(ctx, Level::Notice, format_args!("{why} {ip}:{port}{suffix}"));
+        let link = ctx.out.new_link();
+        ctx.out.effects.push(Effect::ReplConnect { link, to });
+        self.replication.upstream = Upstream::Connecting { link, last_io: self.unix_now() };
+        self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync started"));
+    }
+
+    /// Gives up what is being tried and tries again at once (A.4).
+    pub(crate) fn retry_upstream(&mut self, ctx: &mut Ctx<'_>) {
+        self.close_upstream(ctx);
+        self.connect_upstream(ctx, "Reconnecting to MASTER", " after failure");
+    }
+
+    /// Closes the connection to the master, in whatever state it is.
+    pub(crate) fn close_upstream(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(link) = self.replication.upstream.link() {
+            ctx.out.effects.push(Effect::ReplClose(link));
+            if !self.replication.upstream.is_connected() {
+                self.replication.upstream = Upstream::Waiting;
+            }
+        }
+    }
+
+    /// Drops the link to a silent master and tries to reach it anew.
+    pub(crate) fn drop_master(&mut self, ctx: &mut Ctx<'_>) {
+        self.close_upstream(ctx);
+        self.master_lost(ctx);
+    }
+
+    /// The link to the master is gone: keep what is known and try again at once (A.10).
+    fn master_lost(&mut self, ctx: &mut Ctx<'_>) {
+        self.cache_master(ctx);
+        self.connect_upstream(ctx, "Reconnecting to MASTER", "");
+    }
+
+    fn cache_master(&mut self, ctx: &mut Ctx<'_>) {
+        let Upstream::Connected { known, .. } = self.replication.upstream else { return };
+        self.replication.unfinished.clear();
+        self.log(ctx, Level::Warning, format_args!("Connection with master lost."));
+        self.log(ctx, Level::Notice, format_args!("Caching the disconnected master state."));
+        self.replication.cached_master = Some(known);
+        self.replication.upstream = Upstream::Waiting;
+        self.replication.down_since = self.unix_now();
+    }
+
+    fn discard_cached_master(&mut self, ctx: &mut Ctx<'_>) {
+        if self.replication.cached_master.take().is_some() {
+            self.log(
+                ctx,
+                Level::Notice,
+                format_args!("Discarding previously cached master state."),
+            );
+        }
+    }
+
+    /// The connection to the master is established (A.7).
+    pub(crate) fn upstream_up(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
+        let Upstream::Connecting { link: mine, last_io } = self.replication.upstream else {
+            return;
+        };
+        if link != mine {
+            return;
+        }
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!("Non blocking connect for SYNC fired the event."),
+        );
+        self.replication.upstream = Upstream::Handshake { link, last_io, awaits: Step::Ping };
+        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Ping));
+    }
+
+    /// The connection to the master could not be opened or was lost.
+    pub(crate) fn upstream_lost(&mut self, ctx: &mut Ctx<'_>, end: LinkEnd, loss: Loss) {
+        if self.replication.upstream.link() != Some(end.id) {
+            return;
+        }
+        let why = loss_text(loss);
+        match self.replication.upstream {
+            Upstream::Connecting { .. } => {
+                self.log(
+                    ctx,
+                    Level::Warning,
+                    format_args!("Error condition on socket for SYNC: {why}"),
+                );
+                self.replication.upstream = Upstream::Waiting;
+            }
+            Upstream::Handshake { awaits, .. } => self.handshake_cut(ctx, awaits, why),
+            Upstream::Transfer { size: None, .. } => {
+                self.log(
+                    ctx,
+                    Level::Warning,
+                    format_args!("I/O error reading bulk count from MASTER: {why}"),
+                );
+                self.connect_upstream(ctx, "Reconnecting to MASTER", " after failure");
+            }
+            Upstream::Transfer { .. } => {
+                self.log(
+                    ctx,
+                    Level::Warning,
+                    format_args!("I/O error trying to sync with MASTER: connection lost"),
+                );
+                self.connect_upstream(ctx, "Reconnecting to MASTER", " after failure");
+            }
+            Upstream::Connected { .. } => self.master_lost(ctx),
+            Upstream::Idle | Upstream::Waiting => {}
+        }
+    }
+
+    /// The connection was lost in the middle of the handshake. Redis takes the error for an answer.
+    fn handshake_cut(&mut self, ctx: &mut Ctx<'_>, awaits: Step, why: &str) {
+        self.replication.upstream = Upstream::Waiting;
+        match awaits {
+            Step::Ping => self.log(
+                ctx,
+                Level::Warning,
+                format_args!("Error reply to PING from master: '-Reading from master: {why}'"),
+            ),
+            Step::ListeningPort | Step::Capabilities => self.log(
+                ctx,
+                Level::Warning,
+                format_args!(
+                    "Sending command to master in replication handshake: -Writing to master: {why}"
+                ),
+            ),
+            Step::Psync => {
+                self.log(
+                    ctx,
+                    Level::Warning,
+                    format_args!(
+                        "Unexpected reply to PSYNC from master: -Reading from master: {why}"
+                    ),
+                );
+                self.discard_cached_master(ctx);
+                self.void_history(ctx);
+                self.log(ctx, Level::Notice, format_args!("Retrying with SYNC..."));
+                self.log(ctx, Level::Warning, format_args!("I/O error writing to MASTER: {why}"));
+            }
+        }
+    }
+
+    /// My data will be replaced: nobody may continue from what I remember (A.9).
+    fn void_history(&mut self, ctx: &mut Ctx<'_>) {
+        self.drop_replicas(ctx);
+        self.replication.history.backlog = None;
+    }
+
+    /// A message from the master.
+    pub(crate) fn upstream_message(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        link: LinkId,
+        message: ReplMessage,
+    ) {
+        if self.replication.upstream.link() != Some(link) {
+            return;
+        }
+        let unix_now = self.unix_now();
+        self.replication.upstream.touch(unix_now);
+        match (self.replication.upstream.clone(), message) {
+            (Upstream::Handshake { awaits, .. }, message) => {
+                self.handshake_message(ctx, link, awaits, message);
+            }
+            (Upstream::Transfer { .. }, ReplMessage::DumpSize(bytes)) => {
+                self.log(
+                    ctx,
+                    Level::Notice,
+                    format_args!(
+                        "MASTER <-> REPLICA sync: receiving {bytes} bytes from master to disk"
+                    ),
+                );
+                if let Upstream::Transfer { size, .. } = &mut self.replication.upstream {
+                    *size = Some(bytes);
+                }
+            }
+            (Upstream::Transfer { goal, .. }, ReplMessage::Dump(dump)) => {
+                self.load_from_master(ctx, link, goal, &dump);
+            }
+            (Upstream::Connected { .. }, ReplMessage::Command(command)) => {
+                self.follow_stream(ctx, link, command);
+            }
+            _ => {}
+        }
+    }
+
+    fn handshake_message(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        link: LinkId,
+        awaits: Step,
+        message: ReplMessage,
+    ) {
+        let next = match (awaits, message) {
+            (Step::Ping, ReplMessage::Fine(_)) => {
+                self.log(
+                    ctx,
+                    Level::Notice,
+                    format_args!("Master replied to PING, replication can continue..."),
+                );
+                let port = ReplMessage::ListeningPort(self.config.port);
+                ctx.out.effects.push(Effect::ReplSend(link, port));
+                ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Capabilities));
+                Step::ListeningPort
+            }
+            (Step::ListeningPort, ReplMessage::Fine(_)) => Step::Capabilities,
+            (Step::Capabilities, ReplMessage::Fine(_)) => {
+                self.ask_for_sync(ctx, link);
+                Step::Psync
+            }
+            (Step::Psync, answer) => return self.psync_answered(ctx, link, answer),
+            (_, ReplMessage::Refused(error)) => {
+                self.log(
+                    ctx,
+                    Level::Warning,
+                    format_args!("Error reply to PING from master: '-{error}'"),
+                );
+                return self.close_upstream(ctx);
+            }
+            _ => return,
+        };
+        if let Upstream::Handshake { awaits, .. } = &mut self.replication.upstream {
+            *awaits = next;
+        }
+    }
+
+    fn ask_for_sync(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
+        let known = self.replication.cached_master;
+        match known {
+            Some(Position { id, offset }) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!("Trying a partial resynchronization (request {id}:{}).", offset + 1),
+            ),
+            None => self.log(
+                ctx,
+                Level::Notice,
+                format_args!("Partial resynchronization not possible (no cached master)"),
+            ),
+        }
+        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Psync(known)));
+    }
+
+    fn psync_answered(&mut self, ctx: &mut Ctx<'_>, link: LinkId, answer: ReplMessage) {
+        match answer {
+            ReplMessage::FullResync(goal) => {
+                self.log(
+                    ctx,
+                    Level::Notice,
+                    format_args!("Full resync from master: {}:{}", goal.id, goal.offset),
+                );
+                self.discard_cached_master(ctx);
+                self.void_history(ctx);
+                let last_io = self.unix_now();
+                self.replication.upstream = Upstream::Transfer { link, last_io, goal, size: None };
+            }
+            ReplMessage::Continue(id) => self.continue_stream(ctx, link, id),
+            ReplMessage::Refused(error) => {
+                self.log(
+                    ctx,
+                    Level::Notice,
+                    format_args!(
+                        "Master is currently unable to PSYNC but should be in the future: -{error}"
+                    ),
+                );
+                self.close_upstream(ctx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The master gives me only what I miss (A.8).
+    fn continue_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, id: ReplicationId) {
+        let Some(mut known) = self.replication.cached_master.take() else { return };
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!("Successful partial resynchronization with master."),
+        );
+        if id != known.id {
+            self.log(ctx, Level::Warning, format_args!("Master replication ID changed to {id}"));
+            let history = &mut self.replication.history;
+            history.former = Some((known.id, history.offset + 1));
+            history.id = id;
+            known.id = id;
+            self.drop_replicas(ctx);
+        }
+        let last_io = self.unix_now();
+        let size = self.config.repl_backlog_size;
+        self.replication.upstream = Upstream::Connected { link, last_io, known };
+        self.replication.down_since = 0;
+        self.replication.history.remember(size);
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization."),
+        );
+    }
+
+    /// The whole data set has arrived: it takes the place of my keys (A.9).
+    fn load_from_master(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        link: LinkId,
+        goal: Position,
+        dump: &Arc<Dump>,
+    ) {
+        self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
+        self.kill_child(ctx, Task::Rewrite);
+        self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
+        self.kill_save_before_load(ctx);
+        self.server.storage.file = Some(Arc::clone(dump));
+        self.load_dump(ctx, dump);
+        let last_io = self.unix_now();
+        let size = self.config.repl_backlog_size;
+        let replication = &mut self.replication;
+        replication.upstream = Upstream::Connected { link, last_io, known: goal };
+        replication.down_since = 0;
+        replication.history.adopt(goal);
+        replication.history.remember(size);
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!("MASTER <-> REPLICA sync: Finished with success"),
+        );
+        if self.config.appendonly {
+            self.rewrite_append_only_file(ctx);
+        }
+    }
+
+    /// A command of the stream: carry it out, count it, pass it on (A.3).
+    /// A transaction is kept until all of it is there: what is cut short has not happened.
+    fn follow_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
+        let begins = command.is("MULTI");
+        if begins || !self.replication.unfinished.is_empty() {
+            let ends = command.is("EXEC");
+            self.replication.unfinished.push(command);
+            if ends {
+                for command in std::mem::take(&mut self.replication.unfinished) {
+                    self.process_stream(ctx, link, command);
+                }
+            }
+            return;
+        }
+        self.process_stream(ctx, link, command);
+    }
+
+    fn process_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
+        match &command {
+            StreamCommand::Ping | StreamCommand::Select => {}
+            StreamCommand::GetAck => self.acknowledge(ctx, link),
+            StreamCommand::Write(_) if command.is("MULTI") || command.is("EXEC") => {}
+            StreamCommand::Write(args) => self.apply_from_master(ctx, link, args),
+        }
+        if let Upstream::Connected { known, .. } = &mut self.replication.upstream {
+            known.offset += command.wire_bytes();
+        }
+        self.feed(ctx, command);
+    }
+
+    /// Tells the master how far I am.
+    pub(crate) fn acknowledge(&self, ctx: &mut Ctx<'_>, link: LinkId) {
+        let Upstream::Connected { known, .. } = self.replication.upstream else { return };
+        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Ack(known.offset)));
+    }
+}
