@@ -15,19 +15,9 @@ fn healthy(servers: &Servers) {
     for number in 0..3 {
         servers.call(number, "FLUSHALL");
     }
-    for (slot, _) in UNCOVERED.iter().chain([&OPEN]) {
-        for number in 0..3 {
-            servers.call(number, &format!("CLUSTER SETSLOT {slot} STABLE"));
-            servers.call(number, &format!("CLUSTER DELSLOTS {slot}"));
-        }
-        servers.tell(0, &format!("CLUSTER ADDSLOTS {slot}"));
-        let id = servers.id(0);
-        for number in 0..3 {
-            servers.tell(number, &format!("CLUSTER SETSLOT {slot} NODE {id}"));
-        }
-    }
-    servers.tell(0, "CLUSTER BUMPEPOCH");
-    servers.wait_until_settled(0..3);
+    let layout: Vec<_> =
+        UNCOVERED.iter().chain([&OPEN]).map(|(slot, _)| (*slot..slot + 1, 0)).collect();
+    servers.arrange(&layout);
 }
 
 /// Puts keys of an open or foreign slot into a server.

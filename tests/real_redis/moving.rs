@@ -9,32 +9,17 @@ use crate::{Comparison, three_masters};
 /// Keys of slot 0.
 const TAG: &str = "{06S}";
 
-/// Gives slots to a server, wherever they and their keys are now, and closes them everywhere. The new
-/// owner gets the greatest epoch first, so that no old gossip takes the slots away again.
-fn give(servers: &Servers, slots: std::ops::Range<u16>, owner: usize) {
-    servers.tell(owner, "CLUSTER BUMPEPOCH");
-    let id = servers.id(owner);
-    let others = (0..3).filter(|&number| number != owner);
-    for number in [owner].into_iter().chain(others) {
-        for slot in slots.clone() {
-            servers.call(number, &format!("CLUSTER SETSLOT {slot} STABLE"));
-            servers.call(number, &format!("CLUSTER SETSLOT {slot} NODE {id}"));
-        }
-    }
-}
-
 /// Slot 0 belongs to the first server and has that many keys; nobody else has any of them.
 fn fill_slot_0(servers: &Servers, keys: usize) {
     for number in 0..3 {
         servers.call(number, "FLUSHALL");
     }
-    give(servers, 0..1, 0);
+    servers.arrange(&[(0..1, 0)]);
     let mut client = RespClient::connect("127.0.0.1", servers.port(0)).unwrap();
     for key in 0..keys {
         let reply = client.call(&args(["SET", &format!("{TAG}{key}"), "value"])).unwrap();
         assert_eq!(reply.error(), None);
     }
-    servers.wait_until_settled(0..3);
 }
 
 #[test]
@@ -57,9 +42,7 @@ fn resharding_prints_the_same_9() {
     // Plans of several sources, in the tool's own arithmetic.
     let several = || {
         fill_slot_0(&servers, 0);
-        give(&servers, 0..10, 0);
-        give(&servers, 10_923..10_933, 2);
-        servers.wait_until_settled(0..3);
+        servers.arrange(&[(0..10, 0), (10_923..10_933, 2)]);
     };
     let sources = format!("{a},{c}");
     let words = ["--cluster", "reshard", &first, "--cluster-from", &sources, "--cluster-to", &b];
@@ -152,9 +135,7 @@ fn rebalancing_prints_the_same_10() {
     // Three hundred slots of the second server lie with the first.
     let tilt = || {
         fill_slot_0(&servers, 12);
-        give(&servers, 0..300, 0);
-        give(&servers, 5461..5761, 0);
-        servers.wait_until_settled(0..3);
+        servers.arrange(&[(0..300, 0), (5461..5761, 0)]);
     };
     assert_eq!(comparison.same_after(tilt, &rebalance, &[]).exit, 0);
 }

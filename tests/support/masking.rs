@@ -22,13 +22,13 @@ pub fn ids(text: &str) -> String {
 }
 
 /// Sorts lines that stand side by side and begin with the address of a server, with the empty lines
-/// behind them.
+/// behind them; and the keys of an import.
 pub fn sort_by_address(text: &str) -> String {
     let mut sorted = String::new();
     let mut side_by_side: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n').chain([""]) {
         let of_server = line.strip_prefix("*** New timeout set for ").unwrap_or(line);
-        if of_server.starts_with("127.0.0.") {
+        if of_server.starts_with("127.0.0.") || line.starts_with("Migrating ") {
             side_by_side.push(line.to_owned());
         } else if line == "\n"
             && let Some(before) = side_by_side.last_mut()

@@ -231,13 +231,58 @@ impl Servers {
 
     /// Waits until these servers call the cluster healthy and have the same picture of the slots.
     pub fn wait_until_settled(&self, numbers: std::ops::Range<usize>) {
-        self.wait_until("a healthy cluster", || {
-            let mut pictures: Vec<Vec<String>> =
-                numbers.clone().map(|number| self.picture(number)).collect();
-            pictures.dedup();
-            pictures.len() == 1
-                && numbers.clone().all(|number| self.cluster_info(number, "cluster_state") == "ok")
-        });
+        self.wait_until("a healthy cluster", || self.is_settled(numbers.clone()));
+    }
+
+    fn is_settled(&self, numbers: std::ops::Range<usize>) -> bool {
+        let mut pictures: Vec<Vec<String>> =
+            numbers.clone().map(|number| self.picture(number)).collect();
+        pictures.dedup();
+        pictures.len() == 1
+            && numbers.clone().all(|number| self.cluster_info(number, "cluster_state") == "ok")
+    }
+
+    /// Gives slots to the first three servers, wherever they are now, and closes them everywhere. Old
+    /// gossip may take some away again at first.
+    pub fn arrange(&self, layout: &[(std::ops::Range<u16>, usize)]) {
+        for _ in 0..10 {
+            for (slots, owner) in layout {
+                self.give(slots.clone(), *owner);
+            }
+            let mut calm = 0;
+            for _ in 0..100 {
+                let right = layout.iter().all(|(slots, owner)| self.owns(*owner, slots.start));
+                calm = if right && self.is_settled(0..3) { calm + 1 } else { 0 };
+                if calm == 10 {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        panic!("the slots could not be arranged");
+    }
+
+    fn give(&self, slots: std::ops::Range<u16>, owner: usize) {
+        self.tell(owner, "CLUSTER BUMPEPOCH");
+        let id = self.id(owner);
+        let others = (0..3).filter(|&number| number != owner);
+        for number in [owner].into_iter().chain(others) {
+            for slot in slots.clone() {
+                self.call(number, &format!("CLUSTER SETSLOT {slot} STABLE"));
+                self.call(number, &format!("CLUSTER SETSLOT {slot} NODE {id}"));
+            }
+        }
+    }
+
+    fn owns(&self, number: usize, slot: u16) -> bool {
+        let id = self.id(number);
+        let picture = self.picture(number);
+        let own = picture.iter().find(|line| line.starts_with(&id)).expect("its own line");
+        own.split(' ').skip(3).any(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let bounds = (first.parse::<u16>(), last.parse::<u16>());
+            matches!(bounds, (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+        })
     }
 
     /// Who owns what, by a server's account.
