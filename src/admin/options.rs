@@ -397,3 +397,82 @@ fn usage() -> Refusal {
 fn unrecognized(word: &str) -> Refusal {
     Refusal::Error(format!("Unrecognized option or bad number of args for: '{word}'\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Options {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Options::parse(&words, &Shell::default()).unwrap()
+    }
+
+    fn cluster(line: &str) -> ClusterCommand {
+        parse(line).cluster.unwrap()
+    }
+
+    fn refusal(line: &str) -> String {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        match Options::parse(&words, &Shell::default()) {
+            Err(Refusal::Error(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_end_at_the_command_18_0() {
+        let options = parse("-p 7000 -c set -p 1");
+        assert_eq!(options.address.port, 7000);
+        assert_eq!(options.command, ["set", "-p", "1"]);
+    }
+
+    #[test]
+    fn arguments_of_a_sub_command_end_at_the_first_dash_2_1() {
+        let command = cluster("--cluster call a:1 get key --cluster-only-masters stray");
+        assert_eq!(command.arguments, ["a:1", "get", "key"]);
+        assert!(command.options.only_masters);
+    }
+
+    #[test]
+    fn arguments_may_come_after_options_but_only_once_2_1() {
+        let command = cluster("--cluster create --cluster-replicas 1 a:1 b:2 --cluster-yes c:3");
+        assert_eq!(command.arguments, ["a:1", "b:2"]);
+        assert_eq!(command.options.replicas, 1);
+        assert!(command.options.yes);
+    }
+
+    #[test]
+    fn weights_are_all_words_with_an_equals_sign_2_3() {
+        let command = cluster("--cluster rebalance a:1 --cluster-weight x=1 -y=2 foo --verbose");
+        assert_eq!(command.options.weights, ["x=1", "-y=2"]);
+        let command = cluster("--cluster rebalance a:1 --cluster-weight foo --cluster-weight x=1");
+        assert_eq!(command.options.weights, ["x=1"]);
+    }
+
+    #[test]
+    fn the_last_of_an_option_counts_2_1() {
+        assert_eq!(
+            cluster("--cluster fix a:1 --cluster-timeout 1 --cluster-timeout 2x")
+                .options
+                .timeout_ms,
+            2
+        );
+        assert_eq!(parse("-h a -p 1 -h b ping").address.to_string(), "b:1");
+    }
+
+    #[test]
+    fn an_option_without_its_value_is_not_known_2_5() {
+        assert_eq!(refusal("-n"), "Unrecognized option or bad number of args for: '-n'\n");
+        assert!(refusal("-h").starts_with("redis-cli 6.2.3\n\nUsage: "));
+        assert!(refusal("--cluster").starts_with("redis-cli 6.2.3\n\nUsage: "));
+    }
+
+    #[test]
+    fn modes_that_are_not_simulated_are_refused() {
+        let words = ["--scan".to_owned()];
+        assert!(matches!(
+            Options::parse(&words, &Shell::default()),
+            Err(Refusal::Unsupported(word)) if word == "--scan"
+        ));
+    }
+}
