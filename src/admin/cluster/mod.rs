@@ -1,7 +1,7 @@
 //! `redis-cli --cluster`: one file for each sub-command and for each thing that they share.
 //!
 //! Every sub-command first loads the cluster as its nodes describe it ([`load`]) into a list of
-//! [`Member`](model::Member)s. The order of that list decides almost every order of commands and of
+//! [`Member`]s. The order of that list decides almost every order of commands and of
 //! lines. Everything is strictly sequential: one command, one reply (3.8).
 
 mod add_node;

@@ -123,10 +123,9 @@ impl Member {
                 self.apply_open_slot(open.trim_end_matches(']'));
             } else {
                 let (first, last) = column.split_once('-').unwrap_or((column, column));
-                for number in atoi(first)..=atoi(last) {
-                    self.slots.extend_one(number);
-                    self.slot_count += 1;
-                }
+                let numbers = atoi(first)..=atoi(last);
+                self.slot_count += 1 + numbers.end() - numbers.start();
+                numbers.filter_map(slot_number).for_each(|slot| self.slots.insert(slot));
             }
         }
         self.dirty = false;
@@ -176,19 +175,6 @@ impl Member {
             text += &format!("\n{spaces}   {} additional replica(s)", self.replica_count);
         }
         text
-    }
-}
-
-/// Adding numbers to a set of slots that may be no slots.
-trait ExtendOne {
-    fn extend_one(&mut self, number: i32);
-}
-
-impl ExtendOne for SlotSet {
-    fn extend_one(&mut self, number: i32) {
-        if let Some(slot) = slot_number(number) {
-            self.insert(slot);
-        }
     }
 }
 
