@@ -198,14 +198,7 @@ fn is_farewell(line: &str) -> bool {
 
 #[test]
 fn a_killed_master_and_manual_failovers_are_logged_as_by_real_nodes() {
-    let plan = Plan {
-        configure: |config| {
-            config.save.clear();
-            config.port += 20_100;
-        },
-        ..Plan::default()
-    };
-    let mut cluster = plan.apart();
+    let mut cluster = apart(3, 2_000);
     let ids = create(&mut cluster, 3, 6, 27_100);
     for node in 0..3 {
         cluster.command(node + 3, &format!("CLUSTER REPLICATE {}", ids[node as usize]));
