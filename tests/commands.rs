@@ -132,6 +132,24 @@ fn a_dead_key_is_dead_at_the_replica_too() {
     assert_eq!(cluster.ask(reader, "DBSIZE"), Reply::Int(0), "the master has it deleted");
 }
 
+#[test]
+fn a_replica_that_is_cut_off_can_be_told_not_to_answer() {
+    let mut cluster = plain();
+    let client = cluster.connect(3);
+    cluster.ask(client, "CONFIG SET replica-serve-stale-data no");
+    cluster.ask(client, "READONLY");
+    assert_eq!(cluster.ask(client, "GET {b}"), Reply::Nil);
+    cluster.world.kill(NodeNo(0)).unwrap();
+    cluster.run(Span::millis(100));
+    let refusal =
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+    assert_eq!(cluster.ask(client, "GET {b}").error(), Some(refusal));
+    assert_eq!(cluster.ask(client, "PING").text(), Some("PONG"));
+    cluster.ask(client, "MULTI");
+    assert_eq!(cluster.ask(client, "DBSIZE").error(), Some(refusal));
+    assert!(cluster.ask(client, "EXEC").error().unwrap().starts_with("EXECABORT"));
+}
+
 /// All commands of the recordings that change keys, in their order, on keys of one slot.
 fn changes() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/replies");

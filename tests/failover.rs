@@ -4,7 +4,7 @@ mod virtual_cluster;
 
 use redis_cluster_sim::resp::Reply;
 use redis_cluster_sim::time::{Span, Time};
-use redis_cluster_sim::world::{ClientEvent, NodeNo};
+use redis_cluster_sim::world::{ClientEvent, NodeNo, ProcessStatus};
 use virtual_cluster::{Cluster, Plan};
 
 /// Three masters (0, 1, 2) and their replicas (3, 4, 5), in sync, node timeout 2 s.
@@ -327,4 +327,30 @@ fn a_replica_that_was_told_to_follow_somebody_else_has_the_others_keys() {
     assert_eq!(cluster.info(5, "master_link_status"), "up");
     assert_eq!(cluster.command(5, "DBSIZE"), Reply::Int(1));
     assert_eq!(cluster.info(0, "connected_slaves"), "2");
+}
+
+#[test]
+fn a_replica_that_loads_a_large_data_set_does_nothing_else_15_37() {
+    let mut cluster = calm();
+    let megabyte = "x".repeat(1 << 20);
+    for number in 0..40 {
+        assert_eq!(cluster.command(0, &format!("SET {KEY}{number} {megabyte}")), Reply::ok());
+    }
+    cluster.run(Span::millis(100));
+    let reply = cluster.command(0, "CLUSTER MYID");
+    let start = cluster.world.now();
+    cluster.command(5, &format!("CLUSTER REPLICATE {}", reply.text().unwrap()));
+    cluster.run_until(Span::secs(5), |cluster| {
+        cluster.said(5, start, "MASTER <-> REPLICA sync: Loading DB in memory").is_some()
+    });
+    let loading = cluster.world.now();
+    assert_eq!(cluster.world.status(NodeNo(5)), ProcessStatus::Blocked);
+    let client = cluster.connect(5);
+    cluster.send(client, "PING");
+    cluster.run(Span::millis(300));
+    assert_eq!(cluster.world.client_take(client), None);
+    cluster.run(Span::secs(1));
+    let done = cluster.said(5, start, "MASTER <-> REPLICA sync: Finished with success");
+    assert_between("the end of loading", done, loading, 400, 430);
+    assert_eq!(cluster.command(5, "DBSIZE"), Reply::Int(40));
 }

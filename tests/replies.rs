@@ -24,6 +24,8 @@ struct Lab {
     now: Wall,
     next_tick: Wall,
     running: bool,
+    /// When which child process ends.
+    children: Vec<(Wall, u32)>,
     said: Vec<(LinkId, Option<Reply>)>,
 }
 
@@ -46,7 +48,16 @@ impl Lab {
         let (mut ids, mut out) = (Ids::new(), Outbox::default());
         let now = Wall(1_800_000_000_000_000);
         let node = Node::start(boot, &mut Ctx { now, ids: &mut ids, out: &mut out });
-        let mut lab = Lab { node, ids, out, now, next_tick: now, running: false, said: Vec::new() };
+        let mut lab = Lab {
+            node,
+            ids,
+            out,
+            now,
+            next_tick: now,
+            running: false,
+            children: Vec::new(),
+            said: Vec::new(),
+        };
         while !lab.running {
             lab.out.effects.clear();
             lab.input(Input::BootStep);
@@ -64,6 +75,7 @@ impl Lab {
                 Effect::Listen => self.running = true,
                 Effect::Reply(client, reply) => self.said.push((client, Some(reply))),
                 Effect::CloseClient(client) => self.said.push((client, None)),
+                Effect::Fork { pid, runs } => self.children.push((self.now + runs, pid)),
                 Effect::Sleep(span) => self.now = self.now + span,
                 Effect::Call { .. } => self.input(Input::CallDone(Err(CallError::Refused))),
                 Effect::Exit(Exit::Shutdown) => self.said.push((client(1), None)),
@@ -74,10 +86,19 @@ impl Lab {
 
     fn wait(&mut self, ms: u64) {
         let end = self.now + Span::millis(ms);
-        while self.next_tick < end {
-            self.now = self.next_tick;
-            self.next_tick = self.now + Span::millis(100);
-            self.input(Input::Tick);
+        loop {
+            let child = self.children.iter().copied().min().filter(|(at, _)| *at < self.next_tick);
+            if let Some((at, pid)) = child.filter(|(at, _)| *at < end) {
+                self.children.retain(|(_, other)| *other != pid);
+                self.now = self.now.max(at);
+                self.input(Input::ChildExit(pid));
+            } else if self.next_tick < end {
+                self.now = self.next_tick;
+                self.next_tick = self.now + Span::millis(100);
+                self.input(Input::Tick);
+            } else {
+                break;
+            }
         }
         self.now = self.now.max(end);
     }

@@ -119,10 +119,9 @@ impl Transcript {
             } else if let Some(rest) = line.strip_prefix("Moving slot ")
                 && let [slot, "from", from, "to", _, dots] =
                     rest.split(' ').collect::<Vec<_>>().as_slice()
+                && !dots.is_empty()
             {
-                if !dots.is_empty() {
-                    toy.fill(port(from), slot.parse().unwrap(), dots.len());
-                }
+                toy.fill(port(from), slot.parse().unwrap(), dots.len());
             }
         }
     }

@@ -74,11 +74,9 @@ impl Node {
         let now = ctx.now.millis();
         let (peers, version) = (self.bus.table.len(), self.bus.table.order_version());
         let mut suspects = false;
-        if !self.bus.watch.begin(peers, version, self.config.node_timeout, now) {
-            return false;
-        }
+        self.bus.watch.begin(peers, version, self.config.node_timeout, now);
         let mut from = 0;
-        while let Some(place) = self.bus.watch.next(from, now) {
+        while let Some(place) = self.bus.watch.next(from) {
             let ix = self.bus.table.at(place);
             let timeout = self.config.node_timeout;
             let mut due = self.bus.calm_until(ix, timeout, now);
@@ -89,7 +87,6 @@ impl Node {
             self.bus.watch.set(place, due);
             from = place + 1;
         }
-        self.bus.watch.end();
         suspects
     }
 
@@ -144,11 +141,16 @@ impl Node {
 impl Bus {
     /// Draws a few nodes; of those that could be pinged, the one whose last pong is oldest (§7.3).
     fn draw_silent(&mut self) -> Option<PeerIx> {
+        let mut lottery = self.table.lottery(&mut self.gossip_draws);
         let mut silent: Option<(Millis, PeerIx)> = None;
-        for _ in 0..RANDOM_PING_DRAWS {
-            let ix = self.table.random(&mut self.gossip_draws);
+        let mut draws = 0;
+        while draws < RANDOM_PING_DRAWS {
+            let ticket = lottery.ticket();
+            draws += u32::from(ticket.drawn);
+            let ix = ticket.peer;
             let idle = self.table.link(ix).is_some() && self.table.ping_sent(ix).is_never();
-            if !idle || self.table.flags(ix).any(Flags::MYSELF | Flags::HANDSHAKE) {
+            let left_out = self.table.flags(ix).any(Flags::MYSELF | Flags::HANDSHAKE);
+            if !ticket.drawn || !idle || left_out {
                 continue;
             }
             let pong = self.table.pong_received(ix);

@@ -11,7 +11,7 @@ use crate::node::effect::Ctx;
 use crate::node::flags::Flags;
 use crate::node::log::Level;
 use crate::node::packet::{Gossip, Packet};
-use crate::node::table::{PeerIx, PeerSet};
+use crate::node::table::{PeerIx, PeerSet, Table};
 use crate::time::Millis;
 
 /// A pong may be this far in the future of my cached clock (§5.9.2).
@@ -30,9 +30,10 @@ impl Bus {
     /// Chooses whom a message speaks of (§4.4).
     pub(crate) fn select_gossip(&mut self, drawn: &mut Drawn, gossip: &mut Vec<Gossip>) {
         let added = self.draw_gossip(drawn);
-        gossip.extend(drawn.chosen[..added].iter().map(|&ix| self.gossip_about(ix)));
+        self.table.describe(&drawn.chosen[..added], gossip);
         if self.pfail_nodes > 0 {
-            self.append_pfail(gossip);
+            self.append_pfail(&mut drawn.chosen);
+            self.table.describe(&drawn.chosen, gossip);
         }
     }
 
@@ -40,82 +41,75 @@ impl Bus {
     /// over by the next one rather than branched upon: the draws of a large table would otherwise
     /// wait for each other.
     fn draw_gossip(&mut self, drawn: &mut Drawn) -> usize {
-        let known = self.table.len() as i64;
-        let mut fresh = known - 2;
-        let wanted = (known / 10).max(3).min(fresh).max(0);
+        let known = self.table.len();
+        let hoped_for = known.saturating_sub(2);
+        let wanted = (known / 10).max(3).min(hoped_for);
         let mut draws = 3 * wanted;
+        let mut useless = 0;
+        let mut goal = wanted;
         let mut added = 0;
         drawn.seen.reset(self.table.capacity());
-        drawn.chosen.resize(wanted as usize + 1, self.myself);
-        let layout = self.table.layout();
-        while fresh > 0 && added < wanted && draws > 0 {
-            draws -= 1;
-            let ix = layout.random(&mut self.gossip_draws);
-            if !self.table.is_fit(ix) {
-                match self.suitability(ix) {
+        drawn.chosen.resize(wanted + 1, self.myself);
+        let mut lottery = self.table.lottery(&mut self.gossip_draws);
+        while added < goal && draws > 0 {
+            let ticket = lottery.ticket();
+            draws -= usize::from(ticket.drawn);
+            if !ticket.fit {
+                if !ticket.drawn {
+                    continue;
+                }
+                match self.table.suitability(ticket.peer) {
                     Suitability::Skipped => continue,
                     Suitability::Useless => {
-                        fresh -= 1;
+                        useless += 1;
+                        goal = wanted.min(hoped_for.saturating_sub(useless));
                         continue;
                     }
                     Suitability::Usable => {}
                 }
             }
-            drawn.chosen[added as usize] = ix;
-            let new = i64::from(drawn.seen.insert(ix));
-            added += new;
-            fresh -= new;
+            drawn.chosen[added] = ticket.peer;
+            added += usize::from(drawn.seen.insert_if(ticket.drawn, ticket.peer));
         }
-        added as usize
+        added
     }
 
+    /// Nodes in PFAIL are always spoken of, as far as the last cron counted them (§4.4).
+    fn append_pfail(&self, chosen: &mut Vec<PeerIx>) {
+        let hidden = Flags::HANDSHAKE | Flags::NOADDR;
+        let failing = self.table.order().iter().copied().filter(|&ix| {
+            let flags = self.table.flags(ix);
+            flags.any(Flags::PFAIL) && !flags.any(hidden)
+        });
+        chosen.clear();
+        chosen.extend(failing.take(self.pfail_nodes as usize));
+    }
+}
+
+/// What becomes of a draw (§4.4).
+enum Suitability {
+    /// It is lost.
+    Skipped,
+    /// It is lost, and there is one node less to be hoped for.
+    Useless,
+    /// The node can be spoken of.
+    Usable,
+}
+
+impl Table {
     /// Looks closer at a node that is not simply fit to be spoken of (§4.4).
     #[cold]
     fn suitability(&self, ix: PeerIx) -> Suitability {
-        let flags = self.table.flags(ix);
+        let flags = self.flags(ix);
         if flags.any(Flags::MYSELF | Flags::PFAIL) {
             return Suitability::Skipped;
         }
-        let isolated = self.table.link(ix).is_none() && self.table.peer(ix).slot_count == 0;
-        match flags.any(Flags::HANDSHAKE | Flags::NOADDR) || isolated {
+        let isolated = self.link(ix).is_none() && self.peer(ix).slot_count == 0;
+        match isolated || flags.any(Flags::HANDSHAKE | Flags::NOADDR) {
             true => Suitability::Useless,
             false => Suitability::Usable,
         }
     }
-
-    /// What I say of a node (§4.2.1).
-    #[inline]
-    fn gossip_about(&self, ix: PeerIx) -> Gossip {
-        let calm = self.table.is_calm(ix);
-        Gossip {
-            node: self.table.node(ix),
-            endpoint: self.table.endpoint(ix),
-            ping_sent: if calm { 0 } else { self.table.ping_sent(ix).secs() as u32 },
-            pong_received: self.table.pulse(ix),
-            flags: self.table.flags(ix),
-        }
-    }
-
-    /// Nodes in PFAIL are always spoken of, as far as the last cron counted them (§4.4).
-    fn append_pfail(&self, gossip: &mut Vec<Gossip>) {
-        let hidden = Flags::HANDSHAKE | Flags::NOADDR;
-        let failing = self.table.order().iter().filter(|&&ix| {
-            let flags = self.table.flags(ix);
-            flags.any(Flags::PFAIL) && !flags.any(hidden)
-        });
-        let failing = failing.take(self.pfail_nodes as usize);
-        gossip.extend(failing.map(|&ix| self.gossip_about(ix)));
-    }
-}
-
-/// What a draw makes of a node (§4.4).
-enum Suitability {
-    /// The draw is lost.
-    Skipped,
-    /// The draw is lost, and there is one node less to be hoped for.
-    Useless,
-    /// It can be spoken of.
-    Usable,
 }
 
 impl Node {
@@ -125,15 +119,14 @@ impl Node {
             self.log_gossip(ctx, packet);
         }
         let limit = ((self.process.cached_time + PONG_TOLERANCE).0 as u64 / 1_000) as u32;
-        for gossip in &packet.gossip {
-            let Some(ix) = self.bus.table.find(gossip.node) else {
-                self.add_gossiped(ctx, gossip);
-                continue;
-            };
-            if gossip.flags.is_failing() || !self.bus.table.is_calm(ix) {
-                self.merge_doubtful(ctx, sender, ix, gossip, limit);
-            } else if gossip.pong_received <= limit {
-                self.bus.table.advance_pulse(ix, gossip.pong_received);
+        let mut rest = &packet.gossip[..];
+        loop {
+            rest = &rest[self.bus.table.merge(rest, limit)..];
+            let Some((gossip, behind)) = rest.split_first() else { return };
+            rest = behind;
+            match self.bus.table.find(gossip.node) {
+                Some(ix) => self.merge_doubtful(ctx, sender, ix, gossip, limit),
+                None => self.add_gossiped(ctx, gossip),
             }
         }
     }

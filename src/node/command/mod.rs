@@ -217,6 +217,15 @@ fn check_role(
             spec.name
         )));
     }
+    let cut_off = is_replica && !node.replication.upstream.is_connected();
+    if cut_off
+        && !config.replica_serve_stale_data
+        && !transaction::all_have(node, client, spec, Traits::STALE)
+    {
+        return Err(CommandError::fixed(
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        ));
+    }
     Ok(())
 }
 

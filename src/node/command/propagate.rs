@@ -31,6 +31,9 @@ impl Call<'_, '_> {
 
 /// A command has changed something.
 pub(super) fn changed(node: &mut Node, ctx: &mut Ctx<'_>, args: &[Vec<u8>], instead: Vec<Args>) {
+    if !node.has_stream() {
+        return;
+    }
     match instead.len() {
         0 => node.propagate(ctx, args.to_vec()),
         1 => instead.into_iter().for_each(|args| node.propagate(ctx, args)),

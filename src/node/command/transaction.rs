@@ -32,6 +32,13 @@ pub(crate) fn traits(node: &Node, client: LinkId, spec: &Spec) -> Traits {
     queued(node, client).fold(spec.traits, |traits, (queued, _)| traits | queued.traits)
 }
 
+/// Whether a command has a trait, and if it is EXEC, whether everything that was queued has it, too.
+pub(super) fn all_have(node: &Node, client: LinkId, spec: &Spec, wanted: Traits) -> bool {
+    let exec = spec.name == "exec";
+    spec.traits.any(wanted)
+        && (!exec || queued(node, client).all(|(queued, _)| queued.traits.any(wanted)))
+}
+
 /// A client's queued commands.
 fn queued(node: &Node, client: LinkId) -> impl Iterator<Item = (&'static Spec, &Args)> {
     let transaction = node.clients.get(client).and_then(|state| state.transaction.as_ref());

@@ -9,7 +9,12 @@ use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::log::Level;
 use crate::node::replication::message::Position;
 use crate::resp::Reply;
-use crate::time::Millis;
+use crate::time::{Millis, Span};
+
+/// How many bytes of a data set are loaded in a microsecond.
+const LOADED_BYTES_PER_MICRO: u64 = 100;
+/// A shorter pause is not worth an event.
+const NOTICEABLE: Span = Span::millis(1);
 
 impl Node {
     /// Something happened on a replication link, or to a child.
@@ -35,13 +40,23 @@ impl Node {
         self.process.cached_time.0 / 1_000
     }
 
-    /// Puts a data set from the master in the place of my keys (A.9).
+    /// Puts a data set from the master in the place of my keys (A.9). While a large one is being
+    /// loaded the process does nothing else: no cron runs, no ping is sent (15.37).
     pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
+        for key in self.clients.watched_keys() {
+            self.clients.touch(&key);
+        }
         self.keys = dump.keys.clone();
+        self.keys.saved_at = None;
+        self.keys.position = None;
         let age = dump.keys.saved_at.map_or(0, |saved| ctx.now.secs() - saved);
         self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
         self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
         self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.52 Mb"));
+        let takes = Span::micros(dump.bytes() / LOADED_BYTES_PER_MICRO);
+        if takes >= NOTICEABLE {
+            ctx.out.effects.push(Effect::Sleep(takes));
+        }
     }
 
     /// Whether clients are held back.

@@ -371,10 +371,15 @@ impl Node {
         self.count_good_replicas();
     }
 
+    /// Whether this is a master that keeps a stream of its writes.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.replication.master.is_none() && self.replication.history.backlog.is_some()
+    }
+
     /// A write of this master goes into the stream, if anybody is interested (A.3). Replicas do not
     /// add to the stream; they pass on what they get.
     pub(crate) fn propagate(&mut self, ctx: &mut Ctx<'_>, args: Args) {
-        if self.replication.master.is_some() || self.replication.history.backlog.is_none() {
+        if !self.has_stream() {
             return;
         }
         if std::mem::take(&mut self.replication.history.select_pending) {

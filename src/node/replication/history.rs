@@ -131,7 +131,7 @@ impl History {
         }
         let remembered = self.backlog.is_some();
         if !remembered || wanted < self.first_byte() || wanted > self.offset + 1 {
-            return Err(Refusal::NoBacklog { ahead: known.offset >= self.offset + 1 });
+            return Err(Refusal::NoBacklog { ahead: known.offset > self.offset });
         }
         Ok(self.offset - known.offset)
     }
