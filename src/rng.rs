@@ -143,6 +143,12 @@ impl Stream {
         }
     }
 
+    /// A small stream that derives from one word of this one, for a loop of draws: no word of it
+    /// depends on the one before but for a counter, so that a processor works on several at once.
+    pub fn burst(&mut self) -> SmallStream {
+        SmallStream(self.bits())
+    }
+
     /// Fills `bytes` with random bytes.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
@@ -176,6 +182,15 @@ mod tests {
         let mut a = Seed(7).stream(Purpose::Loop, 3, 2);
         let mut b = Seed(7).stream(Purpose::Loop, 3, 2);
         assert!((0..100).all(|_| a.bits() == b.bits()));
+    }
+
+    #[test]
+    fn a_burst_takes_one_word_of_its_stream() {
+        let (mut a, mut b) =
+            (Seed(7).stream(Purpose::Loop, 3, 2), Seed(7).stream(Purpose::Loop, 3, 2));
+        let (mut burst, word) = (a.burst(), b.bits());
+        assert_eq!(a.bits(), b.bits());
+        assert_ne!(burst.bits(), word);
     }
 
     #[test]

@@ -59,6 +59,12 @@ impl Flags {
         self.0 &= !flags.0;
     }
 
+    /// The flags that are not in `flags`.
+    #[must_use]
+    pub const fn without(self, flags: Flags) -> Flags {
+        Flags(self.0 & !flags.0)
+    }
+
     /// The flags that are also in `flags`.
     #[must_use]
     pub const fn intersection(self, flags: Flags) -> Flags {

@@ -16,7 +16,7 @@ use crate::node::effect::{
 use crate::node::flags::Flags;
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{Entry, NodesConf};
-use crate::node::packet::{Epoch, MessageType, Packet};
+use crate::node::packet::{Epoch, Gossip, MessageType, Packet};
 use crate::node::process::{Boot, Disk, Host};
 use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
@@ -249,6 +249,54 @@ impl Lab {
         let table = &self.node(node).bus.table;
         let strangers = table.order().iter().copied();
         strangers.filter(|&ix| table.flags(ix).any(Flags::HANDSHAKE)).collect()
+    }
+
+    /// A message as a node would send it now.
+    pub(crate) fn message(&mut self, from: usize, kind: MessageType) -> Box<Packet> {
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
+        self.nodes[from].as_mut().expect("the node runs").message(&mut ctx, kind)
+    }
+
+    /// What somebody says of a node.
+    pub(crate) fn gossip(&mut self, about: usize, flags: Flags) -> Gossip {
+        Gossip {
+            node: self.ids.intern(id(about)),
+            endpoint: self.ids.intern_endpoint(endpoint(about)),
+            ping_sent: 0,
+            pong_received: 0,
+            flags,
+        }
+    }
+
+    /// Delivers a message on the link that its sender has opened.
+    pub(crate) fn hear(&mut self, to: usize, from: usize, packet: &Packet) {
+        let opened = |c: &Connection| c.up && c.opener == from && c.acceptor == to;
+        let number = self.connections.iter().find(|(_, c)| opened(c)).expect("they are linked").0;
+        let (_, end) = self.end(LinkId(*number as u32 * 2 + 1)).expect("they are linked");
+        self.input(to, Input::Packet(end, packet));
+        self.settle();
+    }
+
+    /// Delivers a message on the receiver's own link to the sender.
+    pub(crate) fn hear_on_own_link(&mut self, to: usize, from: usize, packet: &Packet) {
+        let peer = self.peer(to, from);
+        let end = self.outbound(to, peer, from);
+        self.input(to, Input::Packet(end, packet));
+        self.settle();
+    }
+
+    /// A node's line in another one's CLUSTER NODES.
+    pub(crate) fn line(&mut self, node: usize, about: usize) -> String {
+        let peer = self.peer(node, about);
+        self.nodes[node].as_ref().expect("the node runs").bus.node_line(&self.ids, peer)
+    }
+
+    /// Forgets what was logged, sent, noticed and saved so far.
+    pub(crate) fn forget_records(&mut self) {
+        self.lines.clear();
+        self.sent.clear();
+        self.notices.clear();
+        self.saves.clear();
     }
 
     /// Lets a node do something, as if a command had asked for it.

@@ -35,6 +35,7 @@ pub mod stats;
 pub mod storage;
 pub mod table;
 pub mod value;
+pub mod wire;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;

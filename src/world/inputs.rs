@@ -4,6 +4,7 @@ use crate::network::NodeNo;
 use crate::network::message::{Kind, Message};
 use crate::node::effect::{Ctx, Input, LinkId, Loss};
 use crate::node::packet::Packet;
+use crate::node::replication::message::ReplMessage;
 use crate::time::Span;
 use crate::world::event::{Due, Incarnation};
 use crate::world::machine::{Arrived, Busy, Pending};
@@ -145,12 +146,13 @@ impl<P: Program> World<P> {
                     Kind::Client | Kind::Call => {}
                 }
             }
-            Message::Replication(message) => {
-                let length = message.wire_bytes();
+            Message::Replication(mut message) => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 25);
-                self.fingerprint.absorb(length);
+                self.fingerprint.absorb(message.wire_bytes());
+                let content = std::mem::replace(&mut *message, ReplMessage::Newline);
+                self.spare.push(message);
                 let end = self.network.link_end(link);
-                self.handle(node, Input::ReplMessage(end, *message));
+                self.handle(node, Input::ReplMessage(end, content));
             }
             Message::Request(args) => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 20);

@@ -154,3 +154,227 @@ impl Node {
         self.update_slots(ctx, about, *config_epoch, slots);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::flags::Flags;
+    use crate::node::lab::{Lab, id, share, slot};
+    use crate::node::packet::MessageType;
+
+    fn claim(
+        lab: &mut Lab,
+        by: usize,
+        epoch: u64,
+        slots: impl IntoIterator<Item = u16>,
+    ) -> Box<Packet> {
+        let mut ping = lab.message(by, MessageType::Ping);
+        ping.config_epoch = Epoch(epoch);
+        ping.slots = Arc::new(slots.into_iter().map(slot).collect());
+        ping
+    }
+
+    fn owner(lab: &mut Lab, at: usize, number: u16) -> Option<usize> {
+        let owner = lab.node(at).bus.slots.owner(slot(number))?;
+        (0..9).find(|&node| lab.find(at, node) == Some(owner))
+    }
+
+    #[test]
+    fn a_slot_goes_to_a_greater_epoch_but_not_to_an_equal_one_5_8_3() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        lab.forget_records();
+        let third = lab.peer(0, 2);
+        lab.node(0).bus.table.peer_mut(third).config_epoch = Epoch(7);
+        let ping = claim(&mut lab, 1, 7, [1, 2, 12_000]);
+        lab.hear(0, 1, &ping);
+        assert_eq!(owner(&mut lab, 0, 1), Some(1));
+        assert_eq!(owner(&mut lab, 0, 12_000), Some(2), "an equal epoch does not win");
+        assert!(lab.saves.contains(&(0, true)));
+    }
+
+    #[test]
+    fn an_unassigned_slot_goes_to_whoever_claims_it_5_8_3() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        lab.node(0).bus.del_slot(slot(12_000));
+        let ping = claim(&mut lab, 1, 0, [12_000]);
+        lab.hear(0, 1, &ping);
+        assert_eq!(owner(&mut lab, 0, 12_000), Some(1));
+    }
+
+    #[test]
+    fn a_slot_that_is_not_claimed_any_more_stays_5_8_3() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let ping = claim(&mut lab, 1, 9, [6_000]);
+        lab.hear(0, 1, &ping);
+        assert_eq!(owner(&mut lab, 0, 6_001), Some(1));
+    }
+
+    #[test]
+    fn a_slot_that_i_import_is_never_rebound_5_8_3() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let from = lab.peer(0, 2);
+        lab.node(0).bus.slots.importing.insert(slot(12_000), from);
+        let ping = claim(&mut lab, 1, 9, [12_000, 12_001]);
+        lab.hear(0, 1, &ping);
+        assert_eq!(owner(&mut lab, 0, 12_000), Some(2));
+        assert_eq!(owner(&mut lab, 0, 12_001), Some(1));
+    }
+
+    #[test]
+    fn a_master_that_loses_its_last_slot_follows_the_winner_5_8_5() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let winner = lab.peer(0, 1);
+        let mut ping = claim(&mut lab, 1, 9, []);
+        ping.slots = share(0, 3);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.my_master(), Some(winner));
+        assert!(lab.node(0).bus.table.flags(winner).any(Flags::MIGRATE_TO));
+        let text = format!(
+            "Configuration change detected. Reconfiguring myself as a replica of {}",
+            id(1)
+        );
+        assert!(lab.logged(0, &text));
+    }
+
+    #[test]
+    fn a_replica_follows_who_takes_its_masters_last_slot_5_8_5() {
+        let mut lab = Lab::formed(2, 2, 3_000);
+        lab.run(300);
+        let (old, winner) = (lab.peer(2, 0), lab.peer(2, 1));
+        let mut ping = claim(&mut lab, 1, 9, []);
+        ping.slots = share(0, 2);
+        lab.hear(2, 1, &ping);
+        assert_eq!(lab.node(2).bus.my_master(), Some(winner));
+        assert!(lab.node(2).bus.table.replicas(old).is_empty());
+    }
+
+    #[test]
+    fn without_replica_migration_only_an_heir_of_nothing_else_is_followed_5_8_5() {
+        for (extra, follows) in [(None, true), (Some(16_000), false)] {
+            let mut lab = Lab::formed(3, 0, 3_000);
+            lab.run(300);
+            lab.node(0).config.allow_replica_migration = false;
+            let mut ping = claim(&mut lab, 1, 9, []);
+            ping.slots = Arc::new(share(0, 3).iter().chain(extra.map(slot)).collect());
+            lab.hear(0, 1, &ping);
+            assert_eq!(!lab.node(0).bus.is_master(), follows);
+        }
+    }
+
+    #[test]
+    fn a_master_that_keeps_slots_stays_a_master_5_8_5() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let ping = claim(&mut lab, 1, 9, 0..5_000);
+        lab.hear(0, 1, &ping);
+        assert!(lab.node(0).bus.is_master());
+    }
+
+    #[test]
+    fn news_about_myself_is_discarded_5_8_1() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let mut update = lab.message(1, MessageType::Update);
+        let node = lab.ids.intern(id(0));
+        let slots = Arc::default();
+        update.body = Body::Update { node, config_epoch: Epoch(9), slots };
+        lab.hear(0, 1, &update);
+        assert!(lab.logged(0, "Discarding UPDATE message about myself."));
+    }
+
+    #[test]
+    fn an_update_counts_if_its_epoch_is_greater_5_10() {
+        for (epoch, counts) in [(2, false), (3, true)] {
+            let mut lab = Lab::formed(2, 1, 3_000);
+            lab.run(300);
+            let mut update = lab.message(1, MessageType::Update);
+            let node = lab.ids.intern(id(1));
+            let slots = Arc::new([slot(5)].into_iter().collect());
+            update.body = Body::Update { node, config_epoch: Epoch(epoch), slots };
+            lab.hear(0, 1, &update);
+            let expected = if counts { 1 } else { 0 };
+            assert_eq!(owner(&mut lab, 0, 5), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_update_makes_a_replica_a_master_5_10() {
+        let mut lab = Lab::formed(2, 1, 3_000);
+        lab.run(300);
+        let promoted = lab.peer(1, 2);
+        let mut update = lab.message(0, MessageType::Update);
+        let node = lab.ids.intern(id(2));
+        update.body = Body::Update { node, config_epoch: Epoch(9), slots: share(0, 2) };
+        lab.hear(1, 0, &update);
+        assert!(lab.node(1).bus.table.flags(promoted).is_master());
+        assert_eq!(owner(&mut lab, 1, 5), Some(2));
+    }
+
+    #[test]
+    fn an_update_from_or_about_a_stranger_is_ignored_5_10() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let stranger = lab.ids.intern(id(77));
+        for (from, about) in [(id(77), id(1)), (id(2), id(77))] {
+            let mut update = lab.message(1, MessageType::Update);
+            update.sender = lab.ids.intern(from);
+            let node = lab.ids.intern(about);
+            update.body = Body::Update { node, config_epoch: Epoch(9), slots: share(0, 3) };
+            lab.hear(0, 1, &update);
+        }
+        assert_eq!(lab.node(0).bus.table.find(stranger), None);
+        assert!(lab.node(0).bus.is_master());
+    }
+
+    #[test]
+    fn old_claims_are_answered_with_one_update_5_6_7() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        lab.forget_records();
+        let ping = claim(&mut lab, 1, 2, [6_000, 11_000, 16_000, 100]);
+        let third = lab.peer(0, 2);
+        lab.node(0).bus.table.peer_mut(third).config_epoch = Epoch(8);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.count(0, 1, MessageType::Update), 1);
+        let text = format!(
+            "Node {} has old slots configuration, sending an UPDATE message about {}",
+            id(1),
+            id(2)
+        );
+        assert!(lab.logged(0, &text));
+        let update = lab.sent.iter().find(|sent| sent.packet.kind == MessageType::Update);
+        let Body::Update { config_epoch, slots, .. } = &update.unwrap().packet.body else {
+            panic!("an UPDATE says what a node owns")
+        };
+        assert_eq!((*config_epoch, slots.len()), (Epoch(8), share(2, 3).len()));
+    }
+
+    #[test]
+    fn a_set_that_is_equal_becomes_the_same_5_6_5() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        let mut ping = lab.message(1, MessageType::Ping);
+        ping.slots = Arc::new((*ping.slots).clone());
+        lab.hear(0, 1, &ping);
+        let peer = lab.peer(0, 1);
+        assert!(Arc::ptr_eq(&lab.node(0).bus.table.peer(peer).slots, &ping.slots));
+    }
+
+    #[test]
+    fn keys_of_lost_slots_are_deleted_5_8_6() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        for key in ["{06S}a", "{06S}b", "{foo}c"] {
+            lab.node(0).keys.insert_string(key.as_bytes(), b"");
+        }
+        let ping = claim(&mut lab, 1, 9, [0]);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).keys.count_in_slot(slot(0)), 0);
+        assert_eq!(lab.node(0).keys.len(), 1, "other keys stay");
+    }
+}

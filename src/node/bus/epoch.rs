@@ -52,3 +52,73 @@ impl Node {
         self.log(ctx, Level::Verbose, text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, id};
+    use crate::node::packet::MessageType;
+
+    #[test]
+    fn the_greatest_epoch_counts_everybodys_2_8_1() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        let other = lab.peer(0, 2);
+        assert_eq!(lab.node(0).bus.max_epoch(), Epoch(3));
+        lab.node(0).bus.table.peer_mut(other).config_epoch = Epoch(9);
+        assert_eq!(lab.node(0).bus.max_epoch(), Epoch(9));
+        lab.node(0).bus.current_epoch = Epoch(12);
+        assert_eq!(lab.node(0).bus.max_epoch(), Epoch(12));
+    }
+
+    #[test]
+    fn an_epoch_is_bumped_unless_it_is_the_greatest_2_8_2() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        lab.forget_records();
+        assert!(lab.act(0, |node, ctx| node.bump_epoch_without_consensus(ctx)));
+        assert!(lab.logged(0, "New configEpoch set to 4"));
+        assert_eq!(lab.saves, [(0, true)]);
+        assert!(!lab.act(0, |node, ctx| node.bump_epoch_without_consensus(ctx)));
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(4));
+    }
+
+    #[test]
+    fn an_epoch_of_zero_is_always_bumped_2_8_2() {
+        let mut lab = Lab::alone(1);
+        assert!(lab.act(0, |node, ctx| node.bump_epoch_without_consensus(ctx)));
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(1));
+    }
+
+    #[test]
+    fn of_two_masters_with_one_epoch_the_smaller_id_moves_5_11() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.run(300);
+        for node in [0, 1] {
+            let me = lab.node(node).bus.myself;
+            lab.node(node).bus.table.peer_mut(me).config_epoch = Epoch(2);
+        }
+        lab.isolate(0);
+        let ping = lab.message(0, MessageType::Ping);
+        lab.hear(1, 0, &ping);
+        assert_eq!(lab.node(1).bus.current_epoch, Epoch(2), "the greater id stays");
+        lab.forget_records();
+        let ping = lab.message(1, MessageType::Ping);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(3));
+        assert_eq!(lab.saves.first(), Some(&(0, true)));
+        let text =
+            format!("WARNING: configEpoch collision with node {}. configEpoch set to 3", id(1));
+        assert!(lab.logged(0, &text));
+    }
+
+    #[test]
+    fn a_replica_never_moves_its_epoch_5_11() {
+        let mut lab = Lab::formed(1, 1, 3_000);
+        lab.run(300);
+        let me = lab.node(1).bus.myself;
+        lab.node(1).bus.table.peer_mut(me).config_epoch = Epoch(1);
+        let ping = lab.message(0, MessageType::Ping);
+        lab.hear(1, 0, &ping);
+        assert_eq!(lab.node(1).bus.current_epoch, Epoch(1));
+    }
+}

@@ -58,3 +58,68 @@ impl Node {
         self.bus.todo.add(Todo::UPDATE | Todo::SAVE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::node::bus::Todo;
+    use crate::node::effect::Effect;
+    use crate::node::flags::Flags;
+    use crate::node::lab::{Lab, slot};
+    use crate::node::packet::MessageType;
+
+    #[test]
+    fn nothing_points_to_a_deleted_node_2_5() {
+        let mut lab = Lab::formed(3, 3, 3_000);
+        lab.run(500);
+        let (gone, replica, other) = (lab.peer(0, 1), lab.peer(0, 4), lab.peer(0, 2));
+        let link = lab.node(0).bus.table.link(gone).unwrap();
+        lab.act(0, |node, ctx| {
+            node.bus.slots.migrating.insert(slot(3), gone);
+            node.bus.slots.importing.insert(slot(4), gone);
+            node.hear_report(ctx, gone, other, true);
+            node.bus.remove_node(ctx, gone);
+            let closes =
+                |effect: &Effect| matches!(effect, Effect::Close(closed) if *closed == link);
+            assert!(ctx.out.effects.iter().any(closes));
+            assert_eq!(node.bus.todo, Todo::NOTHING);
+        });
+        assert_eq!(lab.find(0, 1), None);
+        let bus = &lab.node(0).bus;
+        assert!(bus.slots.migrating.is_empty() && bus.slots.importing.is_empty());
+        assert_eq!(bus.slots.owner(slot(8_000)), None);
+        assert!(bus.table.fail_reports(other).is_empty());
+        assert_eq!(bus.table.peer(replica).replica_of(), None);
+        assert!(bus.table.flags(replica).is_replica(), "a replica without a master");
+    }
+
+    #[test]
+    fn a_deleted_replica_leaves_its_masters_list_2_5() {
+        let mut lab = Lab::formed(2, 1, 3_000);
+        let (master, replica) = (lab.peer(1, 0), lab.peer(1, 2));
+        lab.act(1, |node, ctx| node.bus.remove_node(ctx, replica));
+        assert!(lab.node(1).bus.table.replicas(master).is_empty());
+        assert!(!lab.node(1).bus.table.flags(master).any(Flags::MIGRATE_TO));
+    }
+
+    #[test]
+    fn a_forgotten_node_stays_away_for_a_minute_2_9() {
+        let mut lab = Lab::formed(4, 0, 3_000);
+        lab.run(1_000);
+        let gone = lab.peer(0, 1);
+        lab.act(0, |node, ctx| node.forget(ctx, gone));
+        let back = lab.run_until(70_000, |lab| lab.find(0, 1).is_some());
+        assert!((60_000..64_000).contains(&back), "{back} ms");
+    }
+
+    #[test]
+    fn forgetting_is_saved_9_17() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(300);
+        lab.forget_records();
+        let gone = lab.peer(0, 1);
+        lab.act(0, |node, ctx| node.forget(ctx, gone));
+        assert_eq!(lab.saves, [(0, false)]);
+        assert_eq!(lab.saved[0].as_ref().unwrap().lines().count(), 3);
+        assert_eq!(lab.count(0, 1, MessageType::Ping), 0);
+    }
+}

@@ -124,3 +124,62 @@ impl Bus {
         count
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, share, slot};
+
+    #[test]
+    fn a_slot_that_has_an_owner_is_not_assigned_again_2_7() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        let (me, other) = (lab.peer(0, 0), lab.peer(0, 1));
+        let bus = &mut lab.node(0).bus;
+        assert!(!bus.add_slot(slot(0), other));
+        assert!(bus.del_slot(slot(0)), "whoever owns it");
+        assert!(!bus.del_slot(slot(0)));
+        assert!(bus.add_slot(slot(0), other));
+        assert_eq!(bus.slots.owner(slot(0)), Some(other));
+        assert_eq!(
+            (bus.table.peer(me).slot_count, bus.table.peer(other).slot_count),
+            (8_191, 8_193)
+        );
+        assert_eq!(bus.slots.assigned(), SLOTS);
+    }
+
+    #[test]
+    fn the_sets_of_owners_follow_the_map_2_7() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        let other = lab.peer(0, 1);
+        let bus = &mut lab.node(0).bus;
+        assert_eq!(bus.del_node_slots(other), 8_192);
+        assert_eq!(bus.slots.assigned(), 8_192);
+        assert!(bus.table.peer(other).slots.is_empty());
+        assert!(bus.add_slot(slot(9_000), other));
+        let expected: SlotSet = [slot(9_000)].into_iter().collect();
+        assert_eq!(*bus.table.peer(other).slots, expected);
+    }
+
+    #[test]
+    fn a_change_of_a_shared_set_is_not_seen_by_others() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        let here = lab.peer(0, 1);
+        lab.node(0).bus.del_slot(slot(16_000));
+        let there = lab.peer(1, 1);
+        assert_eq!(lab.node(0).bus.table.peer(here).slots.len(), 8_191);
+        assert_eq!(lab.node(1).bus.table.peer(there).slots, share(1, 2));
+    }
+
+    #[test]
+    fn the_first_slot_invites_replicas_if_there_are_any_2_3() {
+        for replicas in [0, 1] {
+            let mut lab = Lab::formed(2, replicas, 3_000);
+            let other = lab.peer(0, 1);
+            let bus = &mut lab.node(0).bus;
+            bus.del_node_slots(other);
+            bus.table.clear_flags(other, Flags::MIGRATE_TO);
+            bus.add_slot(slot(9_000), other);
+            assert_eq!(bus.table.flags(other).any(Flags::MIGRATE_TO), replicas > 0);
+        }
+    }
+}

@@ -81,3 +81,117 @@ impl Node {
         ctx.out.notice(Notice::State { ok });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, slot};
+    use crate::node::packet::MessageType;
+
+    #[test]
+    fn a_restarted_master_is_ok_two_seconds_after_its_first_look_6_6() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        let waited = lab.run_until(3_000, |lab| lab.node(0).bus.state_ok);
+        assert!((2_000..2_210).contains(&waited), "{waited} ms");
+        assert!(lab.logged(0, "Cluster state changed: ok"));
+        assert!(lab.notices.contains(&(0, Notice::State { ok: true })));
+    }
+
+    #[test]
+    fn the_size_stays_one_until_then_6_6() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(1_500);
+        assert_eq!(lab.node(0).bus.size, 1);
+        lab.run(1_000);
+        assert_eq!(lab.node(0).bus.size, 3);
+    }
+
+    #[test]
+    fn a_replica_is_ok_at_once_6_6() {
+        let mut lab = Lab::formed(1, 1, 15_000);
+        let waited = lab.run_until(300, |lab| lab.node(1).bus.state_ok);
+        assert!(waited <= 110, "{waited} ms");
+    }
+
+    #[test]
+    fn an_unassigned_slot_makes_the_cluster_fail_if_coverage_is_required_6_6() {
+        for required in [true, false] {
+            let mut lab = Lab::formed(3, 0, 3_000);
+            lab.run(3_000);
+            lab.node(0).config.require_full_coverage = required;
+            lab.act(0, |node, ctx| {
+                node.bus.del_slot(slot(9_999));
+                node.update_state(ctx);
+            });
+            assert_eq!(lab.node(0).bus.state_ok, !required);
+        }
+    }
+
+    #[test]
+    fn an_owner_in_fail_uncovers_its_slots_but_one_in_pfail_does_not_6_6() {
+        for (flag, ok) in [(Flags::PFAIL, true), (Flags::FAIL, false)] {
+            let mut lab = Lab::formed(3, 0, 3_000);
+            lab.run(3_000);
+            let other = lab.peer(0, 1);
+            lab.node(0).bus.table.set_flags(other, flag);
+            lab.act(0, |node, ctx| node.update_state(ctx));
+            assert_eq!(lab.node(0).bus.state_ok, ok);
+        }
+    }
+
+    #[test]
+    fn a_minority_is_not_ok_even_without_coverage_6_6() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(3_000);
+        lab.node(0).config.require_full_coverage = false;
+        for other in [1, 2] {
+            let peer = lab.peer(0, other);
+            lab.node(0).bus.table.set_flags(peer, Flags::PFAIL);
+        }
+        lab.act(0, |node, ctx| node.update_state(ctx));
+        assert!(!lab.node(0).bus.state_ok);
+        assert_ne!(lab.node(0).bus.among_minority, Millis::NEVER);
+    }
+
+    #[test]
+    fn a_master_waits_after_a_minority_6_6() {
+        for (timeout, delay) in [(200, 500), (1_000, 1_000), (15_000, 5_000)] {
+            let mut lab = Lab::formed(3, 0, 15_000);
+            lab.run(3_000);
+            lab.isolate(0);
+            lab.node(0).config.node_timeout = Millis(timeout);
+            let peers = [1, 2].map(|other| lab.peer(0, other));
+            peers.iter().for_each(|&ix| lab.node(0).bus.table.set_flags(ix, Flags::FAIL));
+            lab.act(0, |node, ctx| node.update_state(ctx));
+            lab.node(0).config.node_timeout = Millis(1_000_000);
+            peers.iter().for_each(|&ix| lab.node(0).bus.table.clear_flags(ix, Flags::FAIL));
+            lab.node(0).config.node_timeout = Millis(timeout);
+            let minority = lab.node(0).bus.among_minority;
+            let check = |lab: &mut Lab| lab.act(0, |node, ctx| node.update_state(ctx));
+            lab.now = crate::time::Wall((minority.0 as u64 + delay - 1) * 1_000);
+            check(&mut lab);
+            assert!(!lab.node(0).bus.state_ok, "{timeout}");
+            lab.now = crate::time::Wall((minority.0 as u64 + delay) * 1_000);
+            check(&mut lab);
+            assert!(lab.node(0).bus.state_ok, "{timeout}");
+        }
+    }
+
+    #[test]
+    fn a_lone_master_without_slots_is_always_in_a_minority_6_6() {
+        let mut lab = Lab::alone(1);
+        lab.run(8_000);
+        let node = lab.node(0);
+        assert!(!node.bus.state_ok);
+        assert_eq!(node.bus.size, 0);
+        assert!(node.process.cached_time - node.bus.among_minority < Millis(200));
+    }
+
+    #[test]
+    fn headers_say_whether_the_cluster_is_ok_4_2() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        assert!(!lab.message(0, MessageType::Ping).state_ok);
+        lab.run(3_000);
+        assert!(lab.message(0, MessageType::Ping).state_ok);
+    }
+}

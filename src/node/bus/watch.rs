@@ -17,19 +17,25 @@ use crate::time::Millis;
 /// For each place of the table order, the moment before which nothing is due there.
 #[derive(Debug, Default)]
 pub struct Watch {
-    due: Vec<Millis>,
-    /// No bound lies before this moment.
-    earliest: Millis,
+    /// In milliseconds after the base.
+    due: Vec<i32>,
+    /// The earliest moment of each run of places.
+    earliest: Vec<i32>,
+    base: Millis,
     order_version: u64,
     node_timeout: Millis,
-    last_look: Millis,
+    /// The last look, in milliseconds after the base.
+    now: i32,
 }
 
-/// How many bounds are compared at once before any is looked at alone.
-const CHUNK: usize = 16;
+/// So many places share an entry in `earliest`.
+const RUN: usize = 32;
+
+/// After so many milliseconds the base is moved.
+const LONGEST: i64 = 1 << 30;
 
 impl Watch {
-    /// Begins a look at the peers. Returns whether there is any to look at.
+    /// Begins a look at the peers.
     #[inline]
     pub(super) fn begin(
         &mut self,
@@ -37,42 +43,53 @@ impl Watch {
         order_version: u64,
         node_timeout: Millis,
         now: Millis,
-    ) -> bool {
+    ) {
         let same_table = self.order_version == order_version && self.due.len() == peers;
-        if !same_table || self.node_timeout != node_timeout || now < self.last_look {
-            self.due.clear();
-            self.due.resize(peers, Millis::NEVER);
-            self.earliest = Millis::NEVER;
+        let elapsed = (now - self.base).0;
+        let same_time = (i64::from(self.now)..LONGEST).contains(&elapsed);
+        if same_table && same_time && self.node_timeout == node_timeout {
+            self.now = elapsed as i32;
+        } else {
+            self.restart(peers, now);
             self.order_version = order_version;
             self.node_timeout = node_timeout;
         }
-        self.last_look = now;
-        self.earliest <= now
     }
 
-    /// The first place from `from` on where something may be due.
+    #[cold]
+    fn restart(&mut self, peers: usize, now: Millis) {
+        self.due.clear();
+        self.due.resize(peers, 0);
+        self.earliest.clear();
+        self.earliest.resize(peers.div_ceil(RUN), 0);
+        self.base = now;
+        self.now = 0;
+    }
+
+    /// The first place from `from` on where something may be due. A look asks for all of them,
+    /// one after the other.
     #[inline]
-    pub(super) fn next(&self, from: usize, now: Millis) -> Option<usize> {
-        let mut start = from;
-        for chunk in self.due[from..].chunks(CHUNK) {
-            if chunk.iter().fold(false, |any, due| any | (*due <= now)) {
-                return chunk.iter().position(|due| *due <= now).map(|at| start + at);
+    pub(super) fn next(&mut self, from: usize) -> Option<usize> {
+        let mut run = from / RUN;
+        loop {
+            let later = self.earliest.get(run..)?;
+            run += later.iter().position(|earliest| *earliest <= self.now)?;
+            let (start, end) = (run * RUN, self.due.len().min((run + 1) * RUN));
+            let first = from.max(start);
+            if let Some(at) = self.due[first..end].iter().position(|due| *due <= self.now) {
+                return Some(first + at);
             }
-            start += chunk.len();
+            let earliest = self.due[start..end].iter().copied().min();
+            self.earliest[run] = earliest.unwrap_or(i32::MAX);
+            run += 1;
         }
-        None
     }
 
     /// Notes when something may be due at a place again.
     #[inline]
     pub(super) fn set(&mut self, place: usize, due: Millis) {
-        self.due[place] = due;
-    }
-
-    /// Ends a look.
-    #[inline]
-    pub(super) fn end(&mut self) {
-        self.earliest = self.due.iter().copied().min().unwrap_or_default();
+        let elapsed = (due - self.base).0.max(0);
+        self.due[place] = i32::try_from(elapsed).unwrap_or(i32::MAX);
     }
 }
 
@@ -81,29 +98,35 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Everything that is due at a moment; each place is then set to another one.
+    fn look(watch: &mut Watch, version: u64, timeout: i64, now: i64, then: &[i64]) -> Vec<usize> {
+        watch.begin(then.len(), version, Millis(timeout), Millis(now));
+        let (mut found, mut from) = (Vec::new(), 0);
+        while let Some(place) = watch.next(from) {
+            found.push(place);
+            watch.set(place, Millis(then[place]));
+            from = place + 1;
+        }
+        found
+    }
+
     proptest! {
         #[test]
         fn every_place_that_is_due_is_found_in_order(
-            due in prop::collection::vec(0..100_i64, 0..80),
-            now in 0..100_i64,
+            due in prop::collection::vec(100..200_i64, 0..150),
+            first in 100..200_i64,
+            more in 0..100_i64,
         ) {
             let mut watch = Watch::default();
-            watch.begin(due.len(), 1, Millis(1_000), Millis(now));
-            for (place, &moment) in due.iter().enumerate() {
-                watch.set(place, Millis(moment));
-            }
-            watch.end();
-            let mut found = Vec::new();
-            if watch.begin(due.len(), 1, Millis(1_000), Millis(now)) {
-                let mut from = 0;
-                while let Some(place) = watch.next(from, Millis(now)) {
-                    found.push(place);
-                    from = place + 1;
-                }
-            }
-            let expected: Vec<usize> =
-                (0..due.len()).filter(|&place| due[place] <= now).collect();
-            prop_assert_eq!(found, expected);
+            let later: Vec<i64> = due.iter().map(|_| 1_000).collect();
+            prop_assert_eq!(look(&mut watch, 1, 9, 100, &due).len(), due.len());
+            let found = look(&mut watch, 1, 9, first, &later);
+            let at_first: Vec<usize> = (0..due.len()).filter(|&at| due[at] <= first).collect();
+            prop_assert_eq!(&found, &at_first);
+            let found = look(&mut watch, 1, 9, first + more, &later);
+            let new = |at: &usize| due[*at] > first && due[*at] <= first + more;
+            let then: Vec<usize> = (0..due.len()).filter(new).collect();
+            prop_assert_eq!(found, then);
         }
     }
 
@@ -111,15 +134,14 @@ mod tests {
     fn a_new_timeout_or_table_or_an_older_clock_makes_everything_due() {
         let calm = || {
             let mut watch = Watch::default();
-            watch.begin(1, 1, Millis(1_000), Millis(50));
-            watch.set(0, Millis(90));
-            watch.end();
+            assert_eq!(look(&mut watch, 1, 9, 50, &[90]), [0]);
             watch
         };
-        assert!(!calm().begin(1, 1, Millis(1_000), Millis(60)));
-        assert!(calm().begin(1, 1, Millis(1_000), Millis(90)));
-        assert!(calm().begin(1, 2, Millis(1_000), Millis(60)));
-        assert!(calm().begin(1, 1, Millis(1_001), Millis(60)));
-        assert!(calm().begin(1, 1, Millis(1_000), Millis(49)));
+        assert!(look(&mut calm(), 1, 9, 60, &[90]).is_empty());
+        assert_eq!(look(&mut calm(), 1, 9, 90, &[90]), [0]);
+        assert_eq!(look(&mut calm(), 2, 9, 60, &[90]), [0]);
+        assert_eq!(look(&mut calm(), 1, 8, 60, &[90]), [0]);
+        assert_eq!(look(&mut calm(), 1, 9, 49, &[90]), [0]);
+        assert_eq!(look(&mut calm(), 1, 9, 50 + LONGEST, &[90]), [0]);
     }
 }

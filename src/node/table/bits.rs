@@ -34,12 +34,12 @@ impl PeerSet {
         self.0[word] & bit != 0
     }
 
-    /// Puts in a peer that there is room for; returns whether it is new.
+    /// Puts in a peer that there is room for, if `wanted`; returns whether it was and is new.
     #[inline]
-    pub fn insert(&mut self, ix: PeerIx) -> bool {
-        let (word, bit) = place(ix);
-        let word = &mut self.0[word];
-        let new = *word & bit == 0;
+    pub fn insert_if(&mut self, wanted: bool, ix: PeerIx) -> bool {
+        let word = &mut self.0[ix.index() / 64];
+        let bit = u64::from(wanted) << (ix.0 % 64);
+        let new = bit & !*word != 0;
         *word |= bit;
         new
     }
@@ -66,7 +66,8 @@ mod tests {
             for (number, present) in steps {
                 let ix = PeerIx(number);
                 if present {
-                    prop_assert_eq!(set.insert(ix), model.insert(ix));
+                    prop_assert!(!set.insert_if(false, ix));
+                    prop_assert_eq!(set.insert_if(true, ix), model.insert(ix));
                 } else {
                     set.set(ix, false);
                     model.remove(&ix);

@@ -2,36 +2,37 @@
 //! draws from them.
 //!
 //! Everything is indexed by [`PeerIx`], which stays the same for as long as the node is known, also
-//! when a handshake gives it its real id. What gossip touches for every node it speaks of lies in
-//! arrays of its own, a few bytes for each node: a thousand nodes with a thousand peers each are
-//! limited by how much memory they must look at. What a packet touches once is in [`Peer`]; the
-//! rest is in [`History`].
+//! when a handshake gives it its real id. What gossip touches for every node it speaks of takes four
+//! bytes each (`vital`). What a packet touches once is in [`Peer`]; the rest is in [`History`].
 //!
 //! Pings, pongs, flags, links and failure reports change only through the table. It keeps count of
-//! the nodes that make the cron look closer, and two sets of those that gossip need not look at
-//! closely: the *calm*, of whom only the time of the last pong can change, and the *fit*, who can be
+//! the nodes that make the cron look closer, and marks those that gossip need not look at closely:
+//! the *calm*, of whom only the time of the last pong can change, and the *fit*, who can be
 //! spoken of.
 
 mod bits;
 mod names;
 mod order;
 mod peer;
+mod vital;
 
 use std::sync::Arc;
 
 use crate::id::{EndpointIx, Ids, NodeId, NodeIx};
 use crate::node::effect::LinkId;
 use crate::node::flags::Flags;
+use crate::node::packet::Gossip;
 use crate::rng::Stream;
 use crate::slot::SlotSet;
 use crate::time::Millis;
 
 pub use bits::PeerSet;
 pub use names::Names;
-pub use order::Layout;
 use order::Order;
 use peer::NO_LINK;
 pub use peer::{FailReport, History, Peer};
+use vital::Vitals;
+pub use vital::{Lottery, Ticket};
 
 /// A node's index in one process's own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,11 +70,7 @@ pub struct Census {
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
 pub struct Table {
-    /// Whole seconds of the last pong, as gossip carries them.
-    pulse: Vec<u32>,
-    flags: Vec<Flags>,
-    calm: PeerSet,
-    fit: PeerSet,
+    vitals: Vitals,
     names: Arc<Names>,
     peers: Vec<Peer>,
     history: Vec<History>,
@@ -112,10 +109,7 @@ impl Table {
     #[must_use]
     pub fn new(seed: u64) -> Table {
         Table {
-            pulse: Vec::new(),
-            flags: Vec::new(),
-            calm: PeerSet::default(),
-            fit: PeerSet::default(),
+            vitals: Vitals::default(),
             names: Arc::default(),
             peers: Vec::new(),
             history: Vec::new(),
@@ -193,7 +187,7 @@ impl Table {
     #[must_use]
     #[inline]
     pub fn flags(&self, ix: PeerIx) -> Flags {
-        self.flags[ix.index()]
+        self.vitals.flags(ix)
     }
 
     /// My outbound link to a node, also while it is still connecting (§3.1.3).
@@ -224,7 +218,7 @@ impl Table {
     #[must_use]
     #[inline]
     pub fn pulse(&self, ix: PeerIx) -> u32 {
-        self.pulse[ix.index()]
+        self.vitals.pulse(ix)
     }
 
     /// Whether nothing of a node can change by gossip that does not call it failing, but the time
@@ -232,7 +226,7 @@ impl Table {
     #[must_use]
     #[inline]
     pub fn is_calm(&self, ix: PeerIx) -> bool {
-        self.calm.contains(ix)
+        self.vitals.is_calm(ix)
     }
 
     /// Whether a node can be spoken of without looking closer (§4.4): it has a link, and is neither
@@ -240,7 +234,7 @@ impl Table {
     #[must_use]
     #[inline]
     pub fn is_fit(&self, ix: PeerIx) -> bool {
-        self.fit.contains(ix)
+        self.vitals.is_fit(ix)
     }
 
     /// How many nodes there are of each kind that the cron cares for.
@@ -252,12 +246,14 @@ impl Table {
 
     /// Sets flags of a node.
     pub fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
-        self.change(ix, |table| table.flags[ix.index()].set(flags));
+        let flags = self.flags(ix) | flags;
+        self.change(ix, |table| table.vitals.set_flags(ix, flags));
     }
 
     /// Clears flags of a node.
     pub fn clear_flags(&mut self, ix: PeerIx, flags: Flags) {
-        self.change(ix, |table| table.flags[ix.index()].clear(flags));
+        let flags = self.flags(ix).without(flags);
+        self.change(ix, |table| table.vitals.set_flags(ix, flags));
     }
 
     /// Notes my outbound link to a node, or that there is none any more.
@@ -271,7 +267,7 @@ impl Table {
         let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
         self.census.replace(old, Census::of(flags, linked));
         let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
-        self.fit.set(ix, linked && !flags.any(unfit));
+        self.vitals.set_fit(ix, linked && !flags.any(unfit));
         self.refresh_calm(ix);
     }
 
@@ -279,7 +275,7 @@ impl Table {
         let calm = self.ping_sent(ix).is_never()
             && self.fail_reports(ix).is_empty()
             && !self.flags(ix).is_failing();
-        self.calm.set(ix, calm);
+        self.vitals.set_calm(ix, calm);
     }
 
     /// Notes when the oldest unanswered ping left, or that none is pending.
@@ -293,14 +289,13 @@ impl Table {
     #[inline]
     pub fn set_pong_received(&mut self, ix: PeerIx, time: Millis) {
         self.peer_mut(ix).answered = time;
-        self.pulse[ix.index()] = whole_seconds(time);
+        self.vitals.set_pulse(ix, whole_seconds(time));
     }
 
     /// Notes that a node answered somebody else, if that is news (§5.9.2).
     #[inline]
     pub fn advance_pulse(&mut self, ix: PeerIx, seconds: u32) {
-        let pulse = &mut self.pulse[ix.index()];
-        *pulse = seconds.max(*pulse);
+        self.vitals.advance_pulse(ix, seconds);
     }
 
     /// Who says that a node fails, in order of arrival; expired reports included until they are
@@ -411,20 +406,40 @@ impl Table {
         let at = ix.index();
         let (peer, history) = (Peer::new(no_slots), History::new(now));
         if at == self.peers.len() {
-            self.pulse.push(0);
-            self.flags.push(flags);
             self.peers.push(peer);
             self.history.push(history);
         } else {
-            self.pulse[at] = 0;
-            self.flags[at] = flags;
             self.peers[at] = peer;
             self.history[at] = history;
         }
+        self.vitals.reset(ix, flags);
         self.census.replace(Census::default(), Census::of(flags, false));
-        self.fit.set(ix, false);
         self.refresh_calm(ix);
-        self.order.insert(ix, ids.id(self.node(ix)));
+        self.put_in_order(ids, ix);
+    }
+
+    fn put_in_order(&mut self, ids: &Ids, ix: PeerIx) {
+        if self.order.insert(ix, ids.id(self.node(ix))) {
+            for &other in self.order.sequence() {
+                self.vitals.set_crowd(other, self.order.bucket(other).count());
+            }
+        } else {
+            self.refresh_crowd(ix);
+        }
+    }
+
+    fn take_out_of_order(&mut self, ix: PeerIx) {
+        self.order.remove(ix);
+        self.vitals.set_crowd(ix, 0);
+        self.refresh_crowd(ix);
+    }
+
+    /// Counts who stands in a bucket, for everybody who stands there.
+    fn refresh_crowd(&mut self, bucket_of: PeerIx) {
+        let crowd = self.order.bucket(bucket_of).count();
+        for ix in self.order.bucket(bucket_of) {
+            self.vitals.set_crowd(ix, crowd);
+        }
     }
 
     /// Takes a node out of the table. What points to it is the caller's business (§2.5).
@@ -432,7 +447,7 @@ impl Table {
         let census = Census::of(self.flags(ix), self.link(ix).is_some());
         self.census.replace(census, Census::default());
         Arc::make_mut(&mut self.names).forget(ix);
-        self.order.remove(ix);
+        self.take_out_of_order(ix);
         self.free.push(ix);
     }
 
@@ -445,15 +460,15 @@ impl Table {
         let names = Arc::make_mut(&mut self.names);
         names.forget(ix);
         names.put(ix, node, endpoint);
-        self.order.remove(ix);
-        self.order.insert(ix, ids.id(node));
+        self.take_out_of_order(ix);
+        self.put_in_order(ids, ix);
     }
 
     /// All nodes in table order (§0.6.2).
     #[must_use]
     #[inline]
     pub fn order(&self) -> &[PeerIx] {
-        self.order.layout().sequence()
+        self.order.sequence()
     }
 
     /// The node at a place of the table order.
@@ -463,13 +478,6 @@ impl Table {
         self.order()[place]
     }
 
-    /// The table order, to draw from it many times.
-    #[must_use]
-    #[inline]
-    pub fn layout(&self) -> &Layout {
-        self.order.layout()
-    }
-
     /// Counts the changes of the table order.
     #[must_use]
     #[inline]
@@ -477,13 +485,35 @@ impl Table {
         self.order.version()
     }
 
-    /// Draws a node as `dictGetRandomKey` does (§0.6.4).
-    ///
-    /// # Panics
-    /// If the table is empty.
+    /// Random draws that take one word of a stream.
     #[inline]
-    pub fn random(&self, stream: &mut Stream) -> PeerIx {
-        self.layout().random(stream)
+    pub fn lottery(&self, stream: &mut Stream) -> Lottery<'_> {
+        self.vitals.lottery(stream.burst())
+    }
+
+    /// Says what I know of some nodes (§4.2.1).
+    #[inline]
+    pub fn describe(&self, peers: &[PeerIx], gossip: &mut Vec<Gossip>) {
+        let (nodes, endpoints) = self.names.nodes_and_endpoints();
+        gossip.extend(peers.iter().map(|&ix| {
+            let vital = self.vitals.at(ix);
+            let ping_sent = if vital.is_calm() { Millis::NEVER } else { self.ping_sent(ix) };
+            Gossip {
+                node: nodes[ix.index()],
+                endpoint: endpoints[ix.index()],
+                ping_sent: whole_seconds(ping_sent),
+                pong_received: self.vitals.seconds(ix, vital),
+                flags: vital.flags(),
+            }
+        }));
+    }
+
+    /// Merges gossip about calm peers until an entry that takes more than that: about somebody
+    /// unknown, or whom anybody thinks to fail. Returns how many entries were merged. Pongs after
+    /// the second `limit` do not count (§5.9.2).
+    #[inline]
+    pub fn merge(&mut self, gossip: &[Gossip], limit: u32) -> usize {
+        self.vitals.merge(self.names.by_node(), gossip, limit)
     }
 }
 
@@ -536,6 +566,32 @@ mod tests {
         assert_eq!(table.find(old), None);
         assert_eq!(table.find(real), Some(peers[1]));
         assert_eq!(table.len(), 3);
+    }
+
+    #[test]
+    fn a_draw_favours_nodes_alone_in_their_bucket_0_6_4() {
+        let (mut table, _, peers) = filled(7, 5);
+        table.remove(peers[3]);
+        let mut stream = Seed(1).stream(Purpose::Gossip, 0, 0);
+        let mut lottery = table.lottery(&mut stream);
+        let mut counts = [0_u32; 7];
+        while counts.iter().sum::<u32>() < 30_000 {
+            let ticket = lottery.ticket();
+            counts[ticket.peer.index()] += u32::from(ticket.drawn);
+        }
+        let crowds: Vec<u32> = table.order().iter().map(|&ix| crowd(&table, ix)).collect();
+        assert!(crowds.iter().any(|&crowd| crowd > 1), "the sample must show a collision");
+        let buckets: f64 = crowds.iter().map(|&crowd| 1.0 / f64::from(crowd)).sum();
+        for &ix in table.order() {
+            let expected = (30_000.0 / buckets) as u32 / crowd(&table, ix);
+            let count = counts[ix.index()];
+            assert!(count.abs_diff(expected) < 400, "{count} of {expected}");
+        }
+        assert_eq!(counts[3], 0, "who was removed is not drawn");
+    }
+
+    fn crowd(table: &Table, ix: PeerIx) -> u32 {
+        table.order.bucket(ix).count() as u32
     }
 
     #[test]

@@ -63,6 +63,17 @@ impl Names {
         }
     }
 
+    /// Indices by interned id, out of range for who is not known.
+    #[inline]
+    pub(super) fn by_node(&self) -> &[u16] {
+        &self.by_node
+    }
+
+    #[inline]
+    pub(super) fn nodes_and_endpoints(&self) -> (&[NodeIx], &[EndpointIx]) {
+        (&self.nodes, &self.endpoints)
+    }
+
     pub(super) fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
         self.endpoints[ix.index()] = endpoint;
     }

@@ -1,17 +1,16 @@
 //! The order of a process's node table: a chained hash table that grows by doubling (§0.6.1).
 //!
-//! Everything that walks over nodes walks in this order, and random picks follow its shape
-//! (§0.6.4). Redis moves its buckets to a grown table one by one while it works; here all move at
+//! Everything that walks over nodes walks in this order, and random picks follow its shape: who
+//! shares a bucket with others is drawn less often (§0.6.4). Redis moves its buckets to a grown table one by one while it works; here all move at
 //! once. The order afterwards is the same.
 //!
-//! Insertions and removals only touch the chains. The sequence that walks and draws need is laid out
-//! when it is asked for, so that loading a thousand nodes costs one layout and not a thousand.
+//! Insertions and removals only touch the chains. The sequence that walks need is laid out when it
+//! is asked for, so that loading a thousand nodes costs one layout and not a thousand.
 
 use std::cell::OnceCell;
 
 use crate::id::NodeId;
 use crate::node::table::PeerIx;
-use crate::rng::Stream;
 
 const END: u16 = u16::MAX;
 
@@ -27,18 +26,10 @@ pub(super) struct Order {
     /// ids.
     hashes: Vec<u16>,
     len: usize,
-    layout: OnceCell<Layout>,
+    /// Bucket after bucket, head to tail: the iteration order, once somebody has asked for it.
+    sequence: OnceCell<Vec<PeerIx>>,
     /// Counts the changes of the order.
     version: u64,
-}
-
-/// The order, ready to be walked and drawn from.
-#[derive(Debug)]
-pub struct Layout {
-    /// Bucket after bucket, head to tail: the iteration order.
-    sequence: Vec<PeerIx>,
-    /// The chain of each non-empty bucket: where it starts in `sequence`, and its length.
-    chains: Vec<(u16, u16)>,
 }
 
 impl Order {
@@ -49,7 +40,7 @@ impl Order {
             next: Vec::new(),
             hashes: Vec::new(),
             len: 0,
-            layout: OnceCell::new(),
+            sequence: OnceCell::new(),
             version: 0,
         }
     }
@@ -66,8 +57,10 @@ impl Order {
         usize::from(hash) & (self.heads.len() - 1)
     }
 
-    pub(super) fn insert(&mut self, ix: PeerIx, id: NodeId) {
-        if self.len >= self.heads.len() {
+    /// Puts a node in; returns whether the table has grown.
+    pub(super) fn insert(&mut self, ix: PeerIx, id: NodeId) -> bool {
+        let grows = self.len >= self.heads.len();
+        if grows {
             self.grow();
         }
         let at = ix.index();
@@ -79,6 +72,7 @@ impl Order {
         self.push(ix.0);
         self.len += 1;
         self.changed();
+        grows
     }
 
     /// Puts an entry at the head of its chain.
@@ -104,7 +98,7 @@ impl Order {
     }
 
     fn changed(&mut self) {
-        self.layout.take();
+        self.sequence.take();
         self.version += 1;
     }
 
@@ -133,50 +127,16 @@ impl Order {
         sequence
     }
 
-    #[inline]
-    pub(super) fn layout(&self) -> &Layout {
-        self.layout.get_or_init(|| {
-            let mut chains = Vec::new();
-            let mut start = 0;
-            for &head in &self.heads {
-                let length = self.chain(head).count() as u16;
-                if length > 0 {
-                    chains.push((start, length));
-                    start += length;
-                }
-            }
-            Layout { sequence: self.walk(), chains }
-        })
-    }
-}
-
-impl Layout {
     /// All nodes in table order (§0.6.2).
-    #[must_use]
     #[inline]
-    pub fn sequence(&self) -> &[PeerIx] {
-        &self.sequence
+    pub(super) fn sequence(&self) -> &[PeerIx] {
+        self.sequence.get_or_init(|| self.walk())
     }
 
-    /// Draws a node as `dictGetRandomKey` does: a non-empty bucket, then one of its chain. Not
-    /// uniform over nodes (§0.6.4). Both draws come from one word and nothing depends on a
-    /// comparison, so that a processor can work on many draws at once.
-    ///
-    /// # Panics
-    /// If the table is empty.
-    #[inline]
-    pub fn random(&self, stream: &mut Stream) -> PeerIx {
-        let word = stream.bits();
-        let (start, length) = self.chains[scale(word >> 32, self.chains.len() as u64) as usize];
-        let offset = scale(word & u64::from(u32::MAX), u64::from(length)) as u16;
-        self.sequence[usize::from(start + offset)]
+    /// Everybody in the same bucket as this node, itself included.
+    pub(super) fn bucket(&self, ix: PeerIx) -> impl Iterator<Item = PeerIx> + '_ {
+        self.chain(self.heads[self.bucket_of(self.hashes[ix.index()])])
     }
-}
-
-/// Maps 32 random bits to `0..bound`.
-#[inline]
-const fn scale(bits: u64, bound: u64) -> u64 {
-    (bits * bound) >> 32
 }
 
 #[cfg(test)]
@@ -238,35 +198,8 @@ mod tests {
                     order.remove(ix);
                     naive.buckets.iter_mut().for_each(|chain| chain.retain(|e| e.0 != ix));
                 }
-                prop_assert_eq!(order.layout().sequence(), naive.sequence());
+                prop_assert_eq!(order.sequence(), naive.sequence());
                 prop_assert_eq!(order.len(), present.len());
-            }
-        }
-    }
-
-    #[test]
-    fn a_draw_favours_nodes_alone_in_their_bucket_0_6_4() {
-        let mut order = Order::new(5);
-        for (number, id) in ids(5).into_iter().enumerate() {
-            order.insert(PeerIx(number as u16), id);
-        }
-        let mut stream = Seed(1).stream(Purpose::Gossip, 0, 0);
-        let mut counts = [0_u32; 5];
-        for _ in 0..30_000 {
-            counts[order.layout().random(&mut stream).0 as usize] += 1;
-        }
-        let chains: Vec<Vec<PeerIx>> = order
-            .heads
-            .iter()
-            .map(|&head| order.chain(head).collect::<Vec<_>>())
-            .filter(|chain| !chain.is_empty())
-            .collect();
-        assert!(chains.iter().any(|chain| chain.len() > 1), "the sample must show a collision");
-        for chain in &chains {
-            let expected = 30_000 / (chains.len() * chain.len()) as u32;
-            for ix in chain {
-                let count = counts[ix.index()];
-                assert!(count.abs_diff(expected) < 600, "{count} of {expected}");
             }
         }
     }
@@ -278,6 +211,6 @@ mod tests {
             a.insert(PeerIx(number as u16), id);
             b.insert(PeerIx(number as u16), id);
         }
-        assert_ne!(a.layout().sequence(), b.layout().sequence());
+        assert_ne!(a.sequence(), b.sequence());
     }
 }
