@@ -13,8 +13,8 @@ use redis_cluster_sim::resp::{Reply, args};
 use redis_cluster_sim::rng::Seed;
 use redis_cluster_sim::time::{Millis, Span, Time};
 use redis_cluster_sim::world::{
-    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What,
-    World,
+    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Site, Wants,
+    What, World,
 };
 
 /// A log line of a node.
@@ -32,16 +32,24 @@ pub struct Line {
 pub struct Seen {
     pub lines: Vec<Line>,
     pub notices: Vec<(Time, NodeNo, Notice)>,
+    /// Packets that arrived: when, from whom, to whom, and whether the sender called itself a master.
+    pub packets: Vec<(Time, NodeNo, NodeNo, bool)>,
 }
 
 struct Watcher {
     seen: Rc<RefCell<Seen>>,
     logs: bool,
+    packets: bool,
 }
 
 impl Observer for Watcher {
     fn wants(&self) -> Wants {
-        Wants { log: self.logs.then_some(Level::Notice), notices: true, ..Wants::default() }
+        Wants {
+            log: self.logs.then_some(Level::Notice),
+            notices: true,
+            packets: self.packets,
+            ..Wants::default()
+        }
     }
 
     fn record(&mut self, record: &Record<'_>, _: &Ids) {
@@ -55,6 +63,9 @@ impl Observer for Watcher {
                 text: text.to_owned(),
             }),
             What::Notice { node, notice } => seen.notices.push((record.at, node, notice)),
+            What::Delivered { from: Some(Site::Node(from)), to, packet, .. } => {
+                seen.packets.push((record.at, from, to, packet.flags.is_master()));
+            }
             _ => {}
         }
     }
@@ -74,6 +85,7 @@ pub struct Plan {
     pub node_timeout: i64,
     pub configure: fn(&mut Config),
     pub logs: bool,
+    pub packets: bool,
 }
 
 impl Default for Plan {
@@ -85,6 +97,7 @@ impl Default for Plan {
             node_timeout: 2_000,
             configure: |_| {},
             logs: true,
+            packets: false,
         }
     }
 }
@@ -127,7 +140,11 @@ impl Plan {
         setup.formed = formed;
         let seen = Rc::new(RefCell::new(Seen::default()));
         let mut world = World::new(setup);
-        world.observe(Box::new(Watcher { seen: Rc::clone(&seen), logs: self.logs }));
+        world.observe(Box::new(Watcher {
+            seen: Rc::clone(&seen),
+            logs: self.logs,
+            packets: self.packets,
+        }));
         Cluster { world, seen }
     }
 }

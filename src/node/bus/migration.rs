@@ -53,7 +53,11 @@ impl Bus {
 impl Node {
     /// Looks whether some master needs me more than mine does (§7.7).
     pub(crate) fn consider_migration(&mut self, ctx: &mut Ctx<'_>) {
-        if !self.config.allow_replica_migration {
+        // A master with fewer than two working replicas cannot be among those that have most of at
+        // least two; most clusters need no look at everybody.
+        let working = |master| self.bus.working_replicas(master, Flags::FAIL);
+        let can_be_spared = self.bus.my_master().is_some_and(|master| working(master) >= 2);
+        if !self.config.allow_replica_migration || !can_be_spared {
             return;
         }
         let spares = self.bus.spares();
