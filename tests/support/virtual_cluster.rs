@@ -73,7 +73,7 @@ impl VirtualCluster {
             };
             let mut setup = NodeSetup::new(ip, config);
             setup.id = Some(node.id.parse().expect("an id"));
-            if !node.knows.is_empty() || node.slots.len() > 0 {
+            if !node.knows.is_empty() || !node.slots.is_empty() {
                 setup.disk.nodes_conf = Some(nodes_conf(toy, node).into());
             }
             setup
@@ -153,7 +153,7 @@ impl VirtualCluster {
             let delete = args(["CLUSTER", "DELSLOTS", &slot.to_string()]);
             for number in 0..toy.nodes.len() {
                 if rumoured.is_none_or(|owner| owner == number) {
-                    self.must(number, &[delete.clone()]);
+                    self.must(number, std::slice::from_ref(&delete));
                 }
             }
         }
