@@ -273,6 +273,7 @@ fn a_migration_and_a_forced_failover_are_logged_as_by_real_nodes() {
     cluster.world.start(NodeNo(2)).unwrap();
     cluster.run(Span::millis(4_020));
     cluster.world.kill(NodeNo(5)).unwrap();
+    cluster.run(Span::millis(10));
     cluster.world.kill(NodeNo(2)).unwrap();
     cluster.run(Span::secs(1));
     cluster.world.start(NodeNo(2)).unwrap();
