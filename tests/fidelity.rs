@@ -85,7 +85,7 @@ fn each_rule_is_listed_once_and_says_something() {
     let mut seen = BTreeSet::new();
     for row in &rows {
         assert!(seen.insert(row.rule.as_str()), "§{} is listed twice", row.rule);
-        assert!(row.text.len() > 10, "§{} says nothing", row.rule);
+        assert!(row.text.len() >= 10, "§{} says nothing", row.rule);
     }
 }
 
@@ -114,7 +114,12 @@ fn each_rule_that_the_code_cites_is_listed() {
         .iter()
         .flat_map(|source| cited(source))
         .filter(|number| {
-            !listed.iter().any(|rule| rule == number || rule.starts_with(&format!("{number}.")))
+            // A citation may be of a whole group of rules (§5.6) or of a step of one (§8.2.4).
+            !listed.iter().any(|rule| {
+                rule == number
+                    || rule.starts_with(&format!("{number}."))
+                    || number.starts_with(&format!("{rule}."))
+            })
         })
         .collect();
     assert!(missing.is_empty(), "cited but not listed: {missing:?}");
