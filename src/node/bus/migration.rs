@@ -19,6 +19,13 @@ struct Spares {
     mine: usize,
 }
 
+/// What was last seen of them, and which topology and which master of mine that was.
+#[derive(Debug, Default)]
+pub struct Survey {
+    of: Option<(u64, Option<PeerIx>)>,
+    spares: Spares,
+}
+
 /// A master must have been without replicas for longer than this.
 const PATIENCE: Millis = Millis(5_000);
 
@@ -28,7 +35,17 @@ impl Bus {
         replicas.iter().filter(|&&ix| !self.table.flags(ix).any(without)).count()
     }
 
-    fn spares(&self) -> Spares {
+    /// What I see of everybody's replicas; looked at again only after something has changed.
+    fn spares(&mut self) -> Spares {
+        let of = Some((self.table.topology(), self.my_master()));
+        if self.survey.of != of {
+            self.survey = Survey { of, spares: self.count_spares() };
+        }
+        debug_assert_eq!(self.survey.spares, self.count_spares());
+        self.survey.spares
+    }
+
+    fn count_spares(&self) -> Spares {
         let mut spares = Spares::default();
         let ignored = Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE;
         for &ix in self.table.order() {
