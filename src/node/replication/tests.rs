@@ -484,6 +484,7 @@ fn a_lost_master_is_dialled_again_at_once_a10() {
 #[test]
 fn the_age_of_data_is_that_of_the_last_word_or_of_the_loss_a11() {
     let mut lab = calm();
+    lab.node(3).config.replica_no_failover = true;
     lab.isolate(0);
     let silence = |lab: &mut Lab| {
         let now = lab.node(3).unix_now();
