@@ -1,7 +1,7 @@
 //! The smallest executor that can run a tool: one thread, no wakers, no queue.
 //!
-//! Whoever drives a [`Task`] knows what it waits for (the host that it was given told them), so it is
-//! polled exactly when the answer is there. Wakers carry no information here.
+//! Whoever drives a [`Task`] knows what it waits for (the host that it was given told them), so it
+//! is polled exactly when the answer is there. Wakers carry no information here.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};

@@ -1,4 +1,4 @@
-//! How replies look when they are printed (18.2).
+//! How replies look when they are printed (cli §18.2).
 
 use super::options::{Format, Options};
 use crate::resp::Reply;
@@ -22,7 +22,7 @@ pub(super) fn reply(reply: &Reply, options: &Options, verbatim: bool) -> Vec<u8>
     text
 }
 
-/// The raw text of a reply with one element per line, as `--cluster call` prints it (13).
+/// The raw text of a reply with one element per line, as `--cluster call` prints it (cli §13).
 pub(super) fn raw(reply: &Reply) -> Vec<u8> {
     let mut text = Vec::new();
     push_raw(reply, "\n", &mut text);

@@ -1,9 +1,10 @@
 //! What the tool sees of the world, and nothing more: connections, a clock, a terminal, a disk.
 //!
-//! `redis-cli` is written once, against this trait. Virtual clusters implement it by letting virtual
-//! time pass while a request is under way; tests implement it with scripts or with real sockets.
-//! Everything that takes time is an `async fn`, so that a tool can be suspended at, or dropped after,
-//! any of its steps: a dropped future is a person who pressed ^C or a machine that died.
+//! `redis-cli` is written once, against this trait. Virtual clusters implement it by letting
+//! virtual time pass while a request is under way; tests implement it with scripts or with real
+//! sockets. Everything that takes time is an `async fn`, so that a tool can be suspended at, or
+//! dropped after, any of its steps: a dropped future is a person who pressed ^C or a machine that
+//! died.
 
 use std::fmt;
 
@@ -66,12 +67,12 @@ pub enum Echo {
 // The futures stay on one thread, so nobody needs them to be `Send`.
 #[allow(async_fn_in_trait)]
 pub trait Host {
-    /// Opens a connection, without any time limit of the tool's own (3.1). The error is the text of
-    /// the operating system, such as `Connection refused`.
+    /// Opens a connection, without any time limit of the tool's own (cli §3.1). The error is the
+    /// text of the operating system, such as `Connection refused`.
     async fn connect(&mut self, to: &Address) -> Result<Connection, String>;
 
-    /// Sends a command and waits for its reply, for ever if need be (3.8). On a connection that was
-    /// lost before, it is lost again at once.
+    /// Sends a command and waits for its reply, for ever if need be (cli §3.8). On a connection
+    /// that was lost before, it is lost again at once.
     async fn call(&mut self, connection: Connection, command: Args) -> Result<Reply, Lost>;
 
     /// Closes a connection.
@@ -86,12 +87,12 @@ pub trait Host {
     /// Prints. The order of calls is the order in which the text appears, over both channels.
     fn print(&mut self, channel: Channel, text: &[u8]);
 
-    /// One `read` of standard input: what is there, at most `limit` bytes, at a terminal at most one
-    /// line; empty at the end of input (2.9). A terminal shows what is typed.
+    /// One `read` of standard input: what is there, at most `limit` bytes, at a terminal at most
+    /// one line; empty at the end of input (cli §2.9). A terminal shows what is typed.
     async fn read(&mut self, limit: usize, echo: Echo) -> Vec<u8>;
 
-    /// What `srand(time(NULL))` does: from now on [`Host::draw`] gives the numbers that belong to the
-    /// present second of the clock, from the first (3.4).
+    /// What `srand(time(NULL))` does: from now on [`Host::draw`] gives the numbers that belong to
+    /// the present second of the clock, from the first (cli §3.4).
     fn seed_draws(&mut self);
 
     /// The next random number in `0..bound`.

@@ -1,10 +1,10 @@
 //! What a person does with `redis-cli` 6.2.3: the plain client with its redirections, and every
 //! `--cluster` command.
 //!
-//! The tool is written as straight-line `async fn`s against the [`Host`] trait, which is all that it
-//! sees of the world. It knows nothing of virtual nodes or of how a scenario is written: it sends
-//! commands, reads replies, prints, asks and waits like the real program, mistakes included. Section
-//! numbers without a sign (`9.2`) refer to the reference of `redis-cli`.
+//! The tool is written as straight-line `async fn`s against the [`Host`] trait, which is all that
+//! it sees of the world. It knows nothing of virtual nodes or of how a scenario is written: it
+//! sends commands, reads replies, prints, asks and waits like the real program, mistakes included.
+//! Its rules have numbers of their own (`cli §9.2`).
 //!
 //! Floats are allowed in this one place: `redis-cli` computes its plans and percentages with 32-bit
 //! floats, which IEEE 754 makes as deterministic as integers.
@@ -29,7 +29,7 @@ use options::{Options, Refusal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitCode(pub u8);
 
-/// What the tool finds around it: its terminal and its environment (2.4, 2.8).
+/// What the tool finds around it: its terminal and its environment (cli §2.4, cli §2.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shell {
     /// Somebody types: there are prompts, and a missing command starts a dialogue.
@@ -50,7 +50,7 @@ pub enum Stuck {
     /// A mode or command of the tool that is not simulated.
     #[error("`{0}` is not simulated")]
     Unsupported(String),
-    /// The input ended and the tool asks the same question again and again (2.9).
+    /// The input ended and the tool asks the same question again and again (cli §2.9).
     #[error("there is no answer to `{0}`, and redis-cli would ask for ever")]
     AsksForEver(String),
 }
@@ -58,8 +58,8 @@ pub enum Stuck {
 /// Why a step did not go on.
 #[derive(Debug)]
 enum Stop {
-    /// It failed, and everything there is to print about it was printed. Mostly this ends the command
-    /// with exit code 1, but some callers go on.
+    /// It failed, and everything there is to print about it was printed. Mostly this ends the
+    /// command with exit code 1, but some callers go on.
     Failed,
     /// The process ends here and now.
     Exit(ExitCode),

@@ -1,8 +1,9 @@
-//! The command line of `redis-cli`, read as the tool itself reads it (2.1-2.5, 18.0).
+//! The command line of `redis-cli`, read as the tool itself reads it (cli §2.1-cli §2.5, cli
+//! §18.0).
 //!
-//! Its parser has habits that no library copies: words are applied from left to right, a mistake ends
-//! the program only when it is reached, positional words of `--cluster` end at the first dash, and
-//! stray words are ignored in silence.
+//! Its parser has habits that no library copies: words are applied from left to right, a mistake
+//! ends the program only when it is reached, positional words of `--cluster` end at the first dash,
+//! and stray words are ignored in silence.
 
 use super::Shell;
 use super::host::Address;
@@ -64,7 +65,7 @@ impl Credentials {
     }
 }
 
-/// How replies are printed (18.2).
+/// How replies are printed (cli §18.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// For people: quotes, types, numbered arrays.
@@ -75,7 +76,7 @@ pub(super) enum Format {
     Csv,
 }
 
-/// A `--cluster` sub-command with its arguments and every `--cluster-*` option (2.3).
+/// A `--cluster` sub-command with its arguments and every `--cluster-*` option (cli §2.3).
 #[derive(Debug, Clone)]
 pub(super) struct ClusterCommand {
     pub(super) name: String,
@@ -188,7 +189,7 @@ impl Options {
         Ok(parser.finish(shell))
     }
 
-    /// The warning that a password on the command line earns (2.4).
+    /// The warning that a password on the command line earns (cli §2.4).
     pub(super) fn warns_of_password(&self) -> bool {
         !self.no_auth_warning && self.credentials.password.is_some()
     }
@@ -270,8 +271,8 @@ impl<'a> Parser<'a> {
         true
     }
 
-    /// An option with a value: how many of the words after it were taken, or `None` if it is no such
-    /// option, or the last word (which is then no option at all).
+    /// An option with a value: how many of the words after it were taken, or `None` if it is no
+    /// such option, or the last word (which is then no option at all).
     fn read_option_with_value(
         &mut self,
         word: &str,
@@ -343,7 +344,7 @@ impl<'a> Parser<'a> {
         Ok(1 + arguments.len())
     }
 
-    /// All following words with a `=`; none is no mistake (2.3).
+    /// All following words with a `=`; none is no mistake (cli §2.3).
     fn read_weights(&mut self, after: &'a [String]) -> Result<usize, Refusal> {
         if self.weights_given {
             return Err(Refusal::Error(
@@ -360,8 +361,8 @@ impl<'a> Parser<'a> {
         Ok(count)
     }
 
-    /// Words that are no options after `--cluster`: the arguments, if there are none yet, else noise
-    /// (2.1).
+    /// Words that are no options after `--cluster`: the arguments, if there are none yet, else
+    /// noise (cli §2.1).
     fn read_late_arguments(&mut self) {
         let run = words_before_dash(self.rest);
         if self.arguments.is_empty() {

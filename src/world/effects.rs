@@ -7,6 +7,7 @@ use crate::network::message::{Kind, Message};
 use crate::network::{Dial, NodeNo, Site};
 use crate::node::effect::{Effect, Exit, LinkId};
 use crate::node::packet::Packet;
+use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
 use crate::resp::Reply;
 use crate::time::Span;
@@ -69,7 +70,8 @@ impl<P: Program> World<P> {
             }
             Effect::ReplSend(link, message) => {
                 self.stats.replication += 1;
-                self.transmit(link, Message::Replication(Box::new(message)));
+                let message = self.boxed(message);
+                self.transmit(link, Message::Replication(message));
             }
             Effect::ReplClose(link) => self.close(link),
             Effect::Fork { pid, runs } => self.due_in(node, runs, Due::ChildExit(pid)),
@@ -112,7 +114,7 @@ impl<P: Program> World<P> {
         self.stats.bytes += u64::from(packet.wire_bytes());
         self.stats.gossip_entries += packet.gossip.len() as u64;
         if self.observers.wants.packets {
-            let to = self.network.connection(link).end(link.other()).site;
+            let to = self.network.connection(link).end(link.other()).site();
             self.record(What::Sent { link, from: node, to, packet: &packet });
         }
         self.transmit(link, Message::Packet(packet));
@@ -146,6 +148,17 @@ impl<P: Program> World<P> {
             to: self.places.get(&(to_ip, to_port)).map(|&node| Site::Node(node)),
             to_ip,
             to_port,
+        }
+    }
+
+    /// Puts a message into a box that has been used before, if there is one.
+    fn boxed(&mut self, message: ReplMessage) -> Box<ReplMessage> {
+        match self.spare.pop() {
+            Some(mut spare) => {
+                *spare = message;
+                spare
+            }
+            None => Box::new(message),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::network::NodeNo;
 use crate::network::message::{Kind, Message};
 use crate::node::effect::{Ctx, Input, LinkId, Loss};
 use crate::node::packet::Packet;
+use crate::node::replication::message::ReplMessage;
 use crate::time::Span;
 use crate::world::event::{Due, Incarnation};
 use crate::world::machine::{Arrived, Busy, Pending};
@@ -93,7 +94,7 @@ impl<P: Program> World<P> {
             return;
         }
         if self.observers.wants.links {
-            let to = self.network.connection(link).end(link.other()).site;
+            let to = self.network.connection(link).end(link.other()).site();
             self.record(What::LinkUp { link, from: node, to });
         }
         self.send_held(link);
@@ -130,7 +131,7 @@ impl<P: Program> World<P> {
                 self.absorb_packet(link, &packet);
                 self.stats.delivered += 1;
                 if self.observers.wants.packets {
-                    let from = self.network.connection(link).end(link.other()).site;
+                    let from = self.network.connection(link).end(link.other()).site();
                     self.record(What::Delivered { link, from, to: node, packet: &packet });
                 }
                 self.handle(node, Input::Packet(self.network.link_end(link), &packet));
@@ -145,12 +146,13 @@ impl<P: Program> World<P> {
                     Kind::Client | Kind::Call => {}
                 }
             }
-            Message::Replication(message) => {
-                let length = message.wire_bytes();
+            Message::Replication(mut message) => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 25);
-                self.fingerprint.absorb(length);
+                self.fingerprint.absorb(message.wire_bytes());
+                let content = std::mem::replace(&mut *message, ReplMessage::Newline);
+                self.spare.push(message);
                 let end = self.network.link_end(link);
-                self.handle(node, Input::ReplMessage(end, *message));
+                self.handle(node, Input::ReplMessage(end, content));
             }
             Message::Request(args) => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 20);

@@ -52,6 +52,7 @@ use crate::network::message::Kind;
 use crate::node::Node;
 use crate::node::effect::{LinkId, Outbox};
 use crate::node::process::Disk;
+use crate::node::replication::message::ReplMessage;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
@@ -85,6 +86,9 @@ pub struct World<P: Program = Node> {
     clients: Clients,
     ids: Ids,
     out: Outbox,
+    /// Boxes of replication messages that were read, to be used again.
+    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+    spare: Vec<Box<ReplMessage>>,
     observers: Observers,
     stats: Stats,
     fingerprint: Fingerprint,
@@ -155,6 +159,7 @@ impl<P: Program> World<P> {
             clients: Clients::default(),
             ids: Ids::new(),
             out: Outbox::default(),
+            spare: Vec::new(),
             observers: Observers::default(),
             stats: Stats::default(),
             fingerprint: Fingerprint::default(),

@@ -1,4 +1,4 @@
-//! `add-node`: a new master, or with `--cluster-slave` a new replica (6).
+//! `add-node`: a new master, or with `--cluster-slave` a new replica (cli §6).
 
 use super::join::JOIN_START;
 use super::{Host, Manager, Member, MemberIx, REFERENCE, Stop};

@@ -1,4 +1,4 @@
-//! Keeping replicas away from their masters and from each other (5.5).
+//! Keeping replicas away from their masters and from each other (cli §5.5).
 //!
 //! The search swaps replicas at random and keeps every swap that makes nothing worse. If all nodes
 //! share one host nothing can get better, and the result is a shuffle.
@@ -50,8 +50,8 @@ impl<H: Host> Manager<'_, H> {
         }
     }
 
-    /// Swaps the masters of an offender and of another replica, unless that makes things worse. Gives
-    /// up if there is nobody to swap.
+    /// Swaps the masters of an offender and of another replica, unless that makes things worse.
+    /// Gives up if there is nobody to swap.
     fn try_swap(&mut self, cost: usize, offenders: &[MemberIx]) -> bool {
         let Some(first) = self.pick(offenders) else { return false };
         let others: Vec<MemberIx> =

@@ -1,4 +1,4 @@
-//! `backup`: a snapshot of each master and a description of the cluster (16).
+//! `backup`: a snapshot of each master and a description of the cluster (cli §16).
 
 use super::model::{Member, OpenSlot};
 use super::{Host, Manager, MemberIx, Stop};

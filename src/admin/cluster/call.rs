@@ -1,4 +1,4 @@
-//! `call`: the same command to every node (13).
+//! `call`: the same command to every node (cli §13).
 
 use super::{Host, Manager, Stop};
 use crate::admin::format;

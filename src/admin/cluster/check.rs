@@ -1,4 +1,4 @@
-//! The cluster check: do the nodes agree, are slots open, are all slots covered (4)?
+//! The cluster check: do the nodes agree, are slots open, are all slots covered (cli §4)?
 //!
 //! `fix` is the same check with repairs in between; the result of the last repair is its result.
 
@@ -49,7 +49,7 @@ impl<H: Host> Manager<'_, H> {
         Verdict::Bad
     }
 
-    /// Whether all nodes have the same picture of who owns which slot (3.6).
+    /// Whether all nodes have the same picture of who owns which slot (cli §3.6).
     pub(super) async fn nodes_agree(&mut self) -> bool {
         if self.nodes.len() <= 1 {
             return true;
@@ -113,7 +113,8 @@ impl<H: Host> Manager<'_, H> {
         Ok(Some(verdict))
     }
 
-    /// Prints whether all slots are covered and repairs that if it is wanted. No verdict if they are.
+    /// Prints whether all slots are covered and repairs that if it is wanted. No verdict if they
+    /// are.
     async fn check_coverage(&mut self) -> Result<Option<Verdict>, Stop> {
         self.info(">>> Check slots coverage...\n");
         let covered: SlotSet = self.nodes.iter().flat_map(|node| node.slots.iter()).collect();

@@ -1,4 +1,4 @@
-//! `del-node`: every other node forgets it, and it forgets every other node (7).
+//! `del-node`: every other node forgets it, and it forgets every other node (cli §7).
 
 use super::{Host, Manager, MemberIx, Stop};
 use crate::resp::args;
@@ -33,7 +33,7 @@ impl<H: Host> Manager<'_, H> {
         self.expect(doomed, args(["CLUSTER", "RESET", "SOFT"])).await.map(drop)
     }
 
-    /// The new master may well be the node that is being deleted (7).
+    /// The new master may well be the node that is being deleted (cli §7).
     async fn give_another_master(&mut self, replica: MemberIx) -> Result<(), Stop> {
         let master = self.master_with_least_replicas().ok_or(Stop::Failed)?;
         let (here, there) = (self[replica].address.clone(), self[master].address.clone());

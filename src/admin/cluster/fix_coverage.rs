@@ -1,4 +1,4 @@
-//! Repairing slots that nobody serves (12.3).
+//! Repairing slots that nobody serves (cli §12.3).
 
 use super::hash_order::HashOrdered;
 use super::model::{ranges_text, slot_number};
@@ -14,8 +14,8 @@ struct Uncovered {
     holders: Vec<MemberIx>,
 }
 
-/// The uncovered slots by how many nodes hold keys of them. Each kind has its own question, which is
-/// asked even with `--cluster-yes`.
+/// The uncovered slots by how many nodes hold keys of them. Each kind has its own question, which
+/// is asked even with `--cluster-yes`.
 struct Kinds {
     none: Vec<Uncovered>,
     single: Vec<Uncovered>,
@@ -34,7 +34,7 @@ impl<H: Host> Manager<'_, H> {
         }
     }
 
-    /// Masters that cannot be reached may own what looks lost (12.2 step 0, 12.3 step 0).
+    /// Masters that cannot be reached may own what looks lost (cli §12.2 step 0, cli §12.3 step 0).
     pub(super) fn refuse_danger(&mut self, what: &str) -> Result<(), Stop> {
         let count = self.unreachable_masters;
         if count == 0 || self.options.fix_with_unreachable_masters {
@@ -117,7 +117,8 @@ impl<H: Host> Manager<'_, H> {
         self.confirm(question).await
     }
 
-    /// Any master. The draws begin anew at each pick, so all picks within a second are the same (3.4).
+    /// Any master. The draws begin anew at each pick, so all picks within a second are the same
+    /// (cli §3.4).
     fn random_master(&mut self) -> Option<MemberIx> {
         let masters = self.masters();
         let count = u32::try_from(masters.len()).ok().filter(|&count| count > 0)?;

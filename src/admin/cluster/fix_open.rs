@@ -1,4 +1,4 @@
-//! Repairing a slot that is being moved, or says so (12.2).
+//! Repairing a slot that is being moved, or says so (cli §12.2).
 
 use super::model::OpenSlot;
 use super::move_slot::{Manner, Move};
@@ -183,8 +183,8 @@ impl<H: Host> Manager<'_, H> {
         Ok(())
     }
 
-    /// Case 3: one migrates, several import. If none of those has keys, the right one gets the slot,
-    /// or nobody.
+    /// Case 3: one migrates, several import. If none of those has keys, the right one gets the
+    /// slot, or nobody.
     async fn close_many_importing(
         &mut self,
         state: &OpenState,

@@ -1,4 +1,4 @@
-//! Which sub-commands there are, how many arguments they take, and `help` (2.2, 17).
+//! Which sub-commands there are, how many arguments they take, and `help` (cli §2.2, cli §17).
 
 use super::{Host, Manager, Stop};
 

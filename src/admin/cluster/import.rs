@@ -1,4 +1,4 @@
-//! `import`: the keys of a server outside the cluster (15).
+//! `import`: the keys of a server outside the cluster (cli §15).
 //!
 //! In 6.2.3 `--cluster-replace` alone asks for a copy, and together with `--cluster-copy` the tool
 //! has spoilt its own heap by the time it wants to exit.

@@ -1,4 +1,4 @@
-//! `info`, and the summary at the start of `check` and `fix` (11).
+//! `info`, and the summary at the start of `check` and `fix` (cli §11).
 
 use super::{Host, Manager, Stop};
 use crate::resp::{Reply, args};

@@ -1,4 +1,4 @@
-//! Waiting for nodes to find each other (5.6 step 7). This wait never ends by itself.
+//! Waiting for nodes to find each other (cli §5.6 step 7). This wait never ends by itself.
 
 use super::hash_order::HashOrdered;
 use super::load::text_of;

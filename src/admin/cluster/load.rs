@@ -1,4 +1,4 @@
-//! Loading the cluster from one of its nodes (3.1-3.3).
+//! Loading the cluster from one of its nodes (cli §3.1-cli §3.3).
 
 use super::model::{Member, NodesLine, nodes_lines};
 use super::{Host, Manager, MemberIx, REFERENCE, Stop, split_address};
@@ -13,7 +13,7 @@ impl<H: Host> Manager<'_, H> {
         self.load_from_reference().await
     }
 
-    /// Loads the cluster anew over the connection to the first node (5.6 step 9).
+    /// Loads the cluster anew over the connection to the first node (cli §5.6 step 9).
     pub(super) async fn reload(&mut self) -> Result<(), Stop> {
         for connection in self.nodes.iter().skip(1).filter_map(|node| node.connection) {
             self.host.close(connection);
@@ -32,7 +32,7 @@ impl<H: Host> Manager<'_, H> {
         Ok(())
     }
 
-    /// Opens the connection to a node (3.1).
+    /// Opens the connection to a node (cli §3.1).
     pub(super) async fn connect(&mut self, node: MemberIx) -> Result<(), Stop> {
         let address = self[node].address.clone();
         let connection = match self.host.connect(&address).await {
@@ -73,7 +73,7 @@ impl<H: Host> Manager<'_, H> {
         self[node].apply_identity(line);
     }
 
-    /// Asks a friend about itself, and drops it if it cannot be used (3.3).
+    /// Asks a friend about itself, and drops it if it cannot be used (cli §3.3).
     async fn load_friend(&mut self, friend: Member) {
         let node = MemberIx(self.nodes.len());
         self.nodes.push(friend);

@@ -1,4 +1,4 @@
-//! Messages with a level, which is a colour if there are colours (2.8).
+//! Messages with a level, which is a colour if there are colours (cli §2.8).
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ impl<H: Host> Manager<'_, H> {
         self.log(Colour::Success, text);
     }
 
-    /// An error that the check counts (4).
+    /// An error that the check counts (cli §4).
     pub(super) fn count_error(&mut self, text: impl fmt::Display) {
         self.errors += 1;
         self.error(format_args!("{text}\n"));

@@ -1,4 +1,4 @@
-//! `rebalance`: slots flow from masters with too many to masters with too few (10).
+//! `rebalance`: slots flow from masters with too many to masters with too few (cli §10).
 
 use super::move_slot::{Manner, Move};
 use super::plan::Planned;

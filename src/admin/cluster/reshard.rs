@@ -1,4 +1,4 @@
-//! `reshard`: a plan, a question, and slot after slot (9).
+//! `reshard`: a plan, a question, and slot after slot (cli §9).
 
 use super::move_slot::{Manner, Move};
 use super::plan::Planned;

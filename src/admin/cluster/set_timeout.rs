@@ -1,4 +1,4 @@
-//! `set-timeout`: cluster-node-timeout on every node (14).
+//! `set-timeout`: cluster-node-timeout on every node (cli §14).
 
 use super::{Host, Manager, MemberIx, Stop};
 use crate::admin::numbers::atoi;

@@ -1,4 +1,4 @@
-//! Whether a node may join a cluster: it runs in cluster mode and is empty (5.1).
+//! Whether a node may join a cluster: it runs in cluster mode and is empty (cli §5.1).
 
 use super::load::text_of;
 use super::{Host, Manager, MemberIx, Stop};
@@ -9,7 +9,8 @@ const NOT_EMPTY: &str = "is not empty. Either the node already knows other nodes
     CLUSTER NODES) or contains some key in database 0.";
 
 impl<H: Host> Manager<'_, H> {
-    /// Looks at a node that shall join, over a connection that is open. Prints what speaks against it.
+    /// Looks at a node that shall join, over a connection that is open. Prints what speaks against
+    /// it.
     pub(super) async fn vet(&mut self, node: MemberIx) -> Result<(), Stop> {
         self.require_cluster_mode(node).await?;
         let reply = self.expect(node, args(["CLUSTER", "NODES"])).await?;

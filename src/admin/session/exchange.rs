@@ -1,4 +1,4 @@
-//! Sending commands: connections, redirections, replies (18.3, 18.5).
+//! Sending commands: connections, redirections, replies (cli §18.3, cli §18.5).
 
 use super::{Complaint, HELP, If, Sent, Session, Transaction};
 use crate::admin::Stop;
@@ -9,8 +9,8 @@ use crate::resp::{Reply, args};
 use crate::time::Span;
 
 impl<H: Host> Session<'_, H> {
-    /// Sends a command until it was answered by a server that does not redirect it. A lost connection
-    /// is opened again once (18.5).
+    /// Sends a command until it was answered by a server that does not redirect it. A lost
+    /// connection is opened again once (cli §18.5).
     pub(super) async fn issue(&mut self, words: &[Vec<u8>], repeat: i64) -> Result<Sent, Stop> {
         loop {
             self.redirected = false;
@@ -55,8 +55,8 @@ impl<H: Host> Session<'_, H> {
         }
     }
 
-    /// The error is the place and what the operating system said. There are no Unix sockets here, so
-    /// none is ever found; after a redirection `-s` no longer counts.
+    /// The error is the place and what the operating system said. There are no Unix sockets here,
+    /// so none is ever found; after a redirection `-s` no longer counts.
     async fn open(&mut self) -> Result<Connection, String> {
         if let Some(path) = &self.options.socket
             && !(self.options.follow_redirections && self.redirected)
@@ -199,7 +199,7 @@ fn lowercase(words: &[Vec<u8>], index: usize) -> String {
         .unwrap_or_default()
 }
 
-/// Whether the reply to this command is printed as it is in every format (18.2).
+/// Whether the reply to this command is printed as it is in every format (cli §18.2).
 fn is_verbatim(words: &[Vec<u8>]) -> bool {
     let second = lowercase(words, 1);
     match (lowercase(words, 0).as_str(), second.as_str()) {

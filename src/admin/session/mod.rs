@@ -1,8 +1,8 @@
-//! The plain client: one command, a dialogue at a terminal, or lines from a pipe (18).
+//! The plain client: one command, a dialogue at a terminal, or lines from a pipe (cli §18).
 //!
 //! With `-c` it follows `MOVED` and stays where it was sent; `ASK` is printed like any other error,
-//! because 6.2.3 compares the whole reply with that word (18.3). A connection that was lost is noticed
-//! at the next command, which is silently sent once more over a new one (18.5).
+//! because 6.2.3 compares the whole reply with that word (cli §18.3). A connection that was lost is
+//! noticed at the next command, which is silently sent once more over a new one (cli §18.5).
 
 mod exchange;
 
@@ -13,7 +13,7 @@ use crate::admin::split_args::split_args;
 use crate::admin::{Shell, Stop};
 use crate::resp::{Args, args};
 
-/// A command that takes at least this long has its time printed (18.4).
+/// A command that takes at least this long has its time printed (cli §18.4).
 const SLOW_MS: i64 = 500;
 
 const HELP: &str = "redis-cli 6.2.3\n\
@@ -231,7 +231,7 @@ impl<'a, H: Host> Session<'a, H> {
         }
     }
 
-    /// Sends a typed command and prints how long it took, if that was long (18.4).
+    /// Sends a typed command and prints how long it took, if that was long (cli §18.4).
     async fn issue_timed(&mut self, words: &[Vec<u8>], repeat: i64) -> Result<(), Stop> {
         let start = self.host.now().millis();
         self.issue(words, repeat).await?;

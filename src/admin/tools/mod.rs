@@ -149,8 +149,8 @@ impl Tools {
     }
 
     /// Lets the next thing happen, be it an event of the world or the end of a tool's sleep, and
-    /// everything that the tools do because of it. If nothing is left to happen until `limit`, it is
-    /// `limit` afterwards. Says whether anything happened.
+    /// everything that the tools do because of it. If nothing is left to happen until `limit`, it
+    /// is `limit` afterwards. Says whether anything happened.
     ///
     /// # Errors
     /// When the world's budget of events is used up.
@@ -189,8 +189,8 @@ impl Tools {
         Ok(())
     }
 
-    /// Lets time pass until a tool is over or waits for input, but not beyond `limit`. What it says of
-    /// the tool is where it stands then.
+    /// Lets time pass until a tool is over or waits for input, but not beyond `limit`. What it says
+    /// of the tool is where it stands then.
     ///
     /// # Errors
     /// When the world's budget of events is used up.

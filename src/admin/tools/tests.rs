@@ -12,7 +12,8 @@ use crate::resp::Reply;
 use crate::time::Span;
 use crate::world::{NodeSetup, Setup};
 
-/// Replies with what it is sent; `moved …` redirects, `hang-up` hangs up, `silence` is not answered.
+/// Replies with what it is sent; `moved …` redirects, `hang-up` hangs up, `silence` is not
+/// answered.
 struct Parrot;
 
 impl Program for Parrot {

@@ -214,7 +214,8 @@ impl Tool {
     }
 }
 
-/// Where an address leads, or what the resolver says. The only name that anybody knows is localhost.
+/// Where an address leads, or what the resolver says. The only name that anybody knows is
+/// localhost.
 fn resolve(address: &Address) -> Result<(IpAddr, u16), &'static str> {
     let ip = match address.host.as_str() {
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
