@@ -1,5 +1,5 @@
-//! The command line of `redis-cli`, read as the tool itself reads it (cli §2.1-cli §2.5, cli
-//! §18.0).
+//! The command line of `redis-cli`, read as the tool itself reads it (cli §2.1-cli §2.5,
+//! cli §18.0).
 //!
 //! Its parser has habits that no library copies: words are applied from left to right, a mistake
 //! ends the program only when it is reached, positional words of `--cluster` end at the first dash,
