@@ -147,8 +147,8 @@ impl<H> Manager<'_, H> {
         self.all().find(|&ix| self[ix].name.as_str().starts_with(&start))
     }
 
-    /// The first master with the fewest replicas, as counted when the cluster was loaded (cli
-    /// §3.4).
+    /// The first master with the fewest replicas, as counted when the cluster was loaded
+    /// (cli §3.4).
     fn master_with_least_replicas(&self) -> Option<MemberIx> {
         self.masters().into_iter().min_by_key(|&ix| self[ix].replica_count)
     }

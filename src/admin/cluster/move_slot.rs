@@ -17,8 +17,8 @@ pub(super) struct Move {
 /// Who moves the slot, which decides what is printed and what else is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// A dot for each key. Refusals to open the slot are swallowed, other refusals are printed (cli
-    /// §8.4).
+    /// A dot for each key. Refusals to open the slot are swallowed, other refusals are printed
+    /// (cli §8.4).
     Reshard,
     /// No word but the refusals to open the slot (cli §8.4).
     Rebalance,
@@ -105,8 +105,8 @@ impl<H: Host> Manager<'_, H> {
         self.accept(node, reply).map(drop)
     }
 
-    /// Tells every master, in list order, who owns the slot now. The target is not told first (cli
-    /// §8.1).
+    /// Tells every master, in list order, who owns the slot now. The target is not told first
+    /// (cli §8.1).
     async fn assign_slot(&mut self, step: Move) -> Result<(), Stop> {
         for node in self.masters() {
             match self.set_slot(node, step.slot, "node", step.target).await {
