@@ -46,9 +46,9 @@ fn same(cluster: &mut VirtualCluster, names: &[&str]) {
 }
 
 /// Where `foo` and `bar` belong.
-fn know(cluster: &mut VirtualCluster, of_foo: &str, of_bar: &str) {
-    set(cluster, 2, "foo", of_foo);
-    set(cluster, 0, "bar", of_bar);
+fn know(cluster: &mut VirtualCluster, value_of_foo: &str, value_of_bar: &str) {
+    set(cluster, 2, "foo", value_of_foo);
+    set(cluster, 0, "bar", value_of_bar);
 }
 
 #[test]
