@@ -97,11 +97,13 @@ fn assert_like_real(node_timeout: i64, real: [(u64, u64); 4]) {
 }
 
 #[test]
+#[ignore = "a thousand failovers: for a release build"]
 fn a_failover_takes_as_long_as_a_real_one_with_a_timeout_of_2_s() {
     assert_like_real(2_000, [(2_660, 2_980), (2_940, 3_600), (3_780, 4_330), (3_800, 4_380)]);
 }
 
 #[test]
+#[ignore = "a thousand failovers: for a release build"]
 fn a_failover_takes_as_long_as_a_real_one_with_a_timeout_of_500_ms() {
     assert_like_real(500, [(620, 750), (770, 900), (1_660, 1_860), (1_700, 1_910)]);
 }

@@ -1,10 +1,10 @@
-//! The record of one connection. There are a million of them in a cluster of a thousand nodes.
+//! The record of one connection. There are a million of them in a cluster of a thousand nodes, and
+//! each packet touches one twice, so it is kept small: places and addresses are numbers here.
 
-use std::net::{IpAddr, Ipv4Addr};
-
+use crate::network::addresses::AddressIx;
 use crate::network::held::HeldList;
 use crate::network::message::Kind;
-use crate::network::{Dial, Site};
+use crate::network::{NodeNo, Site};
 use crate::node::effect::LinkId;
 use crate::rng::{Purpose, Seed, SmallStream};
 use crate::time::Time;
@@ -39,9 +39,40 @@ impl EndState {
 /// One end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
-    /// Where it is.
-    pub(crate) site: Option<Site>,
+    place: u32,
     pub(crate) state: EndState,
+    /// Whether the path there or back is impaired: only then is it looked up for each message.
+    pub(crate) impaired: bool,
+}
+
+/// What stands for the place of all clients, and for an address that nobody ever had.
+const CLIENTS: u32 = u32::MAX - 1;
+const NOWHERE: u32 = u32::MAX;
+
+impl End {
+    fn new(site: Option<Site>, state: EndState) -> End {
+        let mut end = End { place: NOWHERE, state, impaired: false };
+        end.set_site(site);
+        end
+    }
+
+    /// Where it is.
+    #[inline]
+    pub(crate) fn site(&self) -> Option<Site> {
+        match self.place {
+            NOWHERE => None,
+            CLIENTS => Some(Site::Clients),
+            node => Some(Site::Node(NodeNo(node))),
+        }
+    }
+
+    pub(crate) fn set_site(&mut self, site: Option<Site>) {
+        self.place = match site {
+            None => NOWHERE,
+            Some(Site::Clients) => CLIENTS,
+            Some(Site::Node(node)) => node.0,
+        };
+    }
 }
 
 /// One direction of a connection.
@@ -52,28 +83,11 @@ pub(crate) struct Flow {
     pub(crate) draws: SmallStream,
     /// What the sender's kernel holds.
     pub(crate) held: HeldList,
-    /// Whether the path there or back is impaired: only then is it looked up for each message.
-    pub(crate) impaired: bool,
-    /// When the first message was sent whose acknowledgement cannot come back.
-    unanswered: Option<Time>,
 }
 
 impl Flow {
     pub(crate) fn new(draws: SmallStream) -> Flow {
-        Flow {
-            last_arrival: Time::ZERO,
-            draws,
-            held: HeldList::default(),
-            impaired: false,
-            unanswered: None,
-        }
-    }
-
-    /// When the first message was sent of those that are not acknowledged because the way back is
-    /// cut, if it is: this one, if there is no earlier one.
-    pub(crate) fn unanswered(&mut self, now: Time, back_is_cut: bool) -> Option<Time> {
-        self.unanswered = back_is_cut.then(|| self.unanswered.unwrap_or(now));
-        self.unanswered
+        Flow { last_arrival: Time::ZERO, draws, held: HeldList::default() }
     }
 
     /// The time at which something arrives that would arrive at `at` if nothing were in front of
@@ -105,62 +119,66 @@ impl Nagle {
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) kind: Kind,
+    flows: [Flow; 2],
+    ends: [End; 2],
+    nagle: Nagle,
     /// Known by this number to its opener.
     pub(crate) tag: u32,
     /// How many events and buffered inputs refer to it.
     pub(crate) references: u32,
+    pub(crate) opener_ip: AddressIx,
+    pub(crate) acceptor_ip: AddressIx,
+    pub(crate) opener_port: u16,
+    pub(crate) acceptor_port: u16,
+    pub(crate) kind: Kind,
+    /// Whether what the opener sends is held back until what it sent before is acknowledged.
+    pub(crate) holds_back: bool,
     /// Whether its number was given back.
     pub(crate) retired: bool,
-    ends: [End; 2],
-    flows: [Flow; 2],
-    /// Holds back what the opener sends, if that is done at all on this connection.
-    pub(crate) nagle: Option<Nagle>,
-    pub(crate) opener_ip: IpAddr,
-    pub(crate) opener_port: u16,
-    pub(crate) acceptor_ip: IpAddr,
+}
+
+/// A connection's addresses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) opener_ip: AddressIx,
+    pub(crate) acceptor_ip: AddressIx,
     pub(crate) acceptor_port: u16,
 }
 
 impl Connection {
-    pub(crate) fn new(dial: Dial, mut flows: [Flow; 2]) -> Connection {
+    pub(crate) fn new(
+        kind: Kind,
+        tag: u32,
+        (from, to): (Option<Site>, Option<Site>),
+        addresses: Addresses,
+        mut flows: [Flow; 2],
+    ) -> Connection {
         let opener_port = EPHEMERAL_FIRST + flows[0].draws.below(EPHEMERAL_COUNT) as u16;
         Connection {
-            kind: dial.kind,
-            tag: dial.tag,
-            references: 0,
-            retired: false,
-            ends: [
-                End { site: Some(dial.from), state: EndState::Connecting },
-                End { site: dial.to, state: EndState::Absent },
-            ],
             flows,
-            nagle: None,
-            opener_ip: dial.from_ip,
+            ends: [End::new(from, EndState::Connecting), End::new(to, EndState::Absent)],
+            nagle: Nagle::default(),
+            tag,
+            references: 0,
+            opener_ip: addresses.opener_ip,
+            acceptor_ip: addresses.acceptor_ip,
             opener_port,
-            acceptor_ip: dial.to_ip,
-            acceptor_port: dial.to_port,
+            acceptor_port: addresses.acceptor_port,
+            kind,
+            holds_back: false,
+            retired: false,
         }
     }
 
     /// What stands for a number that was never used.
     pub(crate) fn none() -> Connection {
-        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let end = End { site: None, state: EndState::Absent };
-        let draws = || Seed(0).small_stream(Purpose::Latency, 0, 0);
-        Connection {
-            kind: Kind::Bus,
-            tag: 0,
-            references: 0,
-            retired: true,
-            ends: [end, end],
-            flows: [Flow::new(draws()), Flow::new(draws())],
-            nagle: None,
-            opener_ip: nowhere,
-            opener_port: 0,
-            acceptor_ip: nowhere,
-            acceptor_port: 0,
-        }
+        let nowhere =
+            Addresses { opener_ip: AddressIx(0), acceptor_ip: AddressIx(0), acceptor_port: 0 };
+        let flows = [(); 2].map(|()| Flow::new(Seed(0).small_stream(Purpose::Latency, 0, 0)));
+        let mut none = Connection::new(Kind::Bus, 0, (None, None), nowhere, flows);
+        none.ends[0].state = EndState::Absent;
+        none.retired = true;
+        none
     }
 
     #[inline]
@@ -187,17 +205,17 @@ impl Connection {
     /// When an end may send something that is to be sent now.
     #[inline]
     pub(crate) fn may_send_at(&self, from: LinkId, now: Time) -> Time {
-        match self.nagle.filter(|_| from.is_opener()) {
-            Some(nagle) => nagle.may_send_at(now),
-            None => now,
+        match self.holds_back && from.is_opener() {
+            true => self.nagle.may_send_at(now),
+            false => now,
         }
     }
 
     /// Something was sent whose acknowledgement comes back at this time at the latest.
     #[inline]
     pub(crate) fn sent(&mut self, from: LinkId, now: Time, acknowledged: Time) {
-        if let Some(nagle) = self.nagle.as_mut().filter(|_| from.is_opener()) {
-            *nagle = Nagle { last_sent: now, acknowledged };
+        if self.holds_back && from.is_opener() {
+            self.nagle = Nagle { last_sent: now, acknowledged };
         }
     }
 
@@ -205,9 +223,8 @@ impl Connection {
     /// Returns whether anything waits for that.
     #[inline]
     pub(crate) fn acknowledge(&mut self, now: Time) -> bool {
-        let Some(nagle) = &mut self.nagle else { return false };
-        nagle.acknowledged = now;
-        !self.flows[0].held.is_empty() && !self.flows[0].impaired
+        self.nagle.acknowledged = now;
+        self.holds_back && !self.flows[0].held.is_empty() && !self.ends[0].impaired
     }
 
     /// Whether nothing is left of it, so that its number can be used again.
@@ -216,5 +233,22 @@ impl Connection {
         self.references == 0
             && self.ends.iter().all(|end| !end.state.is_in_use())
             && self.flows.iter().all(|flow| flow.held.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_connections_take_about_a_hundred_megabytes() {
+        assert!(size_of::<Connection>() <= 104, "{}", size_of::<Connection>());
+    }
+
+    #[test]
+    fn an_end_knows_its_place() {
+        for site in [None, Some(Site::Clients), Some(Site::Node(NodeNo(999)))] {
+            assert_eq!(End::new(site, EndState::Open).site(), site);
+        }
     }
 }

@@ -14,16 +14,18 @@
 //! Not modelled: bandwidth, congestion and receive windows, the RST that a kernel sends for data to
 //! a closed socket (the close that caused it is seen instead).
 
+mod addresses;
 pub mod connection;
 pub mod fate;
 pub mod graph;
 mod held;
 pub mod message;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::network::connection::{Connection, EndState, Flow, Nagle};
+use crate::network::addresses::AddressBook;
+use crate::network::connection::{Addresses, Connection, EndState, Flow};
 use crate::network::fate::{
     CONNECT_ATTEMPTS, DELAYED_ACK, Receiver, Rule, Verdict, connect_retry, next_retransmission,
 };
@@ -159,7 +161,11 @@ pub struct Network {
     seed: Seed,
     paths: Paths,
     connections: Vec<Connection>,
+    addresses: AddressBook,
     held: Held,
+    /// When the first message was sent of those whose acknowledgements cannot come back, by the
+    /// sender's end.
+    unanswered: BTreeMap<LinkId, Time>,
     /// Nodes whose machines have no power.
     dark: BTreeSet<NodeNo>,
 }
@@ -174,7 +180,9 @@ impl Network {
             seed,
             paths,
             connections: Vec::new(),
+            addresses: AddressBook::default(),
             held: Held::default(),
+            unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
         }
     }
@@ -208,7 +216,7 @@ impl Network {
             .map(LinkId)
             .filter(|&link| {
                 let end = self.connection(link).end(link);
-                end.site == Some(site) && end.state.is_in_use()
+                end.site() == Some(site) && end.state.is_in_use()
             })
             .collect()
     }
@@ -217,24 +225,32 @@ impl Network {
     #[inline]
     pub(crate) fn link_end(&self, link: LinkId) -> LinkEnd {
         let connection = self.connection(link);
+        let opener_ip = self.addresses.ip(connection.opener_ip);
+        let acceptor_ip = self.addresses.ip(connection.acceptor_ip);
         if link.is_opener() {
             LinkEnd {
                 id: link,
                 // A bus connection is tagged with the index of the peer it was opened to.
                 peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag as u16)),
-                local_ip: connection.opener_ip,
-                remote_ip: connection.acceptor_ip,
+                local_ip: opener_ip,
+                remote_ip: acceptor_ip,
                 remote_port: connection.acceptor_port,
             }
         } else {
             LinkEnd {
                 id: link,
                 peer: None,
-                local_ip: connection.acceptor_ip,
-                remote_ip: connection.opener_ip,
+                local_ip: acceptor_ip,
+                remote_ip: opener_ip,
                 remote_port: connection.opener_port,
             }
         }
+    }
+
+    /// The address that was dialled.
+    pub(crate) fn dialled(&self, link: LinkId) -> (IpAddr, u16) {
+        let connection = self.connection(link);
+        (self.addresses.ip(connection.acceptor_ip), connection.acceptor_port)
     }
 
     /// Makes the record of a new connection. Nothing has been sent yet.
@@ -247,10 +263,14 @@ impl Network {
         };
         let (from, to) = (Some(dial.from), dial.to);
         let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
-        let mut connection = Connection::new(dial, flows);
-        if self.config.nagle && dial.kind == Kind::Bus && dial.from_ip == dial.to_ip {
-            connection.nagle = Some(Nagle::default());
-        }
+        let addresses = Addresses {
+            opener_ip: self.addresses.number(dial.from_ip),
+            acceptor_ip: self.addresses.number(dial.to_ip),
+            acceptor_port: dial.to_port,
+        };
+        let mut connection = Connection::new(dial.kind, dial.tag, (from, to), addresses, flows);
+        connection.holds_back =
+            self.config.nagle && dial.kind == Kind::Bus && dial.from_ip == dial.to_ip;
         let at = dial.link.connection();
         while self.connections.len() <= at {
             self.connections.push(Connection::none());
@@ -265,7 +285,7 @@ impl Network {
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
         let (way, back) = (self.path(link), self.path(link.other()));
-        let dark = self.is_dark(self.connection(link).end(link.other()).site);
+        let dark = self.is_dark(self.connection(link).end(link.other()).site());
         let lost = {
             let draws = &mut self.connection_mut(link).flow_mut(link).draws;
             dark || way.cut || back.cut || fate::lost(way, draws) || fate::lost(back, draws)
@@ -294,18 +314,17 @@ impl Network {
             self.hold(now, from, message);
             return Sent::Held;
         }
-        let (path, unanswered) = match connection.flow(from).impaired {
+        let (path, unanswered) = match connection.end(from).impaired {
             false => (Path::INTACT, None),
-            true => {
-                let back_is_cut = path_of(&self.paths, connection, from.other()).cut;
-                let unanswered = connection.flow_mut(from).unanswered(now, back_is_cut);
-                (path_of(&self.paths, connection, from), unanswered)
-            }
+            true => (
+                path_of(&self.paths, connection, from),
+                note_silence(&mut self.unanswered, &self.paths, connection, from, now),
+            ),
         };
         let other = connection.end(from.other());
         let receiver = match other.state {
             state if state.is_in_use() => Receiver::There,
-            EndState::Vanished if !is_dark(&self.dark, other.site) => Receiver::Forgetful,
+            EndState::Vanished if !is_dark(&self.dark, other.site()) => Receiver::Forgetful,
             _ => Receiver::Gone,
         };
         let may_send_at = connection.may_send_at(from, now);
@@ -336,7 +355,7 @@ impl Network {
     pub(crate) fn accept(&mut self, now: Time, opener: LinkId, at: Site) -> Time {
         let acceptor = opener.other();
         let end = self.connection_mut(acceptor).end_mut(acceptor);
-        end.site = Some(at);
+        end.set_site(Some(at));
         end.state = EndState::Open;
         self.look_at_path(opener);
         self.look_at_path(acceptor);
@@ -426,7 +445,10 @@ impl Network {
 
     fn look_at_path(&mut self, from: LinkId) {
         let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
-        self.connection_mut(from).flow_mut(from).impaired = impaired;
+        self.connection_mut(from).end_mut(from).impaired = impaired;
+        if !impaired {
+            self.unanswered.remove(&from);
+        }
     }
 
     fn path(&self, from: LinkId) -> Path {
@@ -439,7 +461,7 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
     if paths.all_intact() {
         return Path::INTACT;
     }
-    match (connection.end(from).site, connection.end(from.other()).site) {
+    match (connection.end(from).site(), connection.end(from.other()).site()) {
         (Some(from), Some(to)) => paths.between(from, to),
         _ => Path::INTACT,
     }
@@ -447,6 +469,22 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
 
 fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
     site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
+}
+
+/// When the first message was sent of those that are not acknowledged because the way back is cut,
+/// if it is: the one that is sent now, if there is no earlier one.
+fn note_silence(
+    unanswered: &mut BTreeMap<LinkId, Time>,
+    paths: &Paths,
+    connection: &Connection,
+    from: LinkId,
+    now: Time,
+) -> Option<Time> {
+    if path_of(paths, connection, from.other()).cut {
+        return Some(*unanswered.entry(from).or_insert(now));
+    }
+    unanswered.remove(&from);
+    None
 }
 
 /// Numbers for sites that no two share.

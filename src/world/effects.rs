@@ -114,7 +114,7 @@ impl<P: Program> World<P> {
         self.stats.bytes += u64::from(packet.wire_bytes());
         self.stats.gossip_entries += packet.gossip.len() as u64;
         if self.observers.wants.packets {
-            let to = self.network.connection(link).end(link.other()).site;
+            let to = self.network.connection(link).end(link.other()).site();
             self.record(What::Sent { link, from: node, to, packet: &packet });
         }
         self.transmit(link, Message::Packet(packet));

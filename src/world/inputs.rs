@@ -94,7 +94,7 @@ impl<P: Program> World<P> {
             return;
         }
         if self.observers.wants.links {
-            let to = self.network.connection(link).end(link.other()).site;
+            let to = self.network.connection(link).end(link.other()).site();
             self.record(What::LinkUp { link, from: node, to });
         }
         self.send_held(link);
@@ -131,7 +131,7 @@ impl<P: Program> World<P> {
                 self.absorb_packet(link, &packet);
                 self.stats.delivered += 1;
                 if self.observers.wants.packets {
-                    let from = self.network.connection(link).end(link.other()).site;
+                    let from = self.network.connection(link).end(link.other()).site();
                     self.record(What::Delivered { link, from, to: node, packet: &packet });
                 }
                 self.handle(node, Input::Packet(self.network.link_end(link), &packet));

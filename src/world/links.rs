@@ -43,7 +43,7 @@ impl<P: Program> World<P> {
         if connection.end(link).state != EndState::Connecting {
             return;
         }
-        let address = (connection.acceptor_ip, connection.acceptor_port);
+        let address = self.network.dialled(link);
         let wanted = Port::of(connection.kind);
         match self.listeners.get(&address) {
             Some(&(node, port)) if port == wanted => {
@@ -65,7 +65,7 @@ impl<P: Program> World<P> {
         }
         self.transmit_first(link, Message::Established);
         let connection = self.network.connection(link);
-        match (connection.kind, connection.end(link).site) {
+        match (connection.kind, connection.end(link).site()) {
             (Kind::Bus | Kind::Replication, Some(Site::Node(node))) => {
                 self.take_in(node, Arrived::Connected(link));
             }
@@ -88,7 +88,7 @@ impl<P: Program> World<P> {
         if connection.end(link).state != EndState::Connecting {
             return;
         }
-        match (connection.kind, connection.end(link).site) {
+        match (connection.kind, connection.end(link).site()) {
             (Kind::Bus | Kind::Replication, Some(Site::Node(node))) => {
                 self.take_in(node, Arrived::Lost(link, Loss::Refused));
             }
@@ -116,7 +116,7 @@ impl<P: Program> World<P> {
             self.lose(link.other(), message);
             return;
         }
-        match end.site {
+        match end.site() {
             Some(Site::Node(node)) if connection.kind == Kind::Call && link.is_opener() => {
                 self.answer(node, link, message);
             }

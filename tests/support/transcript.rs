@@ -36,7 +36,10 @@ impl Transcript {
             exit,
         };
         transcript.read_command(command);
-        if name.contains("interactive") || name.contains("-tty") {
+        let prompted = |line: &str| line.starts_with("127.0.0.1:") && line.contains("> ");
+        let dialogue = name.contains("interactive") && !name.contains("noninteractive")
+            || output.lines().any(|line| prompted(line) && !line.contains("->"));
+        if dialogue || name.contains("-tty") {
             transcript.shell.stdin_is_terminal = true;
             transcript.shell.stdout_is_terminal = true;
             transcript.typed = Typed::Lines(typed_lines(output));

@@ -29,14 +29,8 @@ pub struct VirtualCluster {
 }
 
 impl VirtualCluster {
-    /// Virtual nodes like these toys. If it can be had, the one that is asked lists the others in the
-    /// toys' order. What tools draw depends on `luck`.
-    pub fn like(toy: &ToyCluster, luck: u64) -> VirtualCluster {
-        let reference = match toy.order.first() {
-            Some(address) => toy.nodes.iter().position(|node| node.address == *address),
-            None => None,
-        };
-        let seed = seed_for_order(toy, reference.unwrap_or(0));
+    /// Virtual nodes like these toys. What tools draw depends on `luck`.
+    pub fn like(toy: &ToyCluster, seed: u64, luck: u64) -> VirtualCluster {
         let healthy = healed(toy);
         let by_hand = healthy.is_some();
         let start = healthy.as_ref().unwrap_or(toy);
@@ -73,7 +67,7 @@ impl VirtualCluster {
             };
             let mut setup = NodeSetup::new(ip, config);
             setup.id = Some(node.id.parse().expect("an id"));
-            if !node.knows.is_empty() || node.slots.len() > 0 {
+            if !node.knows.is_empty() || !node.slots.is_empty() {
                 setup.disk.nodes_conf = Some(nodes_conf(toy, node).into());
             }
             setup
@@ -153,7 +147,7 @@ impl VirtualCluster {
             let delete = args(["CLUSTER", "DELSLOTS", &slot.to_string()]);
             for number in 0..toy.nodes.len() {
                 if rumoured.is_none_or(|owner| owner == number) {
-                    self.must(number, &[delete.clone()]);
+                    self.must(number, std::slice::from_ref(&delete));
                 }
             }
         }
@@ -199,11 +193,21 @@ fn set_slot(slot: u16, state: &[&str]) -> Args {
     args([&["CLUSTER", "SETSLOT", &slot], state].concat())
 }
 
-/// A seed with which a node lists the others in the toys' order, if there are few enough of them.
-fn seed_for_order(toy: &ToyCluster, reference: usize) -> u64 {
+/// A seed with which the server that is asked lists the others in the toys' order, if there are few
+/// enough of them.
+pub fn seed_for_order(toy: &ToyCluster) -> u64 {
+    let first = toy.order.first();
+    let reference = first.and_then(|first| toy.nodes.iter().position(|n| n.address == *first));
+    let reference = reference.unwrap_or(0);
     let mut acquainted = ToyCluster::new(toy.nodes.clone());
+    for node in &mut acquainted.nodes {
+        // Slots and the acquaintances of others do not matter here, but take time.
+        node.slots = SlotSet::default();
+        node.rumoured = SlotSet::default();
+        node.knows.clear();
+    }
     let known: Vec<String> = if toy.order.is_empty() {
-        acquainted.nodes[reference].knows.clone()
+        toy.nodes[reference].knows.clone()
     } else {
         toy.order.iter().filter(|place| **place != toy.nodes[reference].address).cloned().collect()
     };

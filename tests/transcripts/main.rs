@@ -5,6 +5,7 @@
 mod support;
 
 mod checking;
+mod client;
 mod creating;
 mod fixing;
 mod joining;

@@ -5,7 +5,7 @@ use crate::compare_texts;
 use crate::support::masking;
 use crate::support::toy_cluster::ToyCluster;
 use crate::support::transcript::Transcript;
-use crate::support::virtual_cluster::VirtualCluster;
+use crate::support::virtual_cluster::{VirtualCluster, seed_for_order};
 
 /// How often tools may draw other numbers.
 const LUCK: u64 = 12;
@@ -77,8 +77,9 @@ pub(crate) fn compare(name: &str, transcript: &Transcript, toy: &ToyCluster) {
     let tries = if toy.draws_matter { LUCK } else { 1 };
     let wanted = Transcript { output: comparable(toy, &transcript.output), ..transcript.clone() };
     let mut text = String::new();
+    let seed = seed_for_order(toy);
     for luck in 1..=tries {
-        let mut cluster = VirtualCluster::like(toy, luck);
+        let mut cluster = VirtualCluster::like(toy, seed, luck);
         let (printed, exit) =
             cluster.run_tool(&transcript.words, &transcript.shell, &transcript.typed);
         text = comparable(toy, &printed);

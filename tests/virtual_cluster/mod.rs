@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use redis_cluster_sim::id::Ids;
+use redis_cluster_sim::id::{Ids, NodeId};
 use redis_cluster_sim::node::config::Config;
 use redis_cluster_sim::node::effect::Notice;
 use redis_cluster_sim::node::log::Level;
@@ -112,28 +112,33 @@ impl Plan {
     pub fn form_as(self, change: impl FnOnce(&mut Formation)) -> Cluster {
         let mut formation = Formation::even(self.masters, self.replicas_each);
         change(&mut formation);
-        self.build(Some(formation))
+        let nodes = self.nodes(self.masters * (1 + self.replicas_each));
+        self.build(Some(formation), nodes)
     }
 
-    /// Nodes that have never been started.
-    pub fn apart(self) -> Cluster {
-        self.build(None)
+    /// Nodes with these ids that have never been started.
+    pub fn apart(self, ids: &[NodeId]) -> Cluster {
+        let mut nodes = self.nodes(ids.len() as u32);
+        for (node, id) in nodes.iter_mut().zip(ids) {
+            node.id = Some(*id);
+        }
+        self.build(None, nodes)
     }
 
-    fn build(self, formed: Option<Formation>) -> Cluster {
-        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let count = self.masters * (1 + self.replicas_each);
-        let nodes = (0..count)
-            .map(|number| {
-                let mut config = Config {
-                    port: 7_000 + number as u16,
-                    node_timeout: Millis(self.node_timeout),
-                    ..Config::default()
-                };
-                (self.configure)(&mut config);
-                NodeSetup::new(ip, config)
-            })
-            .collect();
+    fn nodes(&self, count: u32) -> Vec<NodeSetup> {
+        let nodes = (0..count).map(|number| {
+            let mut config = Config {
+                port: 7_000 + number as u16,
+                node_timeout: Millis(self.node_timeout),
+                ..Config::default()
+            };
+            (self.configure)(&mut config);
+            NodeSetup::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config)
+        });
+        nodes.collect()
+    }
+
+    fn build(self, formed: Option<Formation>, nodes: Vec<NodeSetup>) -> Cluster {
         let mut setup = Setup::new(Seed(self.seed), nodes);
         setup.network.latency_low = Span::micros(50);
         setup.network.latency_high = Span::micros(150);
