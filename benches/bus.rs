@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use redis_cluster_sim::id::{Endpoint, Ids, NodeId};
 use redis_cluster_sim::node::Node;
+use redis_cluster_sim::node::bus::FormedCluster;
 use redis_cluster_sim::node::config::Config;
 use redis_cluster_sim::node::effect::{Ctx, Effect, Input, LinkEnd, LinkId, Outbox};
-use redis_cluster_sim::node::nodes_conf::{Entry, NodesConf};
+use redis_cluster_sim::node::nodes_conf::Entry;
 use redis_cluster_sim::node::packet::{Epoch, Packet};
 use redis_cluster_sim::node::process::{Boot, Disk, Host};
 use redis_cluster_sim::node::table::PeerIx;
@@ -70,7 +71,7 @@ impl Cluster {
             Entry::member(id(node), endpoint(node), None, Epoch(node as u64 + 1), slots)
         });
         let mut ids = Ids::new();
-        let conf = Arc::new(NodesConf::formed(&mut ids, entries.collect()));
+        let conf = Arc::new(FormedCluster::new(&mut ids, entries.collect()));
         let mut cluster = Cluster {
             ids,
             out: Outbox::default(),

@@ -147,14 +147,14 @@ impl Node {
         let pace = match (text, formed) {
             (Some(text), _) => {
                 let conf = NodesConf::parse(&text).map_err(Fatal::NodesConf)?;
-                self.bus.load(ctx.ids, &conf, None, now).map_err(Fatal::NodesConf)?;
-                self.report_loaded(ctx, &conf);
+                self.bus.load(ctx.ids, &conf, now).map_err(Fatal::NodesConf)?;
+                self.report_loaded(ctx, &conf.unknown_vars);
                 pace::OPENING_PORTS
             }
-            (None, Some(conf)) => {
+            (None, Some(cluster)) => {
                 let me = self.process.given_id;
-                self.bus.load(ctx.ids, &conf, me, now).map_err(Fatal::NodesConf)?;
-                self.report_loaded(ctx, &conf);
+                self.bus.join_formed(ctx.ids, &cluster, me, now).map_err(Fatal::NodesConf)?;
+                self.report_loaded(ctx, &[]);
                 pace::OPENING_PORTS
             }
             (None, None) => {
@@ -169,8 +169,8 @@ impl Node {
         Ok(pace)
     }
 
-    fn report_loaded(&self, ctx: &mut Ctx<'_>, conf: &NodesConf) {
-        for name in &conf.unknown_vars {
+    fn report_loaded(&self, ctx: &mut Ctx<'_>, unknown_vars: &[String]) {
+        for name in unknown_vars {
             let text = format_args!("Skipping unknown cluster config variable '{name}'");
             self.log(ctx, Level::Warning, text);
         }

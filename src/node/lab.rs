@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
+use crate::node::bus::FormedCluster;
 use crate::node::config::Config;
 use crate::node::effect::{
     CallError, Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox,
 };
 use crate::node::flags::Flags;
 use crate::node::log::{Level, Role};
-use crate::node::nodes_conf::{Entry, NodesConf};
+use crate::node::nodes_conf::Entry;
 use crate::node::packet::{Epoch, Gossip, MessageType, Packet};
 use crate::node::process::{Boot, Disk, Host};
 use crate::node::replication::message::ReplMessage;
@@ -135,8 +136,8 @@ impl Lab {
             Entry::member(id(node), endpoint(node), master, Epoch(of as u64 + 1), slots)
         });
         let mut ids = Ids::new();
-        let conf = Arc::new(NodesConf::formed(&mut ids, entries.collect()));
-        let disk = |_| Disk { formed: Some(Arc::clone(&conf)), ..Disk::default() };
+        let cluster = Arc::new(FormedCluster::new(&mut ids, entries.collect()));
+        let disk = |_| Disk { formed: Some(Arc::clone(&cluster)), ..Disk::default() };
         let config = Config { node_timeout: Millis(node_timeout), ..Config::default() };
         let mut lab = Lab::closed(masters + replicas, disk, config);
         lab.ids = ids;

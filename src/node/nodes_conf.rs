@@ -1,20 +1,17 @@
 //! nodes.conf: what a process knew of the cluster when it last saved (§12).
 //!
-//! A [`NodesConf`] is what such a file says, without anything that depends on who reads it. It comes
-//! from a file's text ([`NodesConf::parse`]) or is made for a cluster that starts formed. Then
-//! all nodes share one, and the sets of slots in it.
+//! A [`NodesConf`] is what such a file says, without anything that depends on who reads it.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::id::{Endpoint, Ids, NodeId};
+use crate::id::{Endpoint, NodeId};
 use crate::node::flags::Flags;
 use crate::node::packet::Epoch;
-use crate::node::table::Names;
 use crate::slot::{SLOTS, Slot, SlotSet};
 
 /// What a nodes.conf says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodesConf {
     /// One entry for each line of a node, in order.
     pub entries: Vec<Entry>,
@@ -24,8 +21,6 @@ pub struct NodesConf {
     pub last_vote_epoch: Epoch,
     /// Names of variables that nobody knows.
     pub unknown_vars: Vec<String>,
-    /// The names of all entries, to be shared by everybody who loads them.
-    names: Option<Arc<Names>>,
 }
 
 /// What a nodes.conf says of one node.
@@ -132,35 +127,6 @@ impl Entry {
 }
 
 impl NodesConf {
-    /// What every node of a cluster that starts formed has on its disk. `ids` must be those of the
-    /// run.
-    ///
-    /// # Panics
-    /// If a member is listed twice, or replicates somebody who is not listed.
-    #[must_use]
-    pub fn formed(ids: &mut Ids, members: Vec<Entry>) -> NodesConf {
-        let names = Names::of(
-            members
-                .iter()
-                .map(|member| (ids.intern(member.id), ids.intern_endpoint(member.endpoint))),
-        );
-        let listed = |id: &NodeId| members.iter().any(|member| member.id == *id);
-        assert!(members.iter().filter_map(|member| member.master.as_ref()).all(listed));
-        let greatest = members.iter().map(|member| member.config_epoch).max();
-        NodesConf {
-            current_epoch: greatest.unwrap_or_default(),
-            entries: members,
-            names: Some(names),
-            ..NodesConf::default()
-        }
-    }
-
-    /// The names of all entries, if everybody who loads them shall share them.
-    #[must_use]
-    pub fn names(&self) -> Option<&Arc<Names>> {
-        self.names.as_ref()
-    }
-
     /// Reads the text of a nodes.conf (§12.3). Text after a line that breaks the format is not read.
     ///
     /// # Errors

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::id::NodeId;
+use crate::node::bus::FormedCluster;
 use crate::node::config::Config;
 use crate::node::keyspace::Keyspace;
-use crate::node::nodes_conf::NodesConf;
 use crate::rng::{Purpose, Seed, Stream};
 use crate::time::Millis;
 
@@ -40,9 +40,9 @@ pub struct Boot {
 pub struct Disk {
     /// The text of nodes.conf, if the file exists.
     pub nodes_conf: Option<Arc<str>>,
-    /// What nodes.conf says without saying who reads it; counts while there is no text. All nodes of
-    /// a cluster that starts formed share one.
-    pub formed: Option<Arc<NodesConf>>,
+    /// The cluster that it is to find itself in; counts while there is no text. All nodes of a
+    /// cluster that starts formed share one.
+    pub formed: Option<Arc<FormedCluster>>,
     /// Saved keys, if there is a dump or an append-only file.
     pub keys: Option<Keyspace>,
 }

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::id::{Endpoint, NodeId};
+use crate::id::{Endpoint, Ids, NodeId};
 use crate::network::NodeNo;
-use crate::node::nodes_conf::{Entry, NodesConf};
+use crate::node::bus::FormedCluster;
+use crate::node::nodes_conf::Entry;
 use crate::node::packet::Epoch;
 use crate::rng::{Purpose, Seed};
 use crate::slot::{SLOTS, Slot, SlotSet};
@@ -66,34 +67,33 @@ impl Formation {
 
     /// Gives every member an id, if it has none, and a disk that says who is in the cluster. All
     /// share one list of who that is.
-    pub(crate) fn write_disks(&self, seed: Seed, nodes: &mut [NodeSetup]) {
+    pub(crate) fn write_disks(&self, seed: Seed, ids: &mut Ids, nodes: &mut [NodeSetup]) {
         for node in self.members() {
             nodes[node.index()].id.get_or_insert_with(|| {
                 let subject = u64::from(node.0);
                 NodeId::random(&mut seed.stream(Purpose::Identity, subject, u64::MAX))
             });
         }
-        let formed = Arc::new(self.nodes_conf(nodes));
+        let formed = Arc::new(FormedCluster::new(ids, self.entries(nodes)));
         for node in self.members() {
             nodes[node.index()].disk.formed = Some(Arc::clone(&formed));
         }
     }
 
-    fn nodes_conf(&self, nodes: &[NodeSetup]) -> NodesConf {
-        let mut conf = NodesConf::default();
+    fn entries(&self, nodes: &[NodeSetup]) -> Vec<Entry> {
+        let mut entries = Vec::new();
         let no_slots: Arc<SlotSet> = Arc::default();
         for master in &self.masters {
             let epoch = master.config_epoch;
             let slots = Arc::new(master.slots.clone());
             let master_id = nodes[master.node.index()].id;
-            conf.entries.extend(entry(&nodes[master.node.index()], None, epoch, slots));
+            entries.extend(entry(&nodes[master.node.index()], None, epoch, slots));
             for &replica in &master.replicas {
                 let slots = Arc::clone(&no_slots);
-                conf.entries.extend(entry(&nodes[replica.index()], master_id, epoch, slots));
+                entries.extend(entry(&nodes[replica.index()], master_id, epoch, slots));
             }
-            conf.current_epoch = conf.current_epoch.max(epoch);
         }
-        conf
+        entries
     }
 }
 
@@ -140,12 +140,12 @@ mod tests {
         let mut nodes = vec![NodeSetup::new(ip, Config::default()); 4];
         let id = "9f876cbd724438705f7a5ee8bfda9c4d7999aaba".parse().unwrap();
         nodes[1].id = Some(id);
-        Formation::even(2, 1).write_disks(Seed(1), &mut nodes);
+        Formation::even(2, 1).write_disks(Seed(1), &mut Ids::new(), &mut nodes);
         let formed: Vec<_> = nodes.iter().filter_map(|node| node.disk.formed.as_ref()).collect();
         assert_eq!(formed.len(), 4);
         assert!(formed.iter().all(|other| Arc::ptr_eq(other, formed[0])));
-        assert_eq!(formed[0].current_epoch, Epoch(2));
-        assert_eq!(formed[0].entries[2].id, id);
-        assert_eq!(formed[0].entries[3].master, Some(id));
+        let entries: Vec<&Entry> = formed[0].entries().collect();
+        assert_eq!(entries[2].id, id);
+        assert_eq!(entries[3].master, Some(id));
     }
 }

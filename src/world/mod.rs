@@ -130,8 +130,9 @@ impl<P: Program> World<P> {
     pub fn new(mut setup: Setup) -> World<P> {
         let seed = setup.seed;
         let formed = setup.formed.take();
+        let mut ids = Ids::new();
         if let Some(formation) = &formed {
-            formation.write_disks(seed, &mut setup.nodes);
+            formation.write_disks(seed, &mut ids, &mut setup.nodes);
         }
         let count = u32::try_from(setup.nodes.len()).unwrap_or(u32::MAX);
         let mut places = BTreeMap::new();
@@ -157,7 +158,7 @@ impl<P: Program> World<P> {
             listeners: BTreeMap::new(),
             places,
             clients: Clients::default(),
-            ids: Ids::new(),
+            ids,
             out: Outbox::default(),
             spare: Vec::new(),
             observers: Observers::default(),

@@ -12,6 +12,7 @@ mod describe;
 pub mod election;
 mod epoch;
 mod failure;
+mod formed;
 mod gossip;
 mod handshake;
 mod links;
@@ -45,6 +46,7 @@ use crate::slot::SlotSet;
 use crate::time::Millis;
 
 pub use address::Announced;
+pub use formed::FormedCluster;
 pub use gossip::Drawn;
 pub use migration::Survey;
 pub use send::PongTo;

@@ -32,8 +32,7 @@ impl Bus {
         self.myself = self.add_node(ids, node, flags, Ids::NOWHERE, now);
     }
 
-    /// Takes over what a nodes.conf says (§12.3). In a formed cluster's, `me` says which entry is
-    /// mine.
+    /// Takes over what a nodes.conf says (§12.3).
     ///
     /// # Errors
     /// If no entry, or more than one, is mine.
@@ -41,20 +40,13 @@ impl Bus {
         &mut self,
         ids: &mut Ids,
         conf: &NodesConf,
-        me: Option<NodeId>,
         now: Millis,
     ) -> Result<(), NodesConfError> {
         self.current_epoch = conf.current_epoch;
         self.last_vote_epoch = conf.last_vote_epoch;
-        if let Some(names) = conf.names() {
-            self.table.fill(ids, names, now, &self.no_slots);
-        }
         let mut myself = None;
         for entry in &conf.entries {
             let ix = self.load_entry(ids, entry, now);
-            if me == Some(entry.id) {
-                self.table.set_flags(ix, Flags::MYSELF);
-            }
             if self.table.flags(ix).any(Flags::MYSELF) && myself.replace(ix).is_some() {
                 return Err(NodesConfError::Corrupted);
             }
@@ -92,7 +84,9 @@ impl Bus {
             let from = self.known_or_new(ids, from, now);
             self.slots.importing.insert(slot, from);
         }
-        self.add_slots(&entry.slots, ix);
+        entry.slots.iter().for_each(|slot| {
+            self.add_slot(slot, ix);
+        });
         ix
     }
 
@@ -164,7 +158,7 @@ impl Node {
 mod tests {
     use super::*;
     use crate::node::config::Config;
-    use crate::node::lab::{Lab, id, share, slot};
+    use crate::node::lab::{Lab, id, slot};
     use crate::node::process::Disk;
 
     fn restarted(text: &str) -> Lab {
@@ -253,18 +247,6 @@ mod tests {
         let mut lab = restarted(&text);
         assert!(lab.line(0, 0).ends_with(" 0-5"));
         assert!(lab.line(0, 1).ends_with(" 6-9"));
-    }
-
-    #[test]
-    fn members_of_a_formed_cluster_share_their_sets() {
-        let mut lab = Lab::formed(3, 0, 15_000);
-        let sets = [0, 1].map(|at| {
-            let peer = lab.peer(at, 2);
-            std::sync::Arc::clone(&lab.node(at).bus.table.peer(peer).slots)
-        });
-        assert!(std::sync::Arc::ptr_eq(&sets[0], &sets[1]));
-        assert_eq!(sets[0], share(2, 3));
-        assert_eq!(lab.node(0).bus.slots.assigned(), 16_384);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
-use crate::slot::{SLOTS, Slot, SlotSet};
+use crate::slot::{SLOTS, Slot};
 
 /// Who owns which slot in one process's view, and which slots are being moved.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SlotMap {
     /// By slot; `NOBODY` = unassigned.
     owner: Box<[u16]>,
@@ -57,7 +57,7 @@ impl SlotMap {
         self.importing.clear();
     }
 
-    fn assign(&mut self, slot: Slot, owner: Option<PeerIx>) {
+    pub(crate) fn assign(&mut self, slot: Slot, owner: Option<PeerIx>) {
         let new = owner.map_or(NOBODY, |ix| ix.0);
         let old = std::mem::replace(&mut self.owner[slot.index()], new);
         self.assigned = self.assigned - u16::from(old != NOBODY) + u16::from(new != NOBODY);
@@ -65,40 +65,17 @@ impl SlotMap {
 }
 
 impl Bus {
-    /// Assigns a set of slots to a node, as far as they are free (§12.3.8). If all of them are, the
-    /// set is shared.
-    pub(crate) fn add_slots(&mut self, slots: &Arc<SlotSet>, to: PeerIx) {
-        let vacant = self.table.peer(to).slot_count == 0;
-        let first = slots.iter().next();
-        let Some(first) = first else { return };
-        if !vacant || slots.iter().any(|slot| self.slots.owner(slot).is_some()) {
-            slots.iter().for_each(|slot| {
-                self.add_slot(slot, to);
-            });
-            return;
-        }
-        self.add_slot(first, to);
-        slots.iter().skip(1).for_each(|slot| self.slots.assign(slot, Some(to)));
-        let peer = self.table.peer_mut(to);
-        peer.slot_count = slots.len();
-        peer.slots = Arc::clone(slots);
-    }
-
     /// Assigns a slot that nobody owns. Returns whether it was free (§2.7).
     pub fn add_slot(&mut self, slot: Slot, to: PeerIx) -> bool {
         if self.slots.owner(slot).is_some() {
             return false;
         }
         let peer = self.table.peer_mut(to);
-        if !peer.slots.contains(slot) {
-            Arc::make_mut(&mut peer.slots).insert(slot);
-        }
-        peer.slot_count += 1;
-        if peer.slot_count == 1 {
-            self.table.note_service_changed();
-            if self.table.masters_have_replicas() {
-                self.table.set_flags(to, Flags::MIGRATE_TO);
-            }
+        Arc::make_mut(&mut peer.slots).insert(slot);
+        let count = peer.slot_count + 1;
+        self.table.set_slot_count(to, count);
+        if count == 1 && self.table.masters_have_replicas() {
+            self.table.set_flags(to, Flags::MIGRATE_TO);
         }
         self.slots.assign(slot, Some(to));
         true
@@ -109,25 +86,20 @@ impl Bus {
         let Some(owner) = self.slots.owner(slot) else { return false };
         let peer = self.table.peer_mut(owner);
         Arc::make_mut(&mut peer.slots).remove(slot);
-        peer.slot_count -= 1;
-        if peer.slot_count == 0 {
-            self.table.note_service_changed();
-        }
+        let count = peer.slot_count - 1;
+        self.table.set_slot_count(owner, count);
         self.slots.assign(slot, None);
         true
     }
 
     /// Unassigns all slots of a node; returns how many they were (§2.7).
     pub fn del_node_slots(&mut self, of: PeerIx) -> u16 {
-        let peer = self.table.peer_mut(of);
-        let count = std::mem::take(&mut peer.slot_count);
+        let peer = self.table.peer(of);
+        let count = peer.slot_count;
         if count > 0 {
-            self.table.note_service_changed();
-            let peer = self.table.peer_mut(of);
-            let slots = std::mem::replace(&mut peer.slots, Arc::clone(&self.no_slots));
-            for slot in slots.iter() {
-                self.slots.assign(slot, None);
-            }
+            let slots = Arc::clone(&peer.slots);
+            self.table.set_slots(of, Arc::clone(&self.no_slots), 0);
+            slots.iter().for_each(|slot| self.slots.assign(slot, None));
         }
         count
     }
@@ -137,6 +109,7 @@ impl Bus {
 mod tests {
     use super::*;
     use crate::node::lab::{Lab, share, slot};
+    use crate::slot::SlotSet;
 
     #[test]
     fn a_slot_that_has_an_owner_is_not_assigned_again_2_7() {

@@ -50,7 +50,8 @@ impl PeerIx {
     ///
     /// # Panics
     /// If the table is full: a cluster has at most one master for each of its 16,384 slots.
-    fn nth(count: usize) -> PeerIx {
+    #[must_use]
+    pub fn nth(count: usize) -> PeerIx {
         let index = u16::try_from(count).ok().filter(|&index| index < u16::MAX);
         PeerIx(index.expect("a table holds fewer than 65,535 nodes"))
     }
@@ -232,8 +233,8 @@ impl Table {
         self.vitals.is_calm(ix)
     }
 
-    /// Whether a node can be spoken of without looking closer (§4.4): it has a link, and is neither
-    /// myself, nor in PFAIL, nor a stranger, nor without address.
+    /// Whether a node can be spoken of (§4.4): it has a link or slots, and is neither myself, nor in
+    /// PFAIL, nor a stranger, nor without address.
     #[must_use]
     #[inline]
     pub fn is_fit(&self, ix: PeerIx) -> bool {
@@ -271,9 +272,14 @@ impl Table {
         let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
         self.census.replace(old, Census::of(flags, linked));
         self.topology += u64::from(before != flags);
-        let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
-        self.vitals.set_fit(ix, linked && !flags.any(unfit));
+        self.refresh_fit(ix);
         self.refresh_calm(ix);
+    }
+
+    fn refresh_fit(&mut self, ix: PeerIx) {
+        let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
+        let worth_it = self.link(ix).is_some() || self.peer(ix).slot_count > 0;
+        self.vitals.set_fit(ix, worth_it && !self.flags(ix).any(unfit));
     }
 
     fn refresh_calm(&mut self, ix: PeerIx) {
@@ -334,9 +340,19 @@ impl Table {
         self.topology
     }
 
-    /// Notes that a node has got its first slot or lost its last.
-    pub fn note_service_changed(&mut self) {
-        self.topology += 1;
+    /// Notes which slots I assign to a node, and how many they are.
+    pub fn set_slots(&mut self, ix: PeerIx, slots: Arc<SlotSet>, count: u16) {
+        self.peer_mut(ix).slots = slots;
+        self.set_slot_count(ix, count);
+    }
+
+    /// Notes how many slots I assign to a node.
+    pub fn set_slot_count(&mut self, ix: PeerIx, count: u16) {
+        let old = std::mem::replace(&mut self.peer_mut(ix).slot_count, count);
+        if (old == 0) != (count == 0) {
+            self.topology += 1;
+            self.refresh_fit(ix);
+        }
     }
 
     /// Appends to a master's list of replicas; returns whether it was not there yet (§2.4).
@@ -677,12 +693,18 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_link_and_an_address_is_fit_to_be_spoken_of_4_4() {
+    fn who_has_a_link_or_slots_and_an_address_is_fit_to_be_spoken_of_4_4() {
         let (mut table, _, peers) = filled(1, 1);
         let ix = peers[0];
         assert!(!table.is_fit(ix));
         table.set_link(ix, Some(LinkId(2)));
         assert!(table.is_fit(ix));
+        table.set_link(ix, None);
+        table.set_slot_count(ix, 1);
+        assert!(table.is_fit(ix));
+        table.set_slot_count(ix, 0);
+        assert!(!table.is_fit(ix));
+        table.set_link(ix, Some(LinkId(2)));
         for flag in [Flags::MYSELF, Flags::PFAIL, Flags::HANDSHAKE, Flags::NOADDR] {
             table.set_flags(ix, flag);
             assert!(!table.is_fit(ix));

@@ -27,7 +27,7 @@ pub struct Peer {
     pub(super) link: u32,
     /// Its master; `NOBODY` = it has none, or I do not know it.
     replica_of: u16,
-    /// How many slots I assign to it.
+    /// How many slots I assign to it; see [`set_slot_count`](super::Table::set_slot_count).
     pub slot_count: u16,
 }
 
