@@ -106,7 +106,7 @@ fn disturb(world: &mut World, draws: &mut SmallStream) -> ClientNo {
 }
 
 fn mend(world: &mut World, clients: Vec<ClientNo>) {
-    // Or a command that never got through crashes a node yet.
+    // Or a command that never got through crashes a node yet. Those that did may take a while.
     clients.into_iter().for_each(|client| world.client_close(client));
     world.heal();
     for from in (0..NODES).map(NodeNo) {
@@ -118,7 +118,7 @@ fn mend(world: &mut World, clients: Vec<ClientNo>) {
         }
         let _ = world.resume(from);
     }
-    world.run_until(world.now() + Span::secs(2)).unwrap();
+    world.run_until(world.now() + Span::secs(30)).unwrap();
     for node in (0..NODES).map(NodeNo) {
         let _ = world.start(node);
     }
