@@ -74,6 +74,54 @@ fn a_step_that_cannot_be_done_ends_with_2() {
 }
 
 #[test]
+fn a_question_without_an_answer_and_an_answer_without_a_question_end_with_2() {
+    let path = with_steps(
+        "unanswered.toml",
+        r#"["redis-cli --cluster reshard 127.0.0.1:7000", "> 0", "> 0", "> 0", "> 0"]"#,
+    );
+    let output = sim(&["run", &path]);
+    assert_ends(&output, 2, "an answer is missing");
+    assert_ends(&output, 2, "it asks `How many slots do you want to move (from 1 to 16384)?`");
+    let path = with_steps("unread.toml", r#"["redis-cli -p 7000", "> quit", "> ping"]"#);
+    assert_ends(&sim(&["run", &path]), 2, "redis-cli has ended without reading this line");
+    let path = with_steps("monitor.toml", r#"["redis-cli -p 7000 monitor"]"#);
+    assert_ends(&sim(&["run", &path]), 2, "`monitor` is not simulated");
+}
+
+#[test]
+fn processes_are_started_stopped_paused_and_started_again() {
+    let path = with_steps(
+        "processes.toml",
+        r#"[
+            "pause 7000", "expect 7000 stopped", "expect 7001 running",
+            "restart 7000", "expect 7000 running",
+            "restart 7000", "expect 7000 running",
+            "stop 7000", "expect 7000 stopped", "start 7000",
+            "segfault 7001", "restart 7001", "expect 7001 running",
+            "kill 7002", "start 7002", "pause 7002", "resume 7002",
+            "wait until cluster ok within 30s",
+        ]"#,
+    );
+    assert_ends(&sim(&["run", &path]), 0, "");
+}
+
+#[test]
+fn a_server_that_cannot_start_ends_a_run_with_its_last_words() {
+    let path = file(
+        "corrupt.toml",
+        "[[node]]\nport = 7000\nnodes-conf = \"nonsense\\n\"\n[script]\nsteps = [\"start 7000\"]\n",
+    );
+    let output = sim(&["run", &path]);
+    assert_ends(&output, 2, "node 7000 did not start");
+    assert_ends(&output, 2, "corrupted cluster config file");
+    let typed = std::fs::read_to_string(&path).unwrap();
+    let typed = typed.replace("start 7000", "redis-server 7000/redis.conf\", \"cat 7000/redis.log");
+    let output = sim(&["run", &file("corrupt_too.toml", typed)]);
+    assert_ends(&output, 0, "");
+    assert!(stdout(&output).contains("corrupted cluster config file"));
+}
+
+#[test]
 fn a_wrong_scenario_or_option_ends_with_2() {
     let fine = file("fine_too.toml", FINE);
     let wrong = file("wrong.toml", "[script]\nsteps = [\"reboot\"]\n");

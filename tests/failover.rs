@@ -354,3 +354,78 @@ fn a_replica_that_loads_a_large_data_set_does_nothing_else_15_37() {
     assert_between("the end of loading", done, loading, 400, 430);
     assert_eq!(cluster.command(5, "DBSIZE"), Reply::Int(40));
 }
+
+#[test]
+fn closed_links_deliver_old_pings_after_a_heal_15_25() {
+    let plan = Plan { node_timeout: 5_000, packets: true, ..Plan::default() };
+    let mut cluster = plan.form();
+    cluster.run(Span::secs(15));
+    cluster.world.partition(&[vec![NodeNo(0)]]);
+    cluster.run(Span::secs(14));
+    let healed = cluster.world.now();
+    cluster.world.heal();
+    cluster.run(Span::secs(30));
+    let demoted = cluster.said(0, healed, "Configuration change detected.").unwrap();
+    let seen = cluster.seen.borrow();
+    let late = demoted + Span::millis(500);
+    let stale = seen
+        .packets
+        .iter()
+        .filter(|(at, from, _, as_master)| *at > late && *from == NodeNo(0) && *as_master);
+    assert!(stale.count() > 0, "it was a replica for half a second already");
+}
+
+#[test]
+fn a_migrated_key_leaves_the_replicas_of_its_old_master_11_16() {
+    let mut cluster = calm();
+    cluster.command(0, &format!("SET {KEY} value"));
+    cluster.run(Span::millis(100));
+    assert_eq!(cluster.command(3, "DBSIZE"), Reply::Int(1));
+    let id = |cluster: &mut Cluster, node| {
+        cluster.command(node, "CLUSTER MYID").text().unwrap().to_owned()
+    };
+    let (source, target) = (id(&mut cluster, 0), id(&mut cluster, 1));
+    cluster.command(1, &format!("CLUSTER SETSLOT 0 IMPORTING {source}"));
+    cluster.command(0, &format!("CLUSTER SETSLOT 0 MIGRATING {target}"));
+    let migrate = format!("MIGRATE 127.0.0.1 7001 {KEY} 0 1000");
+    assert_eq!(cluster.command(0, &migrate), Reply::ok());
+    cluster.run(Span::millis(100));
+    assert_eq!(cluster.command(3, "DBSIZE"), Reply::Int(0), "a DEL was sent");
+    assert_eq!(cluster.command(4, "DBSIZE"), Reply::Int(1), "a RESTORE was sent");
+    assert_eq!(cluster.info(3, "slave_repl_offset"), cluster.info(0, "master_repl_offset"));
+}
+
+#[test]
+fn clients_that_wait_are_sent_away_when_their_master_becomes_a_replica_11_13() {
+    let mut cluster = calm();
+    let client = cluster.connect(0);
+    cluster.ask(client, &format!("SET {KEY} value"));
+    cluster.send(client, "WAIT 2 0");
+    cluster.run(Span::millis(200));
+    assert_eq!(cluster.world.client_take(client), None, "there is only one replica");
+    cluster.command(3, "CLUSTER FAILOVER");
+    let error = "UNBLOCKED force unblock from blocking operation, instance state changed (master \
+                 -> replica?)";
+    let event = cluster.next(client, Span::secs(1));
+    assert_eq!(event, Some(ClientEvent::Reply(Reply::Error(error.to_owned()))));
+    assert_eq!(cluster.next(client, Span::secs(1)), Some(ClientEvent::Closed));
+}
+
+#[test]
+fn a_client_may_say_what_replicas_say() {
+    let mut cluster = calm();
+    let client = cluster.connect(0);
+    assert_eq!(cluster.ask(client, "REPLCONF listening-port 7 capa eof"), Reply::ok());
+    assert_eq!(
+        cluster.ask(client, "REPLCONF nonsense 1").error(),
+        Some("ERR Unrecognized REPLCONF option: nonsense")
+    );
+    cluster.send(client, "REPLCONF ACK 0");
+    assert_eq!(cluster.next(client, Span::millis(50)), None, "an ACK is not answered");
+    cluster.world.kill(NodeNo(0)).unwrap();
+    cluster.run(Span::millis(100));
+    assert_eq!(
+        cluster.command(3, "PSYNC ? -1").error(),
+        Some("NOMASTERLINK Can't SYNC while not connected with my master")
+    );
+}

@@ -9,6 +9,7 @@ mod virtual_cluster;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use redis_cluster_sim::id::NodeId;
 use redis_cluster_sim::node::config::Config;
 use redis_cluster_sim::resp::Reply;
 use redis_cluster_sim::time::Span;
@@ -19,9 +20,9 @@ use virtual_cluster::{Cluster, Plan};
 type Log = Vec<(char, String)>;
 
 /// The logs of a recording, by node.
-fn recorded(name: &str, ports: std::ops::Range<u16>) -> Vec<Log> {
+fn recorded(name: &str, nodes: u32) -> Vec<Log> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recorded").join(name);
-    (0..ports.len())
+    (0..nodes)
         .map(|node| {
             let text = std::fs::read_to_string(folder.join(format!("node-{node}.log"))).unwrap();
             text.lines().filter_map(parse).collect()
@@ -43,10 +44,8 @@ fn masked(logs: &[Log]) -> Vec<Vec<String>> {
         .iter()
         .zip('a'..)
         .filter_map(|(log, name)| {
-            let found = |(_, text): &(char, String)| {
-                text.strip_prefix("No cluster configuration found, I'm ").map(str::to_owned)
-            };
-            Some((log.iter().find_map(found)?, format!("node-{name}")))
+            let id = log.iter().find_map(|(_, text)| new_id(text))?;
+            Some((id.to_owned(), format!("node-{name}")))
         })
         .collect();
     logs.iter().map(|log| mask_log(log, &names)).collect()
@@ -113,7 +112,8 @@ fn mask_numbers(text: &str) -> String {
         let (word, after) = rest.split_at(end);
         let epoch = masked.ends_with("epoch ") || masked.ends_with("configEpoch set to ");
         let number = word.starts_with(|c: char| c.is_ascii_digit());
-        let port = word.trim_end_matches('.').len() == 5 && word.starts_with("27");
+        let is_port = word.trim_end_matches('.').len() == 5 && word.starts_with("27");
+        let port = is_port && !masked.ends_with("pid ");
         masked.push_str(match word {
             "0000000000000000000000000000000000000000" | "127.0.0.1" => word,
             _ if word.len() == 40 && word.bytes().all(|b| b.is_ascii_hexdigit()) => "ID",
@@ -136,30 +136,33 @@ fn virtual_logs(cluster: &Cluster) -> Vec<Log> {
     logs
 }
 
-/// Nodes on the ports of the recordings, with nothing configured to be saved.
-fn apart(masters: u32, node_timeout: i64) -> Cluster {
-    let configure = |config: &mut Config| {
-        config.save.clear();
-        config.port += 20_100;
-    };
-    Plan { masters, node_timeout, configure, ..Plan::default() }.apart()
+/// Nodes with the ids of those of a recording, and nothing configured to be saved.
+fn apart(real: &[Log], configure: fn(&mut Config)) -> Cluster {
+    let ids: Vec<NodeId> = real
+        .iter()
+        .map(|log| log.iter().find_map(|(_, text)| new_id(text)).unwrap().parse().unwrap())
+        .collect();
+    Plan { configure, ..Plan::default() }.apart(&ids)
 }
 
-/// Makes a cluster as `redis-cli` would: epochs, slots, introductions.
-fn create(cluster: &mut Cluster, masters: u32, nodes: u32, base: u16) -> Vec<String> {
+/// The id in the line that a new node writes.
+fn new_id(text: &str) -> Option<&str> {
+    text.strip_prefix("No cluster configuration found, I'm ")
+}
+
+/// Makes a cluster of three masters as `redis-cli` would: epochs, slots, introductions. Returns the
+/// masters' ids.
+fn create(cluster: &mut Cluster, nodes: u32, base: u16) -> Vec<String> {
     for node in 0..nodes {
         cluster.world.start(NodeNo(node)).unwrap();
         cluster.run(Span::millis(20));
     }
-    let id = |reply: Reply| reply.text().unwrap().to_owned();
-    let ids: Vec<String> =
-        (0..nodes).map(|node| id(cluster.command(node, "CLUSTER MYID"))).collect();
     for node in 0..nodes {
         cluster.command(node, &format!("CLUSTER SET-CONFIG-EPOCH {}", node + 1));
     }
-    let step = 16_384 / masters;
-    for node in 0..masters {
-        let end = if node == masters - 1 { 16_384 } else { (node + 1) * step };
+    let step = 16_384 / 3;
+    for node in 0..3 {
+        let end = if node == 2 { 16_384 } else { (node + 1) * step };
         let slots: Vec<String> = (node * step..end).map(|slot| slot.to_string()).collect();
         cluster.command(node, &format!("CLUSTER ADDSLOTS {}", slots.join(" ")));
     }
@@ -176,7 +179,17 @@ fn create(cluster: &mut Cluster, masters: u32, nodes: u32, base: u16) -> Vec<Str
             cluster.run(Span::millis(50));
         }
     }
-    ids
+    let id = |reply: Reply| reply.text().unwrap().to_owned();
+    (0..3).map(|node| id(cluster.command(node, "CLUSTER MYID"))).collect()
+}
+
+/// Sixty keys, each to every master; two of three are refused.
+fn write_keys(cluster: &mut Cluster) {
+    for key in 0..60 {
+        for node in 0..3 {
+            cluster.command(node, &format!("SET k{key} v"));
+        }
+    }
 }
 
 #[track_caller]
@@ -198,25 +211,18 @@ fn is_farewell(line: &str) -> bool {
 
 #[test]
 fn a_killed_master_and_manual_failovers_are_logged_as_by_real_nodes() {
-    let plan = Plan {
-        configure: |config| {
-            config.save.clear();
-            config.port += 20_100;
-        },
-        ..Plan::default()
-    };
-    let mut cluster = plan.apart();
-    let ids = create(&mut cluster, 3, 6, 27_100);
+    let real = recorded("failover-kill-restart-manual", 6);
+    let mut cluster = apart(&real, |config| {
+        config.save.clear();
+        config.port += 20_100;
+    });
+    let ids = create(&mut cluster, 6, 27_100);
     for node in 0..3 {
         cluster.command(node + 3, &format!("CLUSTER REPLICATE {}", ids[node as usize]));
         cluster.run(Span::millis(200));
     }
     cluster.run(Span::secs(3));
-    for key in 0..60 {
-        for node in 0..3 {
-            cluster.command(node, &format!("SET k{key} v"));
-        }
-    }
+    write_keys(&mut cluster);
     cluster.world.kill(NodeNo(0)).unwrap();
     cluster.run(Span::secs(7));
     cluster.world.start(NodeNo(0)).unwrap();
@@ -235,5 +241,44 @@ fn a_killed_master_and_manual_failovers_are_logged_as_by_real_nodes() {
     cluster.run(Span::millis(1_010));
     cluster.world.start(NodeNo(0)).unwrap();
     cluster.run(Span::secs(3));
-    assert_same(&virtual_logs(&cluster), &recorded("failover-kill-restart-manual", 27_100..27_106));
+    assert_same(&virtual_logs(&cluster), &real);
+}
+
+#[test]
+fn a_migration_and_a_forced_failover_are_logged_as_by_real_nodes() {
+    let real = recorded("failover-migration-aof", 7);
+    let mut cluster = apart(&real, |config| {
+        config.save.clear();
+        config.appendonly = config.port != 7_006;
+        config.port += 20_200;
+    });
+    let masters = create(&mut cluster, 6, 27_200);
+    cluster.world.start(NodeNo(6)).unwrap();
+    cluster.run(Span::millis(20));
+    cluster.command(6, "CLUSTER MEET 127.0.0.1 27200");
+    cluster.run(Span::millis(2_500));
+    for (replica, master) in [(3, 0), (4, 1), (5, 2), (6, 0)] {
+        cluster.command(replica, &format!("CLUSTER REPLICATE {}", masters[master]));
+        cluster.run(Span::millis(200));
+    }
+    cluster.run(Span::millis(2_800));
+    write_keys(&mut cluster);
+    cluster.run(Span::millis(1_500));
+    cluster.world.kill(NodeNo(4)).unwrap();
+    cluster.run(Span::secs(11));
+    cluster.world.start(NodeNo(4)).unwrap();
+    cluster.run(Span::millis(3_020));
+    cluster.world.kill(NodeNo(2)).unwrap();
+    cluster.run(Span::secs(7));
+    cluster.world.start(NodeNo(2)).unwrap();
+    cluster.run(Span::millis(4_020));
+    cluster.world.kill(NodeNo(5)).unwrap();
+    cluster.run(Span::millis(10));
+    cluster.world.kill(NodeNo(2)).unwrap();
+    cluster.run(Span::secs(1));
+    cluster.world.start(NodeNo(2)).unwrap();
+    cluster.run(Span::millis(12_020));
+    cluster.command(2, "CLUSTER FAILOVER FORCE");
+    cluster.run(Span::secs(3));
+    assert_same(&virtual_logs(&cluster), &real);
 }

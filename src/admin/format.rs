@@ -1,4 +1,4 @@
-//! How replies look when they are printed (18.2).
+//! How replies look when they are printed (cli §18.2).
 
 use super::options::{Format, Options};
 use crate::resp::Reply;

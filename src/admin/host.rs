@@ -66,11 +66,11 @@ pub enum Echo {
 // The futures stay on one thread, so nobody needs them to be `Send`.
 #[allow(async_fn_in_trait)]
 pub trait Host {
-    /// Opens a connection, without any time limit of the tool's own (3.1). The error is the text of
+    /// Opens a connection, without any time limit of the tool's own (cli §3.1). The error is the text of
     /// the operating system, such as `Connection refused`.
     async fn connect(&mut self, to: &Address) -> Result<Connection, String>;
 
-    /// Sends a command and waits for its reply, for ever if need be (3.8). On a connection that was
+    /// Sends a command and waits for its reply, for ever if need be (cli §3.8). On a connection that was
     /// lost before, it is lost again at once.
     async fn call(&mut self, connection: Connection, command: Args) -> Result<Reply, Lost>;
 
@@ -87,11 +87,11 @@ pub trait Host {
     fn print(&mut self, channel: Channel, text: &[u8]);
 
     /// One `read` of standard input: what is there, at most `limit` bytes, at a terminal at most one
-    /// line; empty at the end of input (2.9). A terminal shows what is typed.
+    /// line; empty at the end of input (cli §2.9). A terminal shows what is typed.
     async fn read(&mut self, limit: usize, echo: Echo) -> Vec<u8>;
 
     /// What `srand(time(NULL))` does: from now on [`Host::draw`] gives the numbers that belong to the
-    /// present second of the clock, from the first (3.4).
+    /// present second of the clock, from the first (cli §3.4).
     fn seed_draws(&mut self);
 
     /// The next random number in `0..bound`.

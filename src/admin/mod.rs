@@ -29,7 +29,7 @@ use options::{Options, Refusal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitCode(pub u8);
 
-/// What the tool finds around it: its terminal and its environment (2.4, 2.8).
+/// What the tool finds around it: its terminal and its environment (cli §2.4, cli §2.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shell {
     /// Somebody types: there are prompts, and a missing command starts a dialogue.
@@ -50,7 +50,7 @@ pub enum Stuck {
     /// A mode or command of the tool that is not simulated.
     #[error("`{0}` is not simulated")]
     Unsupported(String),
-    /// The input ended and the tool asks the same question again and again (2.9).
+    /// The input ended and the tool asks the same question again and again (cli §2.9).
     #[error("there is no answer to `{0}`, and redis-cli would ask for ever")]
     AsksForEver(String),
 }

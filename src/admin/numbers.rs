@@ -1,6 +1,6 @@
 //! Numbers as the C library reads and writes them.
 //!
-//! The tool computes plans with 32-bit floats (§5.3, §9.2, §10), and so do the functions that read
+//! The tool computes plans with 32-bit floats (cli §5.3, cli §9.2, cli §10), and so do the functions that read
 //! weights and thresholds. IEEE arithmetic is deterministic; nothing here decides what a *node* does.
 
 /// C's `strtol` in base ten: the number at the start of the text, and what follows it. No digits at

@@ -64,7 +64,7 @@ impl Credentials {
     }
 }
 
-/// How replies are printed (18.2).
+/// How replies are printed (cli §18.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// For people: quotes, types, numbered arrays.
@@ -75,7 +75,7 @@ pub(super) enum Format {
     Csv,
 }
 
-/// A `--cluster` sub-command with its arguments and every `--cluster-*` option (2.3).
+/// A `--cluster` sub-command with its arguments and every `--cluster-*` option (cli §2.3).
 #[derive(Debug, Clone)]
 pub(super) struct ClusterCommand {
     pub(super) name: String,
@@ -188,7 +188,7 @@ impl Options {
         Ok(parser.finish(shell))
     }
 
-    /// The warning that a password on the command line earns (2.4).
+    /// The warning that a password on the command line earns (cli §2.4).
     pub(super) fn warns_of_password(&self) -> bool {
         !self.no_auth_warning && self.credentials.password.is_some()
     }
@@ -343,7 +343,7 @@ impl<'a> Parser<'a> {
         Ok(1 + arguments.len())
     }
 
-    /// All following words with a `=`; none is no mistake (2.3).
+    /// All following words with a `=`; none is no mistake (cli §2.3).
     fn read_weights(&mut self, after: &'a [String]) -> Result<usize, Refusal> {
         if self.weights_given {
             return Err(Refusal::Error(
@@ -361,7 +361,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Words that are no options after `--cluster`: the arguments, if there are none yet, else noise
-    /// (2.1).
+    /// (cli §2.1).
     fn read_late_arguments(&mut self) {
         let run = words_before_dash(self.rest);
         if self.arguments.is_empty() {

@@ -1,8 +1,8 @@
 //! The plain client: one command, a dialogue at a terminal, or lines from a pipe (18).
 //!
 //! With `-c` it follows `MOVED` and stays where it was sent; `ASK` is printed like any other error,
-//! because 6.2.3 compares the whole reply with that word (18.3). A connection that was lost is noticed
-//! at the next command, which is silently sent once more over a new one (18.5).
+//! because 6.2.3 compares the whole reply with that word (cli §18.3). A connection that was lost is noticed
+//! at the next command, which is silently sent once more over a new one (cli §18.5).
 
 use super::format;
 use super::host::{Address, Channel, Connection, Echo, Host, Lost};
@@ -12,7 +12,7 @@ use super::split_args::split_args;
 use super::{Shell, Stop};
 use crate::resp::{Args, Reply, args};
 
-/// A command that takes at least this long has its time printed (18.4).
+/// A command that takes at least this long has its time printed (cli §18.4).
 const SLOW_MS: i64 = 500;
 
 const HELP: &str = "redis-cli 6.2.3\n\
@@ -230,7 +230,7 @@ impl<'a, H: Host> Session<'a, H> {
         }
     }
 
-    /// Sends a typed command and prints how long it took, if that was long (18.4).
+    /// Sends a typed command and prints how long it took, if that was long (cli §18.4).
     async fn issue_timed(&mut self, words: &[Vec<u8>], repeat: i64) -> Result<(), Stop> {
         let start = self.host.now().millis();
         self.issue(words, repeat).await?;
@@ -242,7 +242,7 @@ impl<'a, H: Host> Session<'a, H> {
     }
 
     /// Sends a command until it was answered by a server that does not redirect it. A lost connection
-    /// is opened again once (18.5).
+    /// is opened again once (cli §18.5).
     async fn issue(&mut self, words: &[Vec<u8>], repeat: i64) -> Result<Sent, Stop> {
         loop {
             self.redirected = false;
@@ -468,7 +468,7 @@ fn lowercase(words: &[Vec<u8>], index: usize) -> String {
         .unwrap_or_default()
 }
 
-/// Whether the reply to this command is printed as it is in every format (18.2).
+/// Whether the reply to this command is printed as it is in every format (cli §18.2).
 fn is_verbatim(words: &[Vec<u8>]) -> bool {
     let second = lowercase(words, 1);
     match (lowercase(words, 0).as_str(), second.as_str()) {

@@ -1,4 +1,4 @@
-//! How a typed line becomes words: quotes and escapes as in the interactive client (18.4).
+//! How a typed line becomes words: quotes and escapes as in the interactive client (cli §18.4).
 
 /// The words of a line, or `None` if its quotes do not balance.
 ///

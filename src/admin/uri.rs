@@ -1,4 +1,4 @@
-//! `redis://[[user:]password@]host[:port][/database]`, the value of `-u` (18.0).
+//! `redis://[[user:]password@]host[:port][/database]`, the value of `-u` (cli §18.0).
 
 use super::numbers::atoi;
 use super::options::Options;

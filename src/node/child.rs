@@ -116,6 +116,7 @@ impl Node {
                 self.child_log(ctx, pid, "RDB: 0 MB of memory used by copy-on-write");
             }
             Task::Rewrite => {
+                self.server.storage.rewritten_at = Some(child.started);
                 let text = format_args!("AOF rewrite child asks to stop sending diffs.");
                 self.log(ctx, Level::Notice, text);
                 for text in [

@@ -234,3 +234,78 @@ fn leading_number(word: &str) -> u64 {
         number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: &str = "9f876cbd724438705f7a5ee8bfda9c4d7999aaba";
+    const OTHER: &str = "ef04033f13d83f3fa3c20c32ac959ba8f098c85c";
+
+    fn entry(rest: &str) -> Result<Entry, NodesConfError> {
+        NodesConf::parse(&format!("{ID} {rest}\n")).map(|conf| conf.entries[0].clone())
+    }
+
+    #[test]
+    fn a_real_file_is_read_12_1() {
+        let text = include_str!("nodes_conf/recorded.conf");
+        let conf = NodesConf::parse(text).unwrap();
+        assert_eq!((conf.current_epoch, conf.last_vote_epoch), (Epoch(5), Epoch(0)));
+        let slots: u32 = conf.entries.iter().map(|entry| u32::from(entry.slots.len())).sum();
+        assert_eq!((conf.entries.len(), slots), (3, 16_384));
+        let me = &conf.entries[1];
+        assert_eq!(me.flags, Flags::MYSELF | Flags::MASTER);
+        assert_eq!((me.endpoint.port, me.endpoint.cport), (22_000, 32_000));
+        assert_eq!((me.config_epoch, me.ping_pending, me.answered), (Epoch(5), false, true));
+    }
+
+    #[test]
+    fn a_line_without_a_bus_port_means_the_usual_one_12_3_3() {
+        let read = entry("127.0.0.1:7000 master - 0 0 1 connected").unwrap();
+        assert_eq!((read.endpoint.port, read.endpoint.cport), (7_000, 17_000));
+        let read = entry("::1:7000@1 master - 0 0 1 connected").unwrap();
+        assert_eq!(read.endpoint.ip, "::1".parse().ok(), "the last colon counts");
+    }
+
+    #[test]
+    fn slots_are_single_runs_or_open_12_3_8() {
+        let line =
+            format!(":0@0 myself,master - 0 0 1 connected 5 7-9 [93->-{OTHER}] [77-<-{OTHER}]");
+        let read = entry(&line).unwrap();
+        let numbers: Vec<u16> = read.slots.iter().map(Slot::number).collect();
+        assert_eq!(numbers, [5, 7, 8, 9]);
+        let other = OTHER.parse().unwrap();
+        assert_eq!(read.migrating, [(Slot::new(93).unwrap(), other)]);
+        assert_eq!(read.importing, [(Slot::new(77).unwrap(), other)]);
+    }
+
+    #[test]
+    fn blank_lines_are_skipped_12_3_2() {
+        let text = format!("\n\n{ID} :0@0 myself,master - 0 0 0 connected\n\n");
+        assert_eq!(NodesConf::parse(&text).unwrap().entries.len(), 1);
+    }
+
+    #[test]
+    fn what_breaks_the_format_is_refused_12_3_9() {
+        for line in [
+            "",
+            ":0@0 master - 0 0 0",
+            "7000 master - 0 0 0 connected",
+            ":0@0 master 9f87 0 0 0 connected",
+            ":0@0 master - 0 0 0 connected 16384",
+            ":0@0 master - 0 0 0 connected [1->-short]",
+        ] {
+            assert_eq!(entry(line).err(), Some(NodesConfError::Corrupted), "{line}");
+        }
+        assert_eq!(entry(":0@0 boss - 0 0 0 connected").err(), Some(NodesConfError::UnknownFlag));
+        assert!(entry(":0@0 NoFlags - 0 0 0 connected").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_fall_over(text in "(\\PC{0,40}\n|[0-9a-f]{40} :0@0 master - 0 0 0 x [\\[\\]<>0-9a-f -]{0,60}\n){0,4}") {
+            let _ = NodesConf::parse(&text);
+        }
+    }
+}

@@ -35,6 +35,8 @@ pub struct Storage {
     pub(crate) child: Option<Child>,
     pub(crate) save_scheduled: bool,
     pub(crate) rewrite_scheduled: bool,
+    /// When the append-only file was last rewritten, in Unix seconds, if it ever was.
+    pub(crate) rewritten_at: Option<i64>,
     save_at_exit: bool,
     /// INFO's `avg_ttl` as of the last tick, in milliseconds.
     pub(crate) mean_ttl: i64,
@@ -70,23 +72,11 @@ impl Node {
         self.server.storage.last_save = now;
         let Some(found) = self.process.disk.keys.take() else { return };
         if self.config.appendonly {
-            self.keys = found;
-            self.log(
-                ctx,
-                Level::Notice,
-                format_args!("DB loaded from append only file: 0.000 seconds"),
-            );
+            self.load_append_only_file(ctx, found);
             return;
         }
-        let age = now - found.saved_at.unwrap_or(now);
-        for line in [
-            "Loading RDB produced by version 6.2.3",
-            &format!("RDB age {age} seconds"),
-            "RDB memory usage when created 2.58 Mb",
-            "DB loaded from disk: 0.000 seconds",
-        ] {
-            self.log(ctx, Level::Notice, format_args!("{line}"));
-        }
+        self.tell_of_file(ctx, found.saved_at.unwrap_or(now));
+        self.log(ctx, Level::Notice, format_args!("DB loaded from disk: 0.000 seconds"));
         self.keys = found.clone();
         self.keys.saved_at = None;
         let position = found.position;
@@ -98,6 +88,29 @@ impl Node {
         if self.bus.is_master() {
             self.drop_dead_keys(ctx.now.millis());
         }
+    }
+
+    /// An append-only file that was ever rewritten begins with an RDB file.
+    fn load_append_only_file(&mut self, ctx: &mut Ctx<'_>, found: Keyspace) {
+        self.keys = found;
+        self.server.storage.rewritten_at = self.keys.saved_at.take();
+        if let Some(rewritten) = self.server.storage.rewritten_at {
+            let text = format_args!("Reading RDB preamble from AOF file...");
+            self.log(ctx, Level::Notice, text);
+            self.tell_of_file(ctx, rewritten);
+            self.log(ctx, Level::Notice, format_args!("RDB has an AOF tail"));
+            self.log(ctx, Level::Notice, format_args!("Reading the remaining AOF tail..."));
+        }
+        let text = format_args!("DB loaded from append only file: 0.000 seconds");
+        self.log(ctx, Level::Notice, text);
+    }
+
+    /// What an RDB file says of itself while it is being loaded.
+    pub(crate) fn tell_of_file(&self, ctx: &mut Ctx<'_>, saved: i64) {
+        let age = (ctx.now.secs() - saved).max(0);
+        self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
+        self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
+        self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.58 Mb"));
     }
 
     /// A master does not load keys from an RDB file whose time has come.
@@ -227,9 +240,12 @@ impl Node {
 
     /// The keys that the next process on the same disk will find, if this one ends in this way.
     #[must_use]
-    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
-        let saved = death == Death::Shutdown && self.server.storage.save_at_exit;
-        if self.config.appendonly || saved {
+    pub fn surviving_keys(mut self, death: Death) -> Option<Keyspace> {
+        if self.config.appendonly {
+            self.keys.saved_at = self.server.storage.rewritten_at;
+            return Some(self.keys);
+        }
+        if death == Death::Shutdown && self.server.storage.save_at_exit {
             return Some(self.keys);
         }
         self.server.storage.file.map(|file| Arc::unwrap_or_clone(file).keys)

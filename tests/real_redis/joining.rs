@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::real::{Binaries, Servers};
-use crate::support::tcp_host::run_ours;
+use crate::support::tcp_host::{present_second, run_ours, run_ours_in_second};
 use crate::{Comparison, comparable, three_masters};
 use redis_cluster_sim::admin::Shell;
 
@@ -48,6 +48,25 @@ fn creating_a_cluster_prints_the_same_5() {
     let ran = comparison.same_but_for_order_and_ids(prepare, &words);
     assert!(ran.stdout.contains("slots:[5],[10923-16383] (5461 slots)"), "{ran:?}");
     assert_eq!(ran.exit, 0);
+}
+
+/// The result of the shuffle depends on nothing but ids and the second of the clock.
+#[test]
+#[ignore = "needs real Redis (REAL_REDIS_DIR)"]
+fn replicas_are_shuffled_alike_5_5() {
+    let Some(binaries) = Binaries::find() else { return };
+    let servers = Servers::start(&binaries, 10);
+    let addresses: Vec<String> = (0..10).map(|number| servers.address(number)).collect();
+    for (count, replicas) in [(6, "1"), (9, "2"), (10, "2"), (9, "1")] {
+        let mut words = vec!["--cluster", "create"];
+        words.extend(addresses[..count].iter().map(String::as_str));
+        words.extend(["--cluster-replicas", replicas]);
+        let before = present_second();
+        let theirs = binaries.run_cli(&words, &["no"]);
+        let seconds = before..=present_second();
+        let ours = |second| run_ours_in_second(&words, &["no"], second);
+        assert!(seconds.clone().any(|second| ours(second) == theirs), "{words:?} in {seconds:?}");
+    }
 }
 
 #[test]

@@ -21,6 +21,28 @@ pub fn ids(text: &str) -> String {
     masked
 }
 
+/// Sorts lines that stand side by side and begin with the address of a server, with the empty lines
+/// behind them.
+pub fn sort_by_address(text: &str) -> String {
+    let mut sorted = String::new();
+    let mut side_by_side: Vec<String> = Vec::new();
+    for line in text.split_inclusive('\n').chain([""]) {
+        let of_server = line.strip_prefix("*** New timeout set for ").unwrap_or(line);
+        if of_server.starts_with("127.0.0.") {
+            side_by_side.push(line.to_owned());
+        } else if line == "\n"
+            && let Some(before) = side_by_side.last_mut()
+        {
+            before.push('\n');
+        } else {
+            side_by_side.sort_unstable();
+            sorted.extend(side_by_side.drain(..));
+            sorted.push_str(line);
+        }
+    }
+    sorted
+}
+
 /// Sorts the nodes in each listing (`M: …` and `S: …` with their indented lines), because a real
 /// server lists nodes in an order of its own.
 pub fn sort_listings(text: &str) -> String {

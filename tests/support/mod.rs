@@ -8,3 +8,4 @@ pub mod resp_client;
 pub mod tcp_host;
 pub mod toy_cluster;
 pub mod transcript;
+pub mod virtual_cluster;

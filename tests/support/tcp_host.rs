@@ -10,6 +10,7 @@ use redis_cluster_sim::admin::{
 use redis_cluster_sim::resp::{Args, Reply};
 use redis_cluster_sim::time::{Span, Wall};
 
+use super::glibc_rand::GlibcRand;
 use super::resp_client::RespClient;
 
 /// What a run of the tool, ours or the real one, printed and how it ended.
@@ -28,16 +29,30 @@ pub struct TcpHost {
     stderr: Vec<u8>,
     /// What each write to standard input brings, one after another.
     input: VecDeque<Vec<u8>>,
-    draws: u64,
+    /// The second that its draws belong to, if not the present one.
+    second: Option<u32>,
+    draws: Option<GlibcRand>,
 }
 
 /// Runs our tool against real servers with these lines of input.
 pub fn run_ours(words: &[&str], shell: &Shell, input: &[&str]) -> Ran {
+    run_host(words, shell, input, TcpHost::default())
+}
+
+/// Runs our tool as if it drew its random numbers in this second.
+pub fn run_ours_in_second(words: &[&str], input: &[&str], second: u32) -> Ran {
+    let host = TcpHost { second: Some(second), ..TcpHost::default() };
+    run_host(words, &Shell::default(), input, host)
+}
+
+/// What the clock shows.
+pub fn present_second() -> u32 {
+    u32::try_from(TcpHost::default().now().secs()).unwrap()
+}
+
+fn run_host(words: &[&str], shell: &Shell, input: &[&str], mut host: TcpHost) -> Ran {
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    let mut host = TcpHost {
-        input: input.iter().map(|line| format!("{line}\n").into_bytes()).collect(),
-        ..TcpHost::default()
-    };
+    host.input = input.iter().map(|line| format!("{line}\n").into_bytes()).collect();
     let ExitCode(exit) =
         executor::run_at_once(run(&mut host, shell, &words)).expect("nothing exotic was asked for");
     Ran {
@@ -93,12 +108,11 @@ impl Host for TcpHost {
     }
 
     fn seed_draws(&mut self) {
-        self.draws = 0;
+        self.draws = Some(GlibcRand::new(self.second.unwrap_or_else(present_second)));
     }
 
     fn draw(&mut self, bound: u32) -> u32 {
-        self.draws += 1;
-        (self.draws * 7 % u64::from(bound)) as u32
+        self.draws.get_or_insert_with(|| GlibcRand::new(1)).next() % bound
     }
 
     fn write_file(&mut self, path: &str, contents: &[u8]) -> Result<(), String> {

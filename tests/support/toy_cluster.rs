@@ -29,8 +29,8 @@ pub struct ToyNode {
     pub seen_as: String,
     /// The addresses of those it knows, in the order of its table.
     pub knows: Vec<String>,
-    /// Slots that it believes nobody owns.
-    pub denies: SlotSet,
+    /// Slots that others believe it to own, without its doing.
+    pub rumoured: SlotSet,
     pub in_cluster_mode: bool,
     pub password: Option<String>,
     pub config_epoch: u64,
@@ -63,6 +63,12 @@ pub struct ToyCluster {
     pub directory_exists: bool,
     /// What the clock shows.
     pub second: i64,
+    /// The recording depends on what the tool drew.
+    pub draws_matter: bool,
+    /// `cluster-require-full-coverage`, which matters to virtual nodes only.
+    pub full_coverage: bool,
+    /// What the toys are told to answer is what real nodes answer.
+    pub scripts_are_natural: bool,
     /// In which order nodes are listed, if not in the order in which they became known.
     pub order: Vec<String>,
     /// How many sleeps it takes until those who have met know each other.
@@ -92,6 +98,15 @@ impl ToyKeys {
 
     fn len(&self) -> usize {
         self.0.values().map(BTreeMap::len).sum()
+    }
+
+    pub fn pairs(&self) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
+        self.0.values().flatten()
+    }
+
+    /// The slots of which there are keys.
+    pub fn slots(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().filter(|(_, keys)| !keys.is_empty()).map(|(slot, _)| *slot)
     }
 
     fn all(&self) -> impl Iterator<Item = &Vec<u8>> {
@@ -124,13 +139,22 @@ impl ToyNode {
             alive: true,
             seen_as: String::new(),
             knows: Vec::new(),
-            denies: SlotSet::default(),
+            rumoured: SlotSet::default(),
             in_cluster_mode: true,
             password: None,
             config_epoch: 1,
             scripted: Vec::new(),
             queued: None,
         }
+    }
+
+    /// The slots that it owns by its own account, or by that of others.
+    pub fn believed_slots(&self, by_itself: bool) -> SlotSet {
+        let mut slots = self.slots.clone();
+        if !by_itself {
+            self.rumoured.iter().for_each(|slot| slots.insert(slot));
+        }
+        slots
     }
 
     fn role(&self) -> &'static str {
@@ -149,6 +173,9 @@ impl ToyCluster {
             files: BTreeMap::new(),
             directory_exists: true,
             second: 0,
+            draws_matter: false,
+            full_coverage: true,
+            scripts_are_natural: false,
             order: Vec::new(),
             join_after: 1,
             sleeps: 0,
@@ -323,9 +350,9 @@ impl ToyCluster {
             let Some(other) = self.by_address(address) else { continue };
             let other = &self.nodes[other];
             let flags = if other.seen_as.is_empty() { other.role() } else { &other.seen_as };
-            text += &nodes_line(other, flags, &me.denies, false);
+            text += &nodes_line(other, flags, false);
         }
-        text + &nodes_line(me, &format!("myself,{}", me.role()), &SlotSet::default(), true)
+        text + &nodes_line(me, &format!("myself,{}", me.role()), true)
     }
 
     fn slots(&self, number: usize) -> Reply {
@@ -514,7 +541,7 @@ fn digest(value: Option<&Vec<u8>>) -> Reply {
     Reply::Status(format!("{text:0<40}"))
 }
 
-fn nodes_line(node: &ToyNode, flags: &str, denied: &SlotSet, own: bool) -> String {
+fn nodes_line(node: &ToyNode, flags: &str, own: bool) -> String {
     let port: u16 = node.address.rsplit_once(':').unwrap().1.parse().unwrap();
     let master = node.master.as_deref().unwrap_or("-");
     let link = if node.alive { "connected" } else { "disconnected" };
@@ -525,9 +552,7 @@ fn nodes_line(node: &ToyNode, flags: &str, denied: &SlotSet, own: bool) -> Strin
         port + 10_000,
         node.config_epoch
     );
-    let mut slots = node.slots.clone();
-    denied.iter().for_each(|slot| slots.remove(slot));
-    for (first, last) in slots.runs() {
+    for (first, last) in node.believed_slots(own).runs() {
         line += &if first == last { format!(" {first}") } else { format!(" {first}-{last}") };
     }
     for (slot, (arrow, other)) in node.open.iter().filter(|_| own) {

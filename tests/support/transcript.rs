@@ -10,7 +10,7 @@ use redis_cluster_sim::slot::{Slot, SlotSet};
 use super::toy_cluster::{ToyCluster, ToyNode, Typed};
 
 /// A recording.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Transcript {
     pub words: Vec<String>,
     pub shell: Shell,
@@ -36,7 +36,10 @@ impl Transcript {
             exit,
         };
         transcript.read_command(command);
-        if name.contains("interactive") || name.contains("-tty") {
+        let prompted = |line: &str| line.starts_with("127.0.0.1:") && line.contains("> ");
+        let dialogue = name.contains("interactive") && !name.contains("noninteractive")
+            || output.lines().any(|line| prompted(line) && !line.contains("->"));
+        if dialogue || name.contains("-tty") {
             transcript.shell.stdin_is_terminal = true;
             transcript.shell.stdout_is_terminal = true;
             transcript.typed = Typed::Lines(typed_lines(output));
@@ -135,9 +138,13 @@ impl Transcript {
             words.nth(1).filter(|_| is_node).map(str::to_owned)
         };
         let named = |line: &String| {
-            let line = line.strip_prefix("*** New timeout set for ").unwrap_or(line);
-            let word = line.split([' ', '(']).next().unwrap().trim_end_matches(':');
-            word.starts_with("127.0.0.").then(|| word.to_owned())
+            if let Some(address) = line.strip_prefix("*** New timeout set for ") {
+                return Some(address.to_owned());
+            }
+            let (word, rest) = line.split_once(' ')?;
+            let named = word.ends_with(':') || rest.contains("...) -> ");
+            let is_address = word.starts_with("127.0.0.");
+            (named && is_address).then(|| word.trim_end_matches(':').to_owned())
         };
         let mut order: Vec<String> = lines.iter().filter_map(listed).collect();
         if order.is_empty() {
@@ -191,7 +198,8 @@ impl Transcript {
         let mut toy = ToyCluster::new(listed[0].clone());
         for word in self.words.iter().filter(|word| word.starts_with("127.")) {
             if !toy.nodes.iter().any(|node| node.address == *word) {
-                toy.nodes.push(ToyNode::new(&format!("{word:0<40}"), word));
+                let port = word.rsplit_once(':').unwrap().1;
+                toy.nodes.push(ToyNode::new(&format!("{port:0<40}"), word));
             }
         }
         let order = listed.pop().unwrap();

@@ -67,6 +67,9 @@ fn replicas_are_shuffled_5_5() {
         ("create-9-nodes-2-ips-replicas-2-same-host-replicas-declined", 20),
         ("create-6-nodes-3-ips-perfect-antiaffinity-declined", 2),
     ] {
-        same_creation(name, |toy| toy.second = second);
+        same_creation(name, |toy| {
+            toy.second = second;
+            toy.draws_matter = true;
+        });
     }
 }

@@ -42,6 +42,7 @@ fn a_fix_after_a_failed_fix_12_3() {
 
 /// Sets the clock to a second whose first draw is this one of three masters.
 fn drawing(toy: &mut ToyCluster, master: u32) {
+    toy.draws_matter = true;
     toy.second = (0..).find(|&second| toy.would_draw(second, 3) == master).unwrap();
 }
 
@@ -68,6 +69,7 @@ fn uncovered_slots_of_all_kinds_12_3() {
     let name = "fix-uncovered-all-three-kinds";
     same_output(name, name, |toy| {
         drawing(toy, 0);
+        toy.full_coverage = false;
         toy.fill(21711, 600, 3);
         toy.fill(21711, 601, 1);
         toy.fill(21711, 605, 1);
@@ -77,6 +79,8 @@ fn uncovered_slots_of_all_kinds_12_3() {
         drawing(toy, 0);
         toy.fill(21711, 600, 2);
         toy.fill(21712, 600, 1);
+        // A node that has not heard the news yet still thinks that the cluster is down.
+        toy.scripts_are_natural = true;
         let error = Reply::Error("CLUSTERDOWN The cluster is down".into());
         toy.at(21712).scripted.push(("MIGRATE".into(), 0, error));
     });
@@ -93,10 +97,11 @@ fn many_uncovered_slots_appendix_b() {
 
 #[test]
 fn nodes_that_do_not_agree_12_1() {
-    for (name, master) in [("fix-nodes-disagree", 2), ("fix-problems-color-xterm", 1)] {
+    for (name, owner, slot, master) in
+        [("fix-nodes-disagree", 21712, 700, 2), ("fix-problems-color-xterm", 21726, 16_383, 1)]
+    {
         same_output(name, name, |toy| {
-            let last = toy.nodes.len() - 1;
-            toy.nodes[last].denies.insert(Slot::new(0).unwrap());
+            toy.at(owner).rumoured.insert(Slot::new(slot).unwrap());
             drawing(toy, master);
         });
     }
@@ -109,6 +114,7 @@ fn disputed_slots_12_4() {
     same_output(name, name, |toy| {
         toy.fill(21711, 800, 2);
         toy.fill(21712, 800, 1);
+        toy.scripts_are_natural = true;
         let error = Reply::Error("MOVED 800 127.0.0.1:21711".into());
         toy.at(21712).scripted.push(("MIGRATE".into(), 0, error));
     });

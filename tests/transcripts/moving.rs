@@ -85,7 +85,7 @@ fn refusals_9() {
     same_output(
         "reshard-err-back-to-back-replicas-lag",
         "reshard-err-back-to-back-replicas-lag",
-        |toy| toy.at(21724).denies.insert(Slot::new(0).unwrap()),
+        |toy| toy.at(21723).rumoured.insert(Slot::new(0).unwrap()),
     );
 }
 

@@ -51,11 +51,12 @@ fn call_13() {
     for name in ["call-ping", "call-quoted-arg", "call-cluster-keyslot", "call-both-filters"] {
         same_output(name, "check-after-addnodes", seven);
     }
-    // By then one of the masters had become a replica.
+    // By then two nodes had become replicas of others.
     let keys = |toy: &mut ToyCluster| {
         seven(toy);
-        let master = toy.id(21763);
-        toy.at(21767).master = Some(master);
+        for (replica, master) in [(21767, 21762), (21766, 21763)] {
+            toy.at(replica).master = Some(toy.id(master));
+        }
         toy.fill_up(21763, 1);
         toy.fill_up(21766, 1);
     };
@@ -66,6 +67,7 @@ fn call_13() {
     });
     same_output("call-set-error", "check-after-addnodes", |toy| {
         seven(toy);
+        toy.scripts_are_natural = true;
         for node in &mut toy.nodes {
             let reply = match node.address.as_str() {
                 "127.0.0.1:21763" => Reply::ok(),

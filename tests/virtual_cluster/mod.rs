@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use redis_cluster_sim::id::Ids;
+use redis_cluster_sim::id::{Ids, NodeId};
 use redis_cluster_sim::node::config::Config;
 use redis_cluster_sim::node::effect::Notice;
 use redis_cluster_sim::node::log::Level;
@@ -13,8 +13,8 @@ use redis_cluster_sim::resp::{Reply, args};
 use redis_cluster_sim::rng::Seed;
 use redis_cluster_sim::time::{Millis, Span, Time};
 use redis_cluster_sim::world::{
-    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Wants, What,
-    World,
+    ClientEvent, ClientNo, Formation, NodeNo, NodeSetup, Observer, Record, Setup, Site, Wants,
+    What, World,
 };
 
 /// A log line of a node.
@@ -32,16 +32,24 @@ pub struct Line {
 pub struct Seen {
     pub lines: Vec<Line>,
     pub notices: Vec<(Time, NodeNo, Notice)>,
+    /// Packets that arrived: when, from whom, to whom, and whether the sender called itself a master.
+    pub packets: Vec<(Time, NodeNo, NodeNo, bool)>,
 }
 
 struct Watcher {
     seen: Rc<RefCell<Seen>>,
     logs: bool,
+    packets: bool,
 }
 
 impl Observer for Watcher {
     fn wants(&self) -> Wants {
-        Wants { log: self.logs.then_some(Level::Notice), notices: true, ..Wants::default() }
+        Wants {
+            log: self.logs.then_some(Level::Notice),
+            notices: true,
+            packets: self.packets,
+            ..Wants::default()
+        }
     }
 
     fn record(&mut self, record: &Record<'_>, _: &Ids) {
@@ -55,6 +63,9 @@ impl Observer for Watcher {
                 text: text.to_owned(),
             }),
             What::Notice { node, notice } => seen.notices.push((record.at, node, notice)),
+            What::Delivered { from: Some(Site::Node(from)), to, packet, .. } => {
+                seen.packets.push((record.at, from, to, packet.flags.is_master()));
+            }
             _ => {}
         }
     }
@@ -74,6 +85,7 @@ pub struct Plan {
     pub node_timeout: i64,
     pub configure: fn(&mut Config),
     pub logs: bool,
+    pub packets: bool,
 }
 
 impl Default for Plan {
@@ -85,6 +97,7 @@ impl Default for Plan {
             node_timeout: 2_000,
             configure: |_| {},
             logs: true,
+            packets: false,
         }
     }
 }
@@ -99,35 +112,44 @@ impl Plan {
     pub fn form_as(self, change: impl FnOnce(&mut Formation)) -> Cluster {
         let mut formation = Formation::even(self.masters, self.replicas_each);
         change(&mut formation);
-        self.build(Some(formation))
+        let nodes = self.nodes(self.masters * (1 + self.replicas_each));
+        self.build(Some(formation), nodes)
     }
 
-    /// Nodes that have never been started.
-    pub fn apart(self) -> Cluster {
-        self.build(None)
+    /// Nodes with these ids that have never been started.
+    pub fn apart(self, ids: &[NodeId]) -> Cluster {
+        let mut nodes = self.nodes(ids.len() as u32);
+        for (node, id) in nodes.iter_mut().zip(ids) {
+            node.id = Some(*id);
+        }
+        self.build(None, nodes)
     }
 
-    fn build(self, formed: Option<Formation>) -> Cluster {
-        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let count = self.masters * (1 + self.replicas_each);
-        let nodes = (0..count)
-            .map(|number| {
-                let mut config = Config {
-                    port: 7_000 + number as u16,
-                    node_timeout: Millis(self.node_timeout),
-                    ..Config::default()
-                };
-                (self.configure)(&mut config);
-                NodeSetup::new(ip, config)
-            })
-            .collect();
+    fn nodes(&self, count: u32) -> Vec<NodeSetup> {
+        let nodes = (0..count).map(|number| {
+            let mut config = Config {
+                port: 7_000 + number as u16,
+                node_timeout: Millis(self.node_timeout),
+                ..Config::default()
+            };
+            (self.configure)(&mut config);
+            NodeSetup::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config)
+        });
+        nodes.collect()
+    }
+
+    fn build(self, formed: Option<Formation>, nodes: Vec<NodeSetup>) -> Cluster {
         let mut setup = Setup::new(Seed(self.seed), nodes);
         setup.network.latency_low = Span::micros(50);
         setup.network.latency_high = Span::micros(150);
         setup.formed = formed;
         let seen = Rc::new(RefCell::new(Seen::default()));
         let mut world = World::new(setup);
-        world.observe(Box::new(Watcher { seen: Rc::clone(&seen), logs: self.logs }));
+        world.observe(Box::new(Watcher {
+            seen: Rc::clone(&seen),
+            logs: self.logs,
+            packets: self.packets,
+        }));
         Cluster { world, seen }
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping replicas away from their masters and from each other (5.5).
+//! Keeping replicas away from their masters and from each other (cli §5.5).
 //!
 //! The search swaps replicas at random and keeps every swap that makes nothing worse. If all nodes
 //! share one host nothing can get better, and the result is a shuffle.

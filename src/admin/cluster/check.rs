@@ -49,7 +49,7 @@ impl<H: Host> Manager<'_, H> {
         Verdict::Bad
     }
 
-    /// Whether all nodes have the same picture of who owns which slot (3.6).
+    /// Whether all nodes have the same picture of who owns which slot (cli §3.6).
     pub(super) async fn nodes_agree(&mut self) -> bool {
         if self.nodes.len() <= 1 {
             return true;

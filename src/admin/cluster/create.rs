@@ -30,7 +30,7 @@ impl<H: Host> Manager<'_, H> {
         self.apply().await
     }
 
-    /// Looks at a node that is to be part of the cluster (5.1).
+    /// Looks at a node that is to be part of the cluster (cli §5.1).
     async fn take_in(&mut self, argument: &str) -> Result<(), Stop> {
         let Some(address) = split_address(argument) else {
             let shown = argument.rsplit_once('@').map_or(argument, |(address, _)| address);
@@ -43,7 +43,7 @@ impl<H: Host> Manager<'_, H> {
         self.vet(node).await
     }
 
-    /// At least three masters, or an explanation (5.2).
+    /// At least three masters, or an explanation (cli §5.2).
     fn count_masters(&mut self, replicas: i32) -> Result<usize, Stop> {
         let total = self.nodes.len();
         let each = i64::from(replicas) + 1;
@@ -73,7 +73,7 @@ impl<H: Host> Manager<'_, H> {
         groups
     }
 
-    /// One node of each host in turn, until none is left (5.3).
+    /// One node of each host in turn, until none is left (cli §5.3).
     fn interleave_by_host(&self) -> Vec<MemberIx> {
         let groups = self.nodes_by_host();
         let longest = groups.iter().map(Vec::len).max().unwrap_or(0);
@@ -82,7 +82,7 @@ impl<H: Host> Manager<'_, H> {
             .collect()
     }
 
-    /// Cuts the slots into one range for each master, in 32-bit floats (5.3).
+    /// Cuts the slots into one range for each master, in 32-bit floats (cli §5.3).
     fn allot_slots(&mut self, masters: &[MemberIx]) {
         let step = f32::from(SLOTS) / masters.len() as f32;
         let mut cursor = 0.0_f32;
@@ -102,7 +102,7 @@ impl<H: Host> Manager<'_, H> {
         }
     }
 
-    /// Gives each master its replicas, and then what is left over (5.4).
+    /// Gives each master its replicas, and then what is left over (cli §5.4).
     fn allot_replicas(&mut self, masters: &[MemberIx], pool: &[MemberIx], replicas: i32) {
         let mut pool = pool.to_vec();
         if !pool.is_empty() {
@@ -138,7 +138,7 @@ impl<H: Host> Manager<'_, H> {
         self.say(line);
     }
 
-    /// Tells the nodes, joins them and checks the result, whose outcome does not matter (5.6).
+    /// Tells the nodes, joins them and checks the result, whose outcome does not matter (cli §5.6).
     async fn apply(&mut self) -> Result<(), Stop> {
         for node in self.all() {
             self.flush(node).await;

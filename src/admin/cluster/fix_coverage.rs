@@ -1,4 +1,4 @@
-//! Repairing slots that nobody serves (12.3).
+//! Repairing slots that nobody serves (cli §12.3).
 
 use super::hash_order::HashOrdered;
 use super::model::{ranges_text, slot_number};
@@ -117,7 +117,7 @@ impl<H: Host> Manager<'_, H> {
         self.confirm(question).await
     }
 
-    /// Any master. The draws begin anew at each pick, so all picks within a second are the same (3.4).
+    /// Any master. The draws begin anew at each pick, so all picks within a second are the same (cli §3.4).
     fn random_master(&mut self) -> Option<MemberIx> {
         let masters = self.masters();
         let count = u32::try_from(masters.len()).ok().filter(|&count| count > 0)?;

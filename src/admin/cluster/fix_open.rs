@@ -1,4 +1,4 @@
-//! Repairing a slot that is being moved, or says so (12.2).
+//! Repairing a slot that is being moved, or says so (cli §12.2).
 
 use super::model::OpenSlot;
 use super::move_slot::{Manner, Move};

@@ -1,4 +1,4 @@
-//! Taking ownership of a slot, and repairing a slot with several owners (12.4, 12.5).
+//! Taking ownership of a slot, and repairing a slot with several owners (cli §12.4, cli §12.5).
 
 use super::move_slot::{Manner, Move};
 use super::{Host, Manager, MemberIx, Stop};

@@ -32,7 +32,7 @@ impl<H: Host> Manager<'_, H> {
         Ok(())
     }
 
-    /// Opens the connection to a node (3.1).
+    /// Opens the connection to a node (cli §3.1).
     pub(super) async fn connect(&mut self, node: MemberIx) -> Result<(), Stop> {
         let address = self[node].address.clone();
         let connection = match self.host.connect(&address).await {
@@ -73,7 +73,7 @@ impl<H: Host> Manager<'_, H> {
         self[node].apply_identity(line);
     }
 
-    /// Asks a friend about itself, and drops it if it cannot be used (3.3).
+    /// Asks a friend about itself, and drops it if it cannot be used (cli §3.3).
     async fn load_friend(&mut self, friend: Member) {
         let node = MemberIx(self.nodes.len());
         self.nodes.push(friend);

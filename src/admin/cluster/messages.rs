@@ -1,4 +1,4 @@
-//! Messages with a level, which is a colour if there are colours (2.8).
+//! Messages with a level, which is a colour if there are colours (cli §2.8).
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! Every sub-command first loads the cluster as its nodes describe it ([`load`]) into a list of
 //! [`Member`](model::Member)s. The order of that list decides almost every order of commands and of
-//! lines. Everything is strictly sequential: one command, one reply (3.8).
+//! lines. Everything is strictly sequential: one command, one reply (cli §3.8).
 
 mod add_node;
 mod anti_affinity;
@@ -39,7 +39,7 @@ use super::{Shell, Stop};
 use crate::resp::{Args, Reply};
 use model::{Member, NodeName};
 
-/// What every sub-command with an address says if it is none (2.1).
+/// What every sub-command with an address says if it is none (cli §2.1).
 const BAD_ADDRESS: &str = "[ERR] Invalid arguments: you need to pass either a valid address (ie. \
     120.0.0.1:7000) or space separated IP and port (ie. 120.0.0.1 7000)\n";
 
@@ -95,9 +95,9 @@ struct Manager<'a, H> {
     verbose: bool,
     /// What the check finds is to be repaired.
     fixing: bool,
-    /// The nodes, in the order in which they were loaded (3.3).
+    /// The nodes, in the order in which they were loaded (cli §3.3).
     nodes: Vec<Member>,
-    /// Masters that are known but did not make it into the list (3.3).
+    /// Masters that are known but did not make it into the list (cli §3.3).
     unreachable_masters: u32,
     /// What the check found to be wrong (4).
     errors: u32,
@@ -135,19 +135,19 @@ impl<H> Manager<'_, H> {
         self.all().filter(|&ix| !self[ix].flags.slave).collect()
     }
 
-    /// The node with this name, which may be written in capitals (3.4).
+    /// The node with this name, which may be written in capitals (cli §3.4).
     fn by_name(&self, name: &str) -> Option<MemberIx> {
         let name = NodeName::new(name.to_ascii_lowercase());
         self.all().find(|&ix| self[ix].name == name)
     }
 
-    /// The first node whose name begins with these letters (3.4).
+    /// The first node whose name begins with these letters (cli §3.4).
     fn by_abbreviated_name(&self, start: &str) -> Option<MemberIx> {
         let start = start.to_ascii_lowercase();
         self.all().find(|&ix| self[ix].name.as_str().starts_with(&start))
     }
 
-    /// The first master with the fewest replicas, as counted when the cluster was loaded (3.4).
+    /// The first master with the fewest replicas, as counted when the cluster was loaded (cli §3.4).
     fn master_with_least_replicas(&self) -> Option<MemberIx> {
         self.masters().into_iter().min_by_key(|&ix| self[ix].replica_count)
     }
@@ -160,13 +160,13 @@ impl<H: Host> Manager<'_, H> {
         self.host.call(connection, command).await.ok()
     }
 
-    /// Sends a command to a node that must succeed; an error is printed (3.7).
+    /// Sends a command to a node that must succeed; an error is printed (cli §3.7).
     async fn expect(&mut self, node: MemberIx, command: Args) -> Result<Reply, Stop> {
         let reply = self.ask(node, command).await;
         self.accept(node, reply)
     }
 
-    /// Takes a reply that must not be an error; an error is printed (3.7).
+    /// Takes a reply that must not be an error; an error is printed (cli §3.7).
     fn accept(&mut self, node: MemberIx, reply: Option<Reply>) -> Result<Reply, Stop> {
         match reply {
             None => Err(Stop::Failed),
@@ -183,7 +183,7 @@ impl<H: Host> Manager<'_, H> {
         self.error(format_args!("Node {address} replied with error:\n{text}\n"));
     }
 
-    /// The address that the arguments name, or the end with an explanation (2.1).
+    /// The address that the arguments name, or the end with an explanation (cli §2.1).
     fn address_argument(&mut self, arguments: &[String]) -> Result<Address, Stop> {
         let address = match arguments {
             [single] => split_address(single),

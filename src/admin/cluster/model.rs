@@ -1,4 +1,4 @@
-//! What the tool remembers of a node, and how it reads `CLUSTER NODES` (3.2, 3.3).
+//! What the tool remembers of a node, and how it reads `CLUSTER NODES` (cli §3.2, cli §3.3).
 //!
 //! A node's slots and open slots are believed only when the node itself tells of them.
 
@@ -33,7 +33,7 @@ impl fmt::Display for NodeName {
     }
 }
 
-/// The flags that the tool acts on. Once set, they are never cleared (3.2).
+/// The flags that the tool acts on. Once set, they are never cleared (cli §3.2).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags {
     pub(super) noaddr: bool,
@@ -143,7 +143,7 @@ impl Member {
         }
     }
 
-    /// The slots as ranges: `[0-5460],[6000]` (3.5).
+    /// The slots as ranges: `[0-5460],[6000]` (cli §3.5).
     pub(super) fn slots_text(&self) -> String {
         ranges_text(&self.slots)
     }
@@ -155,7 +155,7 @@ impl Member {
         words.join(",")
     }
 
-    /// The lines that describe the node, without the last newline (3.5).
+    /// The lines that describe the node, without the last newline (cli §3.5).
     pub(super) fn describe(&self, indent: usize) -> String {
         let spaces = " ".repeat(indent);
         let Member { name, address, slot_count, .. } = self;
@@ -197,7 +197,7 @@ pub(super) fn slot_number(number: i32) -> Option<Slot> {
     u16::try_from(number).ok().and_then(Slot::new)
 }
 
-/// A set of slots as `[0-5460],[6000]` (3.5).
+/// A set of slots as `[0-5460],[6000]` (cli §3.5).
 pub(super) fn ranges_text(slots: &SlotSet) -> String {
     let ranges: Vec<String> = slots
         .runs()

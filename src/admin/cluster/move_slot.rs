@@ -17,9 +17,9 @@ pub(super) struct Move {
 /// Who moves the slot, which decides what is printed and what else is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// A dot for each key. Refusals to open the slot are swallowed, other refusals are printed (8.4).
+    /// A dot for each key. Refusals to open the slot are swallowed, other refusals are printed (cli §8.4).
     Reshard,
-    /// No word but the refusals to open the slot (8.4).
+    /// No word but the refusals to open the slot (cli §8.4).
     Rebalance,
     /// A dot for each key; refusals as in a rebalance.
     Fix,
@@ -104,7 +104,7 @@ impl<H: Host> Manager<'_, H> {
         self.accept(node, reply).map(drop)
     }
 
-    /// Tells every master, in list order, who owns the slot now. The target is not told first (8.1).
+    /// Tells every master, in list order, who owns the slot now. The target is not told first (cli §8.1).
     async fn assign_slot(&mut self, step: Move) -> Result<(), Stop> {
         for node in self.masters() {
             match self.set_slot(node, step.slot, "node", step.target).await {
@@ -121,7 +121,7 @@ impl<H: Host> Manager<'_, H> {
         Ok(())
     }
 
-    /// Migrates the keys of the slot, batch by batch, until none is left (8.2).
+    /// Migrates the keys of the slot, batch by batch, until none is left (cli §8.2).
     async fn move_keys(&mut self, step: Move) -> Result<(), Stop> {
         loop {
             let Some(keys) = self.keys_to_move(step).await? else { return Ok(()) };
@@ -165,7 +165,7 @@ impl<H: Host> Manager<'_, H> {
         self.ask(step.source, command).await
     }
 
-    /// Tries to get over a refused MIGRATE with a second one (8.3).
+    /// Tries to get over a refused MIGRATE with a second one (cli §8.3).
     async fn deal_with(&mut self, step: Move, keys: &Keys, error: String) -> Result<(), Stop> {
         let busy = error.contains("BUSYKEY");
         if busy {

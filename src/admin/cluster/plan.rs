@@ -1,4 +1,4 @@
-//! Which slots of which nodes are moved: the plan of reshard and rebalance (9.2).
+//! Which slots of which nodes are moved: the plan of reshard and rebalance (cli §9.2).
 
 use super::{Manager, MemberIx};
 use crate::admin::numbers::to_int;

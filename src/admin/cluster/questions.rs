@@ -1,4 +1,4 @@
-//! Questions to the person, and how their answers are read (2.9).
+//! Questions to the person, and how their answers are read (cli §2.9).
 
 use super::{Host, Manager, Stop};
 use crate::admin::host::Echo;

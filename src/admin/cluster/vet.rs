@@ -1,4 +1,4 @@
-//! Whether a node may join a cluster: it runs in cluster mode and is empty (5.1).
+//! Whether a node may join a cluster: it runs in cluster mode and is empty (cli §5.1).
 
 use super::load::text_of;
 use super::{Host, Manager, MemberIx, Stop};

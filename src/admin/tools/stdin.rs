@@ -1,4 +1,4 @@
-//! Standard input: lines that somebody types, or bytes in a pipe (2.9).
+//! Standard input: lines that somebody types, or bytes in a pipe (cli §2.9).
 
 use std::collections::VecDeque;
 

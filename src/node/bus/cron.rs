@@ -190,6 +190,8 @@ impl Bus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::lab::{Lab, endpoint, id, ip};
+    use proptest::prelude::*;
 
     /// §7.4 to the letter: every peer, every time.
     pub(super) fn check_peers_naively(node: &mut Node, ctx: &mut Ctx<'_>) -> bool {
@@ -228,5 +230,176 @@ mod tests {
             }
         }
         suspects
+    }
+
+    /// A run of a small cluster through faults; everything that left a process, and when.
+    fn story(naive: bool, timeout: i64, faults: &[(usize, u8, u64)]) -> Vec<String> {
+        let mut lab = Lab::formed(4, 1, timeout);
+        for node in 0..5 {
+            lab.node(node).bus.naive = naive;
+        }
+        let mut told = Vec::new();
+        for &(node, fault, then) in faults {
+            match fault {
+                0 => lab.kill(node),
+                1 if lab.nodes[node].is_none() => {
+                    lab.boot(node);
+                    lab.node(node).bus.naive = naive;
+                }
+                2 => lab.isolate(node),
+                3 => lab.cut.clear(),
+                4 => {
+                    if let Some(node) = &mut lab.nodes[node] {
+                        node.config.node_timeout = Millis(timeout / 2 + 100);
+                    }
+                }
+                5 => {
+                    lab.cut.insert((node, (node + 1) % 5));
+                }
+                _ => {}
+            }
+            lab.run(then);
+            let sent = lab.sent.iter().map(|s| {
+                let gossip: Vec<_> = s.packet.gossip.iter().map(|g| (g.node, g.flags)).collect();
+                format!("{} -> {}: {:?} {gossip:?}", s.from, s.to, s.packet.kind)
+            });
+            told.extend(sent);
+            told.extend(lab.lines.iter().map(|line| format!("{line:?}")));
+            lab.forget_records();
+        }
+        told
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn looking_only_at_who_is_due_changes_nothing_7_4(
+            timeout in prop::sample::select(vec![300_i64, 1_000, 2_001, 5_000]),
+            faults in prop::collection::vec((0..5_usize, 0..7_u8, 100..6_000_u64), 1..6),
+        ) {
+            let lazy = story(false, timeout, &faults);
+            prop_assert!(!lazy.is_empty());
+            prop_assert_eq!(lazy, story(true, timeout, &faults));
+        }
+    }
+
+    #[test]
+    fn a_silent_link_is_recycled_and_reopened_one_cron_later_3_7() {
+        let mut lab = Lab::formed(2, 0, 1_000);
+        lab.run(3_000);
+        lab.isolate(1);
+        let peer = lab.peer(0, 1);
+        let link = lab.node(0).bus.table.link(peer);
+        let waited = lab.run_until(5_000, |lab| lab.node(0).bus.table.link(peer).is_none());
+        let age = lab.now.millis() - lab.node(0).bus.table.ping_sent(peer);
+        assert!((501..=601).contains(&age.0), "{age} ms after the ping, {waited} after the cut");
+        lab.run(100);
+        assert!(lab.node(0).bus.table.link(peer).is_some_and(|new| Some(new) != link));
+        let waited = lab.run_until(5_000, |lab| lab.node(0).bus.table.link(peer).is_none());
+        assert!((1_000..1_102).contains(&waited), "once per timeout at most, {waited}");
+    }
+
+    #[test]
+    fn a_node_is_pinged_half_a_timeout_after_its_last_answer_7_4_3() {
+        let mut lab = Lab::formed(2, 0, 4_000);
+        lab.run(3_000);
+        let peer = lab.peer(0, 1);
+        for _ in 0..20 {
+            lab.run(100);
+            let silence = lab.now.millis() - lab.node(0).bus.table.pong_received(peer);
+            assert!(silence <= Millis(2_101), "{silence}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_link_carries_two_pings_15_3() {
+        let mut lab = Lab::alone(3);
+        lab.act(0, |node, ctx| node.bus.start_handshake(ctx, endpoint(1)));
+        lab.act(1, |node, ctx| node.bus.start_handshake(ctx, endpoint(2)));
+        let met = lab.run_until(5_000, |lab| lab.find(0, 2).is_some());
+        lab.forget_records();
+        lab.run(101);
+        assert_eq!(lab.count(0, 2, MessageType::Ping), 2, "met after {met} ms");
+    }
+
+    #[test]
+    fn somebody_is_pinged_every_tenth_cron_7_3() {
+        let mut lab = Lab::formed(6, 0, 1_000_000);
+        lab.run(901);
+        lab.forget_records();
+        lab.run(10_000);
+        let pings = lab.sent.iter().filter(|s| s.from == 0 && s.packet.kind == MessageType::Ping);
+        assert_eq!(pings.count(), 10);
+        let pinging = lab.lines.iter().filter(|line| line.text.starts_with("Pinging node"));
+        assert_eq!(pinging.filter(|line| line.node == 0).count(), 10);
+    }
+
+    #[test]
+    fn the_longest_silent_of_five_draws_is_pinged_7_3() {
+        let mut lab = Lab::formed(3, 0, 1_000_000);
+        lab.run(300);
+        let (old, young) = (lab.peer(0, 1), lab.peer(0, 2));
+        let bus = &mut lab.node(0).bus;
+        bus.table.set_pong_received(old, Millis(1_000));
+        bus.table.set_pong_received(young, Millis(2_000));
+        let picks: Vec<Option<PeerIx>> = (0..500).map(|_| bus.draw_silent()).collect();
+        let count = |who| picks.iter().filter(|&&pick| pick == who).count();
+        assert!(count(Some(old)) > 3 * count(Some(young)), "it is usually among the five");
+        bus.table.set_ping_sent(old, Millis(5));
+        let picks: Vec<Option<PeerIx>> = (0..500).map(|_| bus.draw_silent()).collect();
+        assert!(!picks.contains(&Some(old)), "who is being pinged is left out");
+        assert!(picks.contains(&None), "five draws may all be useless (15.35)");
+    }
+
+    #[test]
+    fn who_is_suspected_is_counted_by_the_next_cron_7_2() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(3_000);
+        let peer = lab.peer(0, 1);
+        lab.node(0).bus.table.set_flags(peer, Flags::PFAIL);
+        assert_eq!(lab.node(0).bus.pfail_nodes, 0);
+        lab.isolate(0);
+        lab.run(100);
+        assert_eq!(lab.node(0).bus.pfail_nodes, 1);
+    }
+
+    #[test]
+    fn the_flag_against_failovers_follows_the_configuration_7_1() {
+        let mut lab = Lab::formed(1, 1, 15_000);
+        lab.run(300);
+        lab.forget_records();
+        lab.node(1).config.replica_no_failover = true;
+        lab.run(100);
+        assert!(lab.line(1, 1).contains(" myself,slave,nofailover "));
+        assert!(lab.saves.contains(&(1, false)));
+        let ping = lab.message(1, MessageType::Ping);
+        lab.hear(0, 1, &ping);
+        assert!(lab.line(0, 1).contains(" slave,nofailover "), "and others copy it (§5.6.1)");
+        lab.node(1).config.replica_no_failover = false;
+        lab.run(100);
+        let ping = lab.message(1, MessageType::Ping);
+        lab.hear(0, 1, &ping);
+        assert!(lab.line(0, 1).contains(" slave "));
+    }
+
+    #[test]
+    fn a_changed_announced_address_is_taken_over_7_1() {
+        let mut lab = Lab::formed(2, 0, 15_000);
+        lab.run(300);
+        lab.node(0).config.announce_ip = Some(ip(30));
+        lab.run(100);
+        assert!(lab.line(0, 0).contains(" 10.0.0.31:7000@17000 "));
+        let ping = lab.message(0, MessageType::Ping);
+        lab.hear(1, 0, &ping);
+        let text = format!("Address updated for node {}, now 10.0.0.31:7000", id(0));
+        assert!(lab.logged(1, &text));
+    }
+
+    #[test]
+    fn a_restarted_replica_begins_to_replicate_at_its_first_cron_7_5() {
+        let mut lab = Lab::formed(1, 1, 15_000);
+        assert_eq!(lab.node(1).replication.master, None);
+        lab.run(110);
+        assert!(lab.node(1).replication.master.is_some());
     }
 }

@@ -145,3 +145,102 @@ fn write_counters(
     }
     write!(out, "cluster_stats_messages_{way}:{}\r\n", counters.iter().sum::<u64>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, id, slot};
+    use crate::time::Millis;
+
+    #[test]
+    fn a_line_says_everything_10_2() {
+        let mut lab = Lab::formed(3, 1, 15_000);
+        let peer = lab.peer(0, 1);
+        lab.node(0).bus.table.set_ping_sent(peer, Millis(1_622_092_214_001));
+        lab.node(0).bus.table.set_pong_received(peer, Millis(1_622_092_214_158));
+        let expected = format!(
+            "{} 10.0.0.2:7000@17000 master - 1622092214001 1622092214158 2 disconnected 5461-10921",
+            id(1)
+        );
+        assert_eq!(lab.line(0, 1), expected);
+        let mine = lab.line(0, 0);
+        assert!(mine.contains(" myself,master - 0 "), "{mine}");
+        assert!(mine.ends_with(" 1 connected 0-5460"), "{mine}");
+    }
+
+    #[test]
+    fn a_replica_shows_its_masters_id_and_epoch_10_2() {
+        let mut lab = Lab::formed(3, 1, 15_000);
+        let (replica, master) = (lab.peer(0, 3), lab.peer(0, 0));
+        lab.node(0).bus.table.peer_mut(master).config_epoch = Epoch(33);
+        lab.node(0).bus.table.peer_mut(replica).config_epoch = Epoch(7);
+        let line = lab.line(0, 3);
+        assert!(line.contains(&format!(" slave {} 0 ", id(0))), "{line}");
+        assert!(line.ends_with(" 33 disconnected"), "{line}");
+    }
+
+    #[test]
+    fn slots_are_told_in_runs_and_open_ones_last_10_2() {
+        let mut lab = Lab::alone(2);
+        let me = lab.peer(0, 0);
+        let other = lab.peer(1, 1);
+        let bus = &mut lab.node(0).bus;
+        for number in [7, 1, 2, 3, 9, 10] {
+            bus.add_slot(slot(number), me);
+        }
+        bus.slots.migrating.insert(slot(7), me);
+        bus.slots.importing.insert(slot(7), me);
+        bus.slots.importing.insert(slot(5), me);
+        let line = lab.line(0, 0);
+        let open = format!(" 1-3 7 9-10 [5-<-{0}] [7->-{0}]", id(0));
+        assert!(line.ends_with(&open), "{line}");
+        assert_eq!(other, me, "each is the first in its own table");
+    }
+
+    #[test]
+    fn strangers_are_listed_but_not_saved_10_2() {
+        let mut lab = Lab::alone(1);
+        lab.act(0, |node, ctx| node.bus.start_handshake(ctx, crate::node::lab::endpoint(1)));
+        let node = lab.nodes[0].as_ref().unwrap();
+        assert_eq!(node.bus.nodes_text(&lab.ids, false).lines().count(), 2);
+        assert_eq!(node.bus.nodes_text(&lab.ids, true).lines().count(), 1);
+    }
+
+    #[test]
+    fn info_counts_slots_by_their_owners_condition_10_1() {
+        let mut lab = Lab::formed(3, 1, 15_000);
+        lab.run(3_000);
+        let (failing, suspected) = (lab.peer(0, 1), lab.peer(0, 2));
+        let bus = &mut lab.node(0).bus;
+        bus.table.set_flags(failing, Flags::FAIL);
+        bus.table.set_flags(suspected, Flags::PFAIL);
+        bus.del_slot(slot(0));
+        (bus.sent, bus.received) = ([0; 10], [0; 10]);
+        bus.sent[0] = 7;
+        bus.sent[3] = 1;
+        assert_eq!(
+            bus.info_text(),
+            "cluster_state:ok\r\n\
+             cluster_slots_assigned:16383\r\n\
+             cluster_slots_ok:5460\r\n\
+             cluster_slots_pfail:5462\r\n\
+             cluster_slots_fail:5461\r\n\
+             cluster_known_nodes:4\r\n\
+             cluster_size:3\r\n\
+             cluster_current_epoch:3\r\n\
+             cluster_my_epoch:1\r\n\
+             cluster_stats_messages_ping_sent:7\r\n\
+             cluster_stats_messages_fail_sent:1\r\n\
+             cluster_stats_messages_sent:8\r\n\
+             cluster_stats_messages_received:0\r\n"
+        );
+    }
+
+    #[test]
+    fn a_replicas_own_epoch_is_its_masters_10_1() {
+        let mut lab = Lab::formed(3, 1, 15_000);
+        let master = lab.peer(3, 0);
+        lab.node(3).bus.table.peer_mut(master).config_epoch = Epoch(12);
+        assert!(lab.node(3).bus.info_text().contains("cluster_my_epoch:12\r\n"));
+    }
+}

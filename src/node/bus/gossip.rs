@@ -192,3 +192,243 @@ fn address(ids: &Ids, gossip: &Gossip) -> String {
     let endpoint = ids.endpoint(gossip.endpoint);
     format!("{}:{}@{}", endpoint.ip_text(), endpoint.port, endpoint.cport)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, endpoint, id};
+    use crate::node::packet::MessageType;
+    use crate::time::Wall;
+    use std::collections::BTreeSet;
+
+    fn chosen(lab: &mut Lab, at: usize) -> Vec<PeerIx> {
+        let mut gossip = Vec::new();
+        lab.act(at, |node, ctx| node.bus.select_gossip(&mut ctx.out.drawn, &mut gossip));
+        let table = &lab.node(at).bus.table;
+        gossip.iter().filter_map(|entry| table.find(entry.node)).collect()
+    }
+
+    #[test]
+    fn two_nodes_have_nobody_to_speak_of_4_4() {
+        let mut lab = Lab::formed(2, 0, 15_000);
+        lab.run(300);
+        assert!((0..50).all(|_| chosen(&mut lab, 0).is_empty()));
+    }
+
+    #[test]
+    fn three_nodes_speak_of_one_at_most_4_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let me = lab.node(0).bus.myself;
+        let counts: Vec<usize> = (0..200).map(|_| chosen(&mut lab, 0).len()).collect();
+        assert_eq!(counts.iter().max(), Some(&1));
+        assert!(counts.contains(&0), "all three draws may fall on myself");
+        assert!((0..50).all(|_| !chosen(&mut lab, 0).contains(&me)));
+    }
+
+    #[test]
+    fn a_tenth_is_spoken_of_but_three_at_least_4_4() {
+        for (nodes, wanted) in [(6, 3), (29, 3), (40, 4)] {
+            let mut lab = Lab::formed(nodes, 0, 15_000);
+            lab.run(300);
+            let mut most = 0;
+            for _ in 0..50 {
+                let chosen = chosen(&mut lab, 0);
+                let distinct: BTreeSet<PeerIx> = chosen.iter().copied().collect();
+                assert_eq!(distinct.len(), chosen.len(), "nobody twice");
+                most = most.max(chosen.len());
+            }
+            assert_eq!(most, wanted);
+        }
+    }
+
+    #[test]
+    fn there_are_three_draws_for_each_wanted_entry_4_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let me = lab.node(0).bus.myself;
+        let misses = (0..4_000).filter(|_| chosen(&mut lab, 0).is_empty()).count();
+        let table = &lab.node(0).bus.table;
+        let mut stream = crate::rng::Seed(1).stream(crate::rng::Purpose::Gossip, 9, 9);
+        let mut lottery = table.lottery(&mut stream);
+        let (mut draws, mut mine) = (0_u64, 0_u64);
+        while draws < 40_000 {
+            let ticket = lottery.ticket();
+            draws += u64::from(ticket.drawn);
+            mine += u64::from(ticket.drawn && ticket.peer == me);
+        }
+        let expected = (4_000 * mine.pow(3) / draws.pow(3)) as usize;
+        assert!(misses.abs_diff(expected) < 60, "{misses} of {expected}");
+    }
+
+    #[test]
+    fn who_is_unreachable_and_serves_nothing_is_not_spoken_of_4_4() {
+        let mut lab = Lab::formed(4, 0, 15_000);
+        lab.run(300);
+        let (gone, lost, isolated) = (lab.peer(0, 1), lab.peer(0, 2), lab.peer(0, 3));
+        lab.act(0, |node, ctx| {
+            node.bus.table.set_flags(gone, Flags::NOADDR);
+            node.bus.close_link(ctx, isolated);
+        });
+        let spoken_of: BTreeSet<PeerIx> = (0..100).flat_map(|_| chosen(&mut lab, 0)).collect();
+        assert_eq!(spoken_of, [lost, isolated].into(), "slots make up for a link");
+        lab.node(0).bus.del_node_slots(isolated);
+        let spoken_of: BTreeSet<PeerIx> = (0..100).flat_map(|_| chosen(&mut lab, 0)).collect();
+        assert_eq!(spoken_of, [lost].into());
+    }
+
+    #[test]
+    fn who_fails_is_spoken_of_by_chance_and_who_is_suspected_always_4_4() {
+        let mut lab = Lab::formed(8, 0, 15_000);
+        lab.run(300);
+        let (failing, suspected) = (lab.peer(0, 1), lab.peer(0, 2));
+        lab.node(0).bus.table.set_flags(failing, Flags::FAIL);
+        lab.node(0).bus.table.set_flags(suspected, Flags::PFAIL);
+        let before: Vec<Vec<PeerIx>> = (0..50).map(|_| chosen(&mut lab, 0)).collect();
+        assert!(before.iter().all(|all| !all.contains(&suspected)), "not before the next cron");
+        assert!(before.iter().any(|all| all.contains(&failing)));
+        assert!(before.iter().any(|all| !all.contains(&failing)));
+        lab.node(0).bus.pfail_nodes = 1;
+        let after: Vec<Vec<PeerIx>> = (0..50).map(|_| chosen(&mut lab, 0)).collect();
+        assert!(after.iter().all(|all| all.last() == Some(&suspected)));
+    }
+
+    #[test]
+    fn times_are_told_in_whole_seconds_0_3_3() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let peer = lab.peer(0, 1);
+        let table = &mut lab.node(0).bus.table;
+        table.set_ping_sent(peer, Millis(7_999));
+        table.set_pong_received(peer, Millis(5_001));
+        let mut gossip = Vec::new();
+        table.describe(&[peer], &mut gossip);
+        assert_eq!((gossip[0].ping_sent, gossip[0].pong_received), (7, 5));
+        assert_eq!(gossip[0].flags, Flags::MASTER);
+    }
+
+    /// Lets 0 hear from 1 that 2 has answered in a certain second.
+    fn tell(lab: &mut Lab, flags: Flags, second: i64) -> Millis {
+        let mut ping = lab.message(1, MessageType::Ping);
+        let entry = lab.gossip(2, flags);
+        ping.gossip.push(Gossip { pong_received: second as u32, ..entry });
+        lab.hear(0, 1, &ping);
+        let peer = lab.peer(0, 2);
+        lab.node(0).bus.table.pong_received(peer)
+    }
+
+    /// Three quiet nodes, and the present second.
+    fn quiet() -> (Lab, PeerIx, i64) {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(400);
+        lab.isolate(2);
+        let second = lab.now.secs() + 60;
+        lab.now = Wall(second as u64 * 1_000_000);
+        lab.node(0).process.cached_time = lab.now.millis();
+        let peer = lab.peer(0, 2);
+        (lab, peer, second)
+    }
+
+    #[test]
+    fn a_later_pong_counts_whoever_has_seen_it_5_9_2() {
+        let (mut lab, _, now) = quiet();
+        assert_eq!(tell(&mut lab, Flags::MASTER, now - 5), Millis((now - 5) * 1_000));
+        assert_eq!(tell(&mut lab, Flags::MASTER, now - 9), Millis((now - 5) * 1_000), "not older");
+        assert_eq!(tell(&mut lab, Flags::MASTER, now), Millis(now * 1_000));
+    }
+
+    #[test]
+    fn a_pong_from_the_future_does_not_count_5_9_2() {
+        let (mut lab, _, now) = quiet();
+        let before = tell(&mut lab, Flags::MASTER, 0);
+        assert_eq!(tell(&mut lab, Flags::MASTER, now + 1), before);
+        lab.node(0).process.cached_time = Millis(now * 1_000 + 500);
+        assert_eq!(tell(&mut lab, Flags::MASTER, now + 1), Millis((now + 1) * 1_000));
+    }
+
+    #[test]
+    fn a_pong_does_not_count_while_a_ping_is_pending_or_somebody_doubts_5_9_2() {
+        let (mut lab, peer, now) = quiet();
+        let before = tell(&mut lab, Flags::MASTER, 0);
+        assert_eq!(tell(&mut lab, Flags::MASTER | Flags::FAIL, now), before);
+        let third = lab.node(0).bus.myself;
+        lab.act(0, |node, ctx| node.hear_report(ctx, third, peer, true));
+        assert_eq!(tell(&mut lab, Flags::MASTER, now), before);
+        lab.act(0, |node, ctx| node.hear_report(ctx, third, peer, false));
+        lab.node(0).bus.table.set_ping_sent(peer, Millis(1));
+        assert_eq!(tell(&mut lab, Flags::MASTER, now), before);
+    }
+
+    #[test]
+    fn even_my_own_pong_comes_from_gossip_5_9_2() {
+        let mut lab = Lab::formed(4, 0, 3_000);
+        lab.run(6_000);
+        let me = lab.node(0).bus.myself;
+        let pong = lab.node(0).bus.table.pong_received(me);
+        assert!(pong.0 > 0 && pong.0 % 1_000 == 0, "{pong}");
+    }
+
+    #[test]
+    fn an_unknown_node_is_added_as_it_is_described_5_9_3() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(400);
+        lab.forget_records();
+        let mut ping = lab.message(1, MessageType::Ping);
+        let entry = lab.gossip(9, Flags::REPLICA | Flags::FAIL);
+        ping.gossip.push(entry);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.find(0, 9).map(|ix| lab.node(0).bus.table.flags(ix)), Some(entry.flags));
+        assert!(lab.line(0, 9).contains(" 10.0.0.10:7000@17000 slave,fail - 0 0 0 disconnected"));
+        assert!(lab.saves.is_empty(), "and nothing is saved");
+    }
+
+    #[test]
+    fn nobody_is_added_on_a_strangers_word_or_without_address_or_if_forgotten_5_9_3() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(400);
+        let mut ping = lab.message(1, MessageType::Ping);
+        let entry = lab.gossip(9, Flags::MASTER | Flags::NOADDR);
+        ping.gossip.push(entry);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.find(0, 9), None);
+        ping.gossip[0].flags = Flags::MASTER;
+        ping.sender = lab.ids.intern(id(8));
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.find(0, 9), None);
+        ping.sender = lab.ids.intern(id(1));
+        lab.hear(0, 1, &ping);
+        let added = lab.peer(0, 9);
+        lab.act(0, |node, ctx| node.forget(ctx, added));
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.find(0, 9), None);
+    }
+
+    #[test]
+    fn a_failing_node_is_tried_where_others_reach_it_5_9_2() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(400);
+        let peer = lab.peer(0, 2);
+        for (flags, moves) in [(Flags::NONE, false), (Flags::PFAIL, true)] {
+            lab.node(0).bus.table.set_flags(peer, flags);
+            let mut ping = lab.message(1, MessageType::Ping);
+            let mut entry = lab.gossip(2, Flags::MASTER);
+            entry.endpoint =
+                lab.ids.intern_endpoint(crate::id::Endpoint { port: 9_000, ..endpoint(2) });
+            ping.gossip.push(entry);
+            lab.hear(0, 1, &ping);
+            assert_eq!(lab.line(0, 2).contains(":9000@17000 "), moves);
+            assert_eq!(lab.node(0).bus.table.link(peer).is_none(), moves);
+        }
+    }
+
+    #[test]
+    fn gossip_is_told_in_debug_lines_5_9_1() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(400);
+        let mut ping = lab.message(1, MessageType::Ping);
+        let entry = lab.gossip(2, Flags::MASTER);
+        ping.gossip.push(entry);
+        lab.hear(0, 1, &ping);
+        assert!(lab.logged(0, &format!("GOSSIP {} 10.0.0.3:7000@17000 master", id(2))));
+    }
+}

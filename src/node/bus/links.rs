@@ -113,3 +113,102 @@ impl Node {
         (self.bus.id_of(ctx.ids, peer), format!("{}:{}", to.ip_text(), to.cport))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Endpoint, Ids};
+    use crate::node::effect::Input;
+    use crate::node::lab::{Lab, endpoint, id};
+
+    #[test]
+    fn a_link_counts_as_soon_as_it_is_dialled_3_1_3() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.isolate(0);
+        assert!(lab.line(0, 1).contains(" disconnected "));
+        lab.run(100);
+        assert!(lab.line(0, 1).contains(" connected "));
+        lab.run(1_600);
+        let peer = lab.peer(0, 1);
+        assert!(!lab.node(0).bus.table.ping_sent(peer).is_never(), "and it is pinged (15.2)");
+    }
+
+    #[test]
+    fn who_has_no_address_counts_as_pinged_3_1_2() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        let peer = lab.peer(0, 1);
+        lab.node(0).bus.table.set_endpoint(peer, Ids::NOWHERE);
+        lab.run(100);
+        assert!(!lab.node(0).bus.table.ping_sent(peer).is_never());
+        assert!(lab.node(0).bus.table.link(peer).is_none());
+        assert!(lab.lines.iter().any(|line| line.text.starts_with("Unable to connect to Cluster")));
+    }
+
+    #[test]
+    fn a_refused_connection_frees_the_link_3_2() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.kill(1);
+        lab.run(100);
+        let text =
+            format!("Connection with Node {} at 10.0.0.2:17000 failed: Connection refused", id(1));
+        assert!(lab.logged(0, &text));
+        assert!(lab.line(0, 1).contains(" disconnected "));
+    }
+
+    #[test]
+    fn a_lost_link_is_opened_again_by_the_next_cron_3_6() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.run(300);
+        let peer = lab.peer(0, 1);
+        let end = lab.outbound(0, peer, 1);
+        lab.input(0, Input::LinkLost(end, Loss::Closed));
+        assert!(lab.line(0, 1).contains(" disconnected "));
+        assert!(lab.logged(0, "I/O error reading from node link: connection closed"));
+        lab.run(101);
+        assert!(lab.line(0, 1).contains(" connected "));
+    }
+
+    #[test]
+    fn a_fresh_link_carries_a_ping_at_once_3_2() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.run(101);
+        assert!(lab.count(0, 1, MessageType::Ping) >= 1);
+        assert!(lab.logged(0, &format!("Connecting with Node {} at 10.0.0.2:17000", id(1))));
+        assert!(lab.logged(1, "Accepting cluster node connection from 10.0.0.1:40000"));
+    }
+
+    #[test]
+    fn an_old_ping_stays_the_pending_one_3_2() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.isolate(0);
+        lab.run(101);
+        let peer = lab.peer(0, 1);
+        lab.node(0).bus.table.set_ping_sent(peer, Millis(77));
+        let end = lab.outbound(0, peer, 1);
+        lab.input(0, Input::LinkUp(end));
+        assert_eq!(lab.node(0).bus.table.ping_sent(peer), Millis(77));
+    }
+
+    #[test]
+    fn a_meet_is_not_a_pending_ping_3_2() {
+        let mut lab = Lab::alone(2);
+        lab.isolate(0);
+        lab.act(0, |node, ctx| node.bus.start_handshake(ctx, endpoint(1)));
+        lab.run(101);
+        let peer = lab.handshakes(0)[0];
+        let end = lab.outbound(0, peer, 1);
+        lab.input(0, Input::LinkUp(end));
+        assert!(lab.node(0).bus.table.ping_sent(peer).is_never());
+        assert!(!lab.node(0).bus.table.flags(peer).any(Flags::MEET));
+    }
+
+    #[test]
+    fn a_node_without_a_link_is_dialled_at_its_bus_port_3_1_1() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        let peer = lab.peer(0, 1);
+        let elsewhere = lab.ids.intern_endpoint(Endpoint { cport: 4, ..endpoint(1) });
+        lab.node(0).bus.table.set_endpoint(peer, elsewhere);
+        lab.run(101);
+        assert!(lab.lines.iter().any(|line| line.text.contains("at 10.0.0.2:4 failed")));
+    }
+}

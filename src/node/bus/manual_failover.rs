@@ -196,6 +196,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::client::Pause;
     use crate::node::lab::{Lab, id};
     use crate::node::packet::Epoch;
 
@@ -410,5 +411,62 @@ mod tests {
             "Currently unable to failover: Failover attempt expired."
         );
         assert!(!lab.node(4).bus.is_master());
+    }
+
+    #[test]
+    fn the_pause_outlives_the_failover_8_5_4() {
+        let mut lab = calm();
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        assert!(!lab.node(1).bus.is_master() && !lab.node(1).bus.manual_failover.runs());
+        lab.run(9_900);
+        assert_eq!(lab.node(1).clients.pause, Some(Pause::Writes));
+        lab.run(300);
+        assert_eq!(lab.node(1).clients.pause, None, "ten seconds are over");
+    }
+
+    #[test]
+    fn a_master_hears_of_no_failover_from_somebody_elses_replica_5_10() {
+        let mut lab = calm();
+        let stranger = lab.peer(1, 3);
+        let end = lab.outbound(1, stranger, 3);
+        lab.act(1, |node, ctx| node.manual_failover_asked(ctx, end.id, stranger));
+        assert!(!lab.node(1).bus.manual_failover.runs());
+        assert_eq!(lab.node(1).clients.pause, None);
+    }
+
+    #[test]
+    fn only_the_first_paused_offset_counts_8_5_5() {
+        let mut lab = calm();
+        lab.node(1).replication.history.offset += 100;
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        lab.node(1).replication.history.offset += 100;
+        lab.run(1_000);
+        assert_eq!(lab.node(4).bus.manual_failover.master_offset, Some(114));
+    }
+
+    #[test]
+    fn a_second_request_starts_all_over_8_5_8() {
+        let mut lab = calm();
+        lab.node(1).replication.history.offset += 100;
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        let end = lab.node(4).bus.manual_failover.end;
+        lab.run(1_000);
+        lab.node(1).replication.history.offset += 100;
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        let manual = lab.node(4).bus.manual_failover;
+        assert_eq!(manual.end, end + Millis(1_000));
+        assert_eq!(manual.master_offset, Some(214), "the offset was asked for again");
+    }
+
+    #[test]
+    fn each_side_says_that_time_is_up_8_5_9() {
+        let mut lab = calm();
+        lab.cut.extend([(1, 4), (4, 1)]);
+        let from = lab.lines.len();
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        lab.run(5_200);
+        let text = "Manual failover timed out.";
+        assert!(told(&lab, 4, from).contains(&text.to_owned()));
+        assert!(!told(&lab, 1, from).contains(&text.to_owned()), "it was never asked");
     }
 }

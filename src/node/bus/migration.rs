@@ -19,6 +19,13 @@ struct Spares {
     mine: usize,
 }
 
+/// What was last seen of them, and which topology and which master of mine that was.
+#[derive(Debug, Default)]
+pub struct Survey {
+    of: Option<(u64, Option<PeerIx>)>,
+    spares: Spares,
+}
+
 /// A master must have been without replicas for longer than this.
 const PATIENCE: Millis = Millis(5_000);
 
@@ -28,7 +35,17 @@ impl Bus {
         replicas.iter().filter(|&&ix| !self.table.flags(ix).any(without)).count()
     }
 
-    fn spares(&self) -> Spares {
+    /// What I see of everybody's replicas; looked at again only after something has changed.
+    fn spares(&mut self) -> Spares {
+        let of = Some((self.table.topology(), self.my_master()));
+        if self.survey.of != of {
+            self.survey = Survey { of, spares: self.count_spares() };
+        }
+        debug_assert_eq!(self.survey.spares, self.count_spares());
+        self.survey.spares
+    }
+
+    fn count_spares(&self) -> Spares {
         let mut spares = Spares::default();
         let ignored = Flags::MYSELF | Flags::NOADDR | Flags::HANDSHAKE;
         for &ix in self.table.order() {
@@ -53,7 +70,11 @@ impl Bus {
 impl Node {
     /// Looks whether some master needs me more than mine does (§7.7).
     pub(crate) fn consider_migration(&mut self, ctx: &mut Ctx<'_>) {
-        if !self.config.allow_replica_migration {
+        // A master with fewer than two working replicas cannot be among those that have most of at
+        // least two; most clusters need no look at everybody.
+        let working = |master| self.bus.working_replicas(master, Flags::FAIL);
+        let can_be_spared = self.bus.my_master().is_some_and(|master| working(master) >= 2);
+        if !self.config.allow_replica_migration || !can_be_spared {
             return;
         }
         let spares = self.bus.spares();

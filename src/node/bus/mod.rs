@@ -46,8 +46,10 @@ use crate::time::Millis;
 
 pub use address::Announced;
 pub use gossip::Drawn;
+pub use migration::Survey;
 pub use send::PongTo;
 pub use slots::SlotMap;
+pub use state::MastersSeen;
 pub use todo::Todo;
 pub use watch::Watch;
 
@@ -102,6 +104,10 @@ pub struct Bus {
     pub announced_ip_seen: Option<IpAddr>,
     /// Which peers the cron must look at, and when.
     pub watch: Watch,
+    /// What I last saw of everybody's replicas (§7.4.1).
+    pub survey: Survey,
+    /// What I last saw of the masters (§6.6).
+    pub masters: MastersSeen,
     /// Makes the cron look at every peer every time, to compare.
     #[cfg(test)]
     pub(crate) naive: bool,
@@ -142,6 +148,8 @@ impl Bus {
             announced: Announced::default(),
             announced_ip_seen: None,
             watch: Watch::default(),
+            survey: Survey::default(),
+            masters: MastersSeen::default(),
             #[cfg(test)]
             naive: false,
         }

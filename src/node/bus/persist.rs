@@ -159,3 +159,166 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::config::Config;
+    use crate::node::lab::{Lab, id, share, slot};
+    use crate::node::process::Disk;
+
+    fn restarted(text: &str) -> Lab {
+        let disk = |_| Disk { nodes_conf: Some(text.into()), ..Disk::default() };
+        Lab::start(1, disk, Config::default())
+    }
+
+    #[test]
+    fn what_is_saved_is_what_was_known_12_1() {
+        let mut lab = Lab::formed(3, 2, 15_000);
+        lab.run(3_000);
+        let failing = lab.peer(0, 2);
+        lab.act(0, |node, ctx| {
+            node.bus.table.set_flags(failing, Flags::FAIL);
+            node.bus.slots.migrating.insert(slot(3), failing);
+            node.bus.last_vote_epoch = crate::node::packet::Epoch(2);
+            node.save_config(ctx, false);
+        });
+        let text = lab.saved[0].clone().unwrap();
+        assert!(text.ends_with("vars currentEpoch 3 lastVoteEpoch 2\n"));
+        let mut again = restarted(&text);
+        let saved: Vec<String> = (0..5).map(|node| lab.line(0, node)).collect();
+        for (node, line) in saved.iter().enumerate() {
+            let loaded = again.line(0, node);
+            let stable = |line: &str| {
+                let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+                words.drain(4..6);
+                words.retain(|word| !word.ends_with("connected"));
+                words
+            };
+            assert_eq!(stable(&loaded), stable(line));
+        }
+        assert_eq!(again.node(0).bus.last_vote_epoch.0, 2);
+    }
+
+    #[test]
+    fn pending_pings_and_old_pongs_are_as_of_now_12_3_6() {
+        let text = format!(
+            "{} :0@0 myself,master - 0 0 0 connected\n\
+             {} 10.0.0.2:7000@17000 master - 1622092214001 0 1 connected\n\
+             {} 10.0.0.3:7000@17000 master,fail - 0 1622092214001 2 connected\n",
+            id(0),
+            id(1),
+            id(2)
+        );
+        let mut lab = restarted(&text);
+        let [pinged, answered] = [1, 2].map(|node| lab.peer(0, node));
+        let now = lab.now.millis();
+        let table = &lab.node(0).bus.table;
+        let recent = |time: Millis| !time.is_never() && now - time < Millis(10);
+        assert!(recent(table.ping_sent(pinged)) && table.pong_received(pinged).is_never());
+        assert!(recent(table.pong_received(answered)) && table.ping_sent(answered).is_never());
+        assert!(recent(table.history(answered).fail_time), "FAIL begins anew (§12.3.4)");
+        assert_eq!(lab.node(0).bus.current_epoch.0, 2, "the greatest epoch counts (§12.3.10)");
+    }
+
+    #[test]
+    fn a_node_named_before_its_line_is_one_node_12_3_3() {
+        let text = format!(
+            "{} 10.0.0.2:7000@17000 slave {} 0 0 7 connected\n\
+             {} :0@0 myself,master - 0 0 7 connected 0-5 [6->-{}]\n",
+            id(1),
+            id(0),
+            id(0),
+            id(3)
+        );
+        let mut lab = restarted(&text);
+        let [me, replica, mentioned] = [0, 1, 3].map(|node| lab.peer(0, node));
+        let bus = &lab.node(0).bus;
+        assert_eq!(bus.table.len(), 3);
+        assert_eq!(bus.table.replicas(me), [replica]);
+        assert_eq!(bus.table.peer(replica).replica_of(), Some(me));
+        assert_eq!(bus.table.flags(mentioned), Flags::NONE);
+        assert_eq!(bus.slots.migrating.get(&slot(6)), Some(&mentioned));
+        assert!(lab.line(0, 3).contains(" :0@0 noflags - 0 0 0 disconnected"));
+    }
+
+    #[test]
+    fn the_first_claimant_of_a_slot_keeps_it_12_3_8() {
+        let text = format!(
+            "{} :0@0 myself,master - 0 0 1 connected 0-5\n\
+             {} 10.0.0.2:7000@17000 master - 0 0 2 connected 3-9\n",
+            id(0),
+            id(1)
+        );
+        let mut lab = restarted(&text);
+        assert!(lab.line(0, 0).ends_with(" 0-5"));
+        assert!(lab.line(0, 1).ends_with(" 6-9"));
+    }
+
+    #[test]
+    fn members_of_a_formed_cluster_share_their_sets() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        let sets = [0, 1].map(|at| {
+            let peer = lab.peer(at, 2);
+            std::sync::Arc::clone(&lab.node(at).bus.table.peer(peer).slots)
+        });
+        assert!(std::sync::Arc::ptr_eq(&sets[0], &sets[1]));
+        assert_eq!(sets[0], share(2, 3));
+        assert_eq!(lab.node(0).bus.slots.assigned(), 16_384);
+    }
+
+    #[test]
+    fn keys_without_an_owner_make_me_one_12_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.forget_records();
+        lab.node(0).bus.del_slot(slot(12_182));
+        for key in ["foo", "{06S}"] {
+            lab.node(0).keys.insert_string(key.as_bytes(), b"");
+        }
+        lab.act(0, |node, ctx| node.verify_keys(ctx));
+        let me = lab.peer(0, 0);
+        assert_eq!(lab.node(0).bus.slots.owner(slot(12_182)), Some(me));
+        assert!(
+            lab.logged(0, "I have keys for unassigned slot 12182. Taking responsibility for it.")
+        );
+        assert_eq!(lab.saves, [(0, true)]);
+    }
+
+    #[test]
+    fn keys_of_somebody_else_are_imported_12_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.node(0).keys.insert_string(b"foo", b"");
+        lab.act(0, |node, ctx| node.verify_keys(ctx));
+        let owner = lab.peer(0, 2);
+        assert_eq!(lab.node(0).bus.slots.importing.get(&slot(12_182)), Some(&owner));
+        assert!(lab.logged(
+            0,
+            "I have keys for slot 12182, but the slot is assigned to another node. Setting it to \
+             importing state."
+        ));
+    }
+
+    #[test]
+    fn replicas_do_not_look_at_their_keys_12_4() {
+        let mut lab = Lab::formed(3, 1, 15_000);
+        lab.forget_records();
+        lab.node(3).keys.insert_string(b"foo", b"");
+        lab.act(3, |node, ctx| node.verify_keys(ctx));
+        assert!(lab.lines.is_empty() && lab.saves.is_empty());
+    }
+
+    #[test]
+    fn link_and_pong_changes_are_not_saved_12_2() {
+        let mut lab = Lab::formed(3, 0, 3_000);
+        lab.run(3_000);
+        lab.forget_records();
+        lab.run(5_000);
+        assert!(lab.saves.is_empty());
+        lab.kill(2);
+        lab.run(3_500);
+        let peer = lab.peer(0, 2);
+        let saved = lab.saves.iter().filter(|(node, _)| *node == 0).count();
+        let flags = lab.node(0).bus.table.flags(peer);
+        assert!(saved == 0 || flags.any(Flags::FAIL), "suspicion is not saved either");
+    }
+}

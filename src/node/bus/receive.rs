@@ -160,3 +160,141 @@ impl std::fmt::Display for Pointer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::node::flags::Flags;
+    use crate::node::lab::{Lab, id};
+    use crate::node::packet::{Epoch, Gossip, MessageType};
+
+    #[test]
+    fn a_known_sender_raises_my_epoch_without_a_save_5_1_5() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.forget_records();
+        let mut ping = lab.message(1, MessageType::Ping);
+        ping.current_epoch = Epoch(40);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(40));
+        assert!(lab.saves.iter().all(|(node, _)| *node != 0));
+        ping.current_epoch = Epoch(5);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(40), "never lowered");
+    }
+
+    #[test]
+    fn a_greater_config_epoch_is_saved_at_once_5_1_5() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.forget_records();
+        let peer = lab.peer(0, 1);
+        let mut ping = lab.message(1, MessageType::Ping);
+        ping.config_epoch = Epoch(40);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.table.peer(peer).config_epoch, Epoch(40));
+        assert_eq!(lab.saves, [(0, true)]);
+        ping.config_epoch = Epoch(3);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.table.peer(peer).config_epoch, Epoch(40), "never lowered");
+    }
+
+    #[test]
+    fn a_stranger_raises_nothing_but_gets_its_answer_5_3_3() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.forget_records();
+        let before = lab.node(0).bus.received;
+        let mut ping = lab.message(1, MessageType::Ping);
+        ping.sender = lab.ids.intern(id(77));
+        ping.current_epoch = Epoch(40);
+        lab.hear(0, 1, &ping);
+        assert_eq!(lab.node(0).bus.current_epoch, Epoch(3));
+        assert_eq!(lab.count(0, 1, MessageType::Pong), 1);
+        assert_eq!(lab.node(0).bus.received[0], before[0] + 1, "it is counted (§5.1.1)");
+    }
+
+    #[test]
+    fn any_packet_is_a_sign_of_life_5_1_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.isolate(0);
+        let peer = lab.peer(0, 2);
+        for kind in [MessageType::Pong, MessageType::Publish, MessageType::Update] {
+            lab.run(50);
+            let packet = lab.message(2, kind);
+            lab.hear(0, 1, &packet);
+            let now = lab.now.millis();
+            assert_eq!(lab.node(0).bus.table.peer(peer).data_received, now);
+        }
+    }
+
+    #[test]
+    fn the_answer_is_built_before_the_packet_is_applied_5_2() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.forget_records();
+        let mut ping = lab.message(1, MessageType::Ping);
+        ping.config_epoch = Epoch(9);
+        ping.slots = crate::node::lab::share(0, 3);
+        lab.hear(0, 1, &ping);
+        assert!(!lab.node(0).bus.is_master(), "it took all my slots");
+        let pong = lab.sent.iter().find(|sent| sent.from == 0 && sent.to == 1).unwrap();
+        assert_eq!(pong.packet.kind, MessageType::Pong);
+        assert!(pong.packet.flags.is_master());
+        assert_eq!(pong.packet.slots, crate::node::lab::share(0, 3));
+        assert_eq!(pong.packet.current_epoch, Epoch(3), "epochs come first (§5.1.5)");
+    }
+
+    #[test]
+    fn only_an_answer_on_my_own_link_counts_as_pong_15_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.isolate(0);
+        let peer = lab.peer(0, 1);
+        let now = lab.now.millis();
+        lab.node(0).bus.table.set_ping_sent(peer, now);
+        lab.run(50);
+        let pong = lab.message(1, MessageType::Pong);
+        lab.hear(0, 1, &pong);
+        assert_eq!(lab.node(0).bus.table.ping_sent(peer), now);
+        lab.hear_on_own_link(0, 1, &pong);
+        assert!(lab.node(0).bus.table.ping_sent(peer).is_never());
+        let now = lab.now.millis();
+        assert_eq!(lab.node(0).bus.table.pong_received(peer), now);
+    }
+
+    #[test]
+    fn an_unknown_sender_of_meet_is_met_in_turn_but_its_gossip_adds_nobody_3_8_3() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let mut meet = lab.message(1, MessageType::Meet);
+        meet.sender = lab.ids.intern(id(77));
+        let entry = lab.gossip(78, Flags::MASTER);
+        meet.gossip.push(Gossip { pong_received: 1, ..entry });
+        lab.hear(0, 1, &meet);
+        assert_eq!(lab.node(0).bus.table.len(), 4);
+        let stranger = lab.handshakes(0)[0];
+        let node = lab.nodes[0].as_ref().unwrap();
+        let line = node.bus.node_line(&lab.ids, stranger);
+        assert!(line.contains(" 10.0.0.2:7000@17000 handshake - 0 0 0 disconnected"), "{line}");
+    }
+
+    #[test]
+    fn packets_are_told_in_debug_lines_13_2() {
+        let mut lab = Lab::formed(2, 0, 15_000);
+        lab.run(300);
+        lab.forget_records();
+        let ping = lab.message(1, MessageType::Ping);
+        lab.hear(0, 1, &ping);
+        let told: Vec<&str> =
+            lab.lines.iter().filter(|l| l.node == 0).map(|l| l.text.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "--- Processing packet of type 0, 2256 bytes",
+                "Ping packet received: (nil)",
+                "ping packet received: (nil)",
+            ]
+        );
+    }
+}

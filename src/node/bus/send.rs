@@ -127,3 +127,91 @@ impl Node {
         self.queue(ctx, link, packet);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::{Lab, id, share};
+    use crate::node::packet::Epoch;
+
+    #[test]
+    fn a_replica_speaks_for_its_master_4_2() {
+        let mut lab = Lab::formed(2, 2, 15_000);
+        lab.run(300);
+        let ping = lab.message(3, MessageType::Ping);
+        assert_eq!(*ping.slots, *share(1, 2));
+        assert_eq!(ping.config_epoch, Epoch(2));
+        assert_eq!(ping.replica_of, lab.ids.find(id(1)));
+        assert_eq!(ping.flags, Flags::REPLICA | Flags::MYSELF);
+        assert_eq!(ping.current_epoch, Epoch(2));
+    }
+
+    #[test]
+    fn a_broadcast_counts_once_for_each_link_4_3() {
+        let mut lab = Lab::formed(4, 0, 15_000);
+        lab.run(300);
+        let unlinked = lab.peer(0, 3);
+        lab.act(0, |node, ctx| {
+            node.bus.close_link(ctx, unlinked);
+            let before = node.bus.sent;
+            node.broadcast_publish(ctx, b"channel", b"message");
+            node.broadcast_pong(ctx, PongTo::All);
+            assert_eq!(node.bus.sent[MessageType::Publish as usize] - before[4], 2);
+            assert_eq!(node.bus.sent[MessageType::Pong as usize] - before[1], 2);
+        });
+    }
+
+    #[test]
+    fn a_message_into_a_link_that_nobody_answers_counts_4_3() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.isolate(2);
+        let peer = lab.peer(0, 2);
+        let link = lab.node(0).bus.table.link(peer).unwrap();
+        let before = lab.node(0).bus.sent[0];
+        lab.act(0, |node, ctx| node.send_ping(ctx, link, Some(peer), MessageType::Ping));
+        assert_eq!(lab.node(0).bus.sent[0], before + 1);
+    }
+
+    #[test]
+    fn local_replicas_are_mine_or_my_masters_4_5() {
+        let mut lab = Lab::formed(2, 4, 15_000);
+        lab.run(500);
+        for (from, to) in [(0, vec![2, 4]), (2, vec![4]), (1, vec![3, 5])] {
+            lab.forget_records();
+            lab.act(from, |node, ctx| node.broadcast_pong(ctx, PongTo::LocalReplicas));
+            let pongs = lab.sent.iter().filter(|sent| sent.from == from);
+            let mut reached: Vec<usize> = pongs.map(|sent| sent.to).collect();
+            reached.sort_unstable();
+            assert_eq!(reached, to);
+        }
+    }
+
+    #[test]
+    fn a_ping_on_my_link_is_noted_and_a_pong_is_not_4_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.isolate(0);
+        let peer = lab.peer(0, 1);
+        let link = lab.node(0).bus.table.link(peer).unwrap();
+        lab.act(0, |node, ctx| node.send_ping(ctx, link, Some(peer), MessageType::Pong));
+        assert!(lab.node(0).bus.table.ping_sent(peer).is_never());
+        lab.act(0, |node, ctx| node.send_ping(ctx, link, Some(peer), MessageType::Ping));
+        assert_eq!(lab.node(0).bus.table.ping_sent(peer), lab.now.millis());
+        lab.run(5);
+        lab.act(0, |node, ctx| node.send_ping(ctx, link, Some(peer), MessageType::Ping));
+        assert_eq!(lab.node(0).bus.table.ping_sent(peer), lab.now.millis(), "written over");
+    }
+
+    #[test]
+    fn an_update_to_who_has_no_link_is_not_sent_3_5() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let (to, about) = (lab.peer(0, 1), lab.peer(0, 2));
+        lab.act(0, |node, ctx| {
+            node.bus.close_link(ctx, to);
+            node.send_update(ctx, to, about);
+            assert_eq!(node.bus.sent[MessageType::Update as usize], 0);
+        });
+    }
+}

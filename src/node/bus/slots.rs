@@ -94,8 +94,11 @@ impl Bus {
             Arc::make_mut(&mut peer.slots).insert(slot);
         }
         peer.slot_count += 1;
-        if peer.slot_count == 1 && self.table.masters_have_replicas() {
-            self.table.set_flags(to, Flags::MIGRATE_TO);
+        if peer.slot_count == 1 {
+            self.table.note_service_changed();
+            if self.table.masters_have_replicas() {
+                self.table.set_flags(to, Flags::MIGRATE_TO);
+            }
         }
         self.slots.assign(slot, Some(to));
         true
@@ -107,6 +110,9 @@ impl Bus {
         let peer = self.table.peer_mut(owner);
         Arc::make_mut(&mut peer.slots).remove(slot);
         peer.slot_count -= 1;
+        if peer.slot_count == 0 {
+            self.table.note_service_changed();
+        }
         self.slots.assign(slot, None);
         true
     }
@@ -116,6 +122,8 @@ impl Bus {
         let peer = self.table.peer_mut(of);
         let count = std::mem::take(&mut peer.slot_count);
         if count > 0 {
+            self.table.note_service_changed();
+            let peer = self.table.peer_mut(of);
             let slots = std::mem::replace(&mut peer.slots, Arc::clone(&self.no_slots));
             for slot in slots.iter() {
                 self.slots.assign(slot, None);

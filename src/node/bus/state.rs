@@ -15,12 +15,19 @@ const WRITABLE_DELAY: Millis = Millis(2_000);
 const REJOIN_DELAY: (Millis, Millis) = (Millis(500), Millis(5_000));
 
 /// The masters with slots, as counted for the state (§6.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Masters {
     all: u32,
     reachable: u32,
     /// Whether a node in FAIL, of whatever role, owns slots.
     slots_failing: bool,
+}
+
+/// What was last seen of the masters, and in which topology.
+#[derive(Debug, Default)]
+pub struct MastersSeen {
+    topology: Option<u64>,
+    masters: Masters,
 }
 
 impl Bus {
@@ -30,8 +37,18 @@ impl Bus {
         self.size / 2 + 1
     }
 
+    /// The masters with slots; counted again only after something has changed.
+    fn masters(&mut self) -> Masters {
+        let topology = Some(self.table.topology());
+        if self.masters.topology != topology {
+            self.masters = MastersSeen { topology, masters: self.count_masters() };
+        }
+        debug_assert_eq!(self.masters.masters, self.count_masters());
+        self.masters.masters
+    }
+
     fn count_masters(&self) -> Masters {
-        let mut masters = Masters { all: 0, reachable: 0, slots_failing: false };
+        let mut masters = Masters::default();
         for &ix in self.table.order() {
             let flags = self.table.flags(ix);
             if self.table.peer(ix).slot_count > 0 {
@@ -45,7 +62,7 @@ impl Bus {
 
     /// What the state should be now; refreshes the size and the memory of minorities (§6.6).
     fn wanted_state(&mut self, config: &Config, now: Millis) -> bool {
-        let masters = self.count_masters();
+        let masters = self.masters();
         self.size = masters.all;
         let covered = self.slots.assigned() == SLOTS && !masters.slots_failing;
         let majority = masters.reachable >= self.quorum();

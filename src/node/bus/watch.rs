@@ -29,7 +29,7 @@ pub struct Watch {
 }
 
 /// So many places share an entry in `earliest`.
-const RUN: usize = 32;
+const RUN: usize = 16;
 
 /// After so many milliseconds the base is moved.
 const LONGEST: i64 = 1 << 30;

@@ -1,7 +1,7 @@
 //! Commands of clients: the checks before a command, in Redis's order, and carrying it out.
 //!
 //! Arguments come in as words, replies leave as [`Effect::Reply`]. One file for each family of
-//! commands; [`table`] knows all commands of 6.2, also those that a virtual node does not model.
+//! commands; `table` knows all commands of 6.2, also those that a virtual node does not model.
 
 mod call;
 mod cluster;

@@ -6,7 +6,6 @@ use crate::node::Node;
 use crate::node::client::{Block, Client, Pause};
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, Input};
-use crate::node::log::Level;
 use crate::node::replication::message::Position;
 use crate::resp::Reply;
 use crate::time::{Millis, Span};
@@ -49,10 +48,7 @@ impl Node {
         self.keys = dump.keys.clone();
         self.keys.saved_at = None;
         self.keys.position = None;
-        let age = dump.keys.saved_at.map_or(0, |saved| ctx.now.secs() - saved);
-        self.log(ctx, Level::Notice, format_args!("Loading RDB produced by version 6.2.3"));
-        self.log(ctx, Level::Notice, format_args!("RDB age {age} seconds"));
-        self.log(ctx, Level::Notice, format_args!("RDB memory usage when created 2.52 Mb"));
+        self.tell_of_file(ctx, dump.keys.saved_at.unwrap_or(ctx.now.secs()));
         let takes = Span::micros(dump.bytes() / LOADED_BYTES_PER_MICRO);
         if takes >= NOTICEABLE {
             ctx.out.effects.push(Effect::Sleep(takes));

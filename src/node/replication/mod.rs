@@ -15,6 +15,7 @@ mod apply;
 pub mod backlog;
 pub mod cron;
 pub mod downstream;
+mod handshake;
 pub mod history;
 pub mod id;
 pub mod info;

@@ -78,7 +78,7 @@ fn a_brand_new_replica_tries_a_partial_resync_and_gets_everything_15_28() {
             "S MASTER <-> REPLICA sync: Loading DB in memory",
             "S Loading RDB produced by version 6.2.3",
             "S RDB age 0 seconds",
-            "S RDB memory usage when created 2.52 Mb",
+            "S RDB memory usage when created 2.58 Mb",
             "S MASTER <-> REPLICA sync: Finished with success",
         ]
     );
@@ -429,4 +429,73 @@ fn a_replica_with_an_append_only_file_rewrites_it_after_a_full_resync_a9() {
             "S Background AOF rewrite finished successfully",
         ]
     );
+}
+
+#[test]
+fn a_replica_that_is_promoted_begins_a_history_of_its_own_a6() {
+    let mut lab = calm();
+    write(&mut lab, 0, "SET key 1");
+    let old = lab.node(3).replication.history.position();
+    lab.act(3, |node, ctx| node.start_manual_failover(ctx, FailoverMode::Takeover));
+    let replication = &lab.node(3).replication;
+    assert_ne!(replication.history.id, old.id);
+    assert_eq!(replication.history.former, Some((old.id, old.offset + 1)));
+    assert_eq!((replication.master, &replication.upstream), (None, &Upstream::Idle));
+    assert_eq!((replication.cached_master, replication.down_since), (None, 0));
+    let before = offsets(&mut lab, &[3])[0];
+    write(&mut lab, 3, "SET key 2");
+    let set = StreamCommand::Write(args(["SET", "key", "2"]).into()).wire_bytes();
+    assert_eq!(offsets(&mut lab, &[3])[0] - before, 23 + set, "SELECT is said again");
+}
+
+#[test]
+fn a_replica_that_is_told_its_master_again_drops_its_own_replicas_a5() {
+    let mut lab = calm();
+    let (to, master) = (crate::node::lab::endpoint(3), crate::node::lab::endpoint(0));
+    lab.act(4, |node, ctx| node.follow(ctx, to));
+    lab.run(2_000);
+    assert_eq!(lab.node(3).replication.replicas.len(), 1);
+    let from = lab.lines.len();
+    lab.act(3, |node, ctx| node.follow(ctx, master));
+    let lines = told(&lab, 3, from);
+    assert!(lines.contains(&"S Connection with replica 10.0.0.5:7000 lost.".to_owned()));
+    assert!(lab.node(3).replication.upstream.is_connected(), "it went on where it was");
+}
+
+#[test]
+fn a_lost_master_is_dialled_again_at_once_a10() {
+    let mut lab = calm();
+    let from = lab.lines.len();
+    lab.kill(0);
+    let lines = told(&lab, 3, from);
+    assert_eq!(
+        lines[..4],
+        [
+            "S Connection with master lost.",
+            "S Caching the disconnected master state.",
+            "S Reconnecting to MASTER 10.0.0.1:7000",
+            "S MASTER <-> REPLICA sync started",
+        ]
+    );
+    let now = lab.node(3).unix_now();
+    assert_eq!(lab.node(3).replication.down_since, now);
+}
+
+#[test]
+fn the_age_of_data_is_that_of_the_last_word_or_of_the_loss_a11() {
+    let mut lab = calm();
+    lab.node(3).config.replica_no_failover = true;
+    lab.isolate(0);
+    let silence = |lab: &mut Lab| {
+        let now = lab.node(3).unix_now();
+        lab.node(3).replication.silence(now)
+    };
+    let before = silence(&mut lab);
+    lab.run(5_000);
+    assert_eq!(silence(&mut lab) - before, 5, "nothing came since");
+    lab.kill(0);
+    lab.run(100);
+    lab.act(3, Node::drop_master);
+    lab.run(3_000);
+    assert_eq!(silence(&mut lab), 3, "counted from the loss");
 }

@@ -238,7 +238,7 @@ impl Node {
         self.replication.down_since = self.unix_now();
     }
 
-    fn discard_cached_master(&mut self, ctx: &mut Ctx<'_>) {
+    pub(super) fn discard_cached_master(&mut self, ctx: &mut Ctx<'_>) {
         if self.replication.cached_master.take().is_some() {
             self.log(
                 ctx,
@@ -302,40 +302,8 @@ impl Node {
         }
     }
 
-    /// The connection was lost in the middle of the handshake. Redis takes the error for an answer.
-    fn handshake_cut(&mut self, ctx: &mut Ctx<'_>, awaits: Step, why: &str) {
-        self.replication.upstream = Upstream::Waiting;
-        match awaits {
-            Step::Ping => self.log(
-                ctx,
-                Level::Warning,
-                format_args!("Error reply to PING from master: '-Reading from master: {why}'"),
-            ),
-            Step::ListeningPort | Step::Capabilities => self.log(
-                ctx,
-                Level::Warning,
-                format_args!(
-                    "Sending command to master in replication handshake: -Writing to master: {why}"
-                ),
-            ),
-            Step::Psync => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!(
-                        "Unexpected reply to PSYNC from master: -Reading from master: {why}"
-                    ),
-                );
-                self.discard_cached_master(ctx);
-                self.void_history(ctx);
-                self.log(ctx, Level::Notice, format_args!("Retrying with SYNC..."));
-                self.log(ctx, Level::Warning, format_args!("I/O error writing to MASTER: {why}"));
-            }
-        }
-    }
-
     /// My data will be replaced: nobody may continue from what I remember (A.9).
-    fn void_history(&mut self, ctx: &mut Ctx<'_>) {
+    pub(super) fn void_history(&mut self, ctx: &mut Ctx<'_>) {
         self.drop_replicas(ctx);
         self.replication.history.backlog = None;
     }
@@ -376,119 +344,6 @@ impl Node {
             }
             _ => {}
         }
-    }
-
-    fn handshake_message(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        link: LinkId,
-        awaits: Step,
-        message: ReplMessage,
-    ) {
-        let next = match (awaits, message) {
-            (Step::Ping, ReplMessage::Fine(_)) => {
-                self.log(
-                    ctx,
-                    Level::Notice,
-                    format_args!("Master replied to PING, replication can continue..."),
-                );
-                let port = ReplMessage::ListeningPort(self.config.port);
-                ctx.out.effects.push(Effect::ReplSend(link, port));
-                ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Capabilities));
-                Step::ListeningPort
-            }
-            (Step::ListeningPort, ReplMessage::Fine(_)) => Step::Capabilities,
-            (Step::Capabilities, ReplMessage::Fine(_)) => {
-                self.ask_for_sync(ctx, link);
-                Step::Psync
-            }
-            (Step::Psync, answer) => return self.psync_answered(ctx, link, answer),
-            (_, ReplMessage::Refused(error)) => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!("Error reply to PING from master: '-{error}'"),
-                );
-                return self.close_upstream(ctx);
-            }
-            _ => return,
-        };
-        if let Upstream::Handshake { awaits, .. } = &mut self.replication.upstream {
-            *awaits = next;
-        }
-    }
-
-    fn ask_for_sync(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
-        let known = self.replication.cached_master;
-        match known {
-            Some(Position { id, offset }) => self.log(
-                ctx,
-                Level::Notice,
-                format_args!("Trying a partial resynchronization (request {id}:{}).", offset + 1),
-            ),
-            None => self.log(
-                ctx,
-                Level::Notice,
-                format_args!("Partial resynchronization not possible (no cached master)"),
-            ),
-        }
-        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Psync(known)));
-    }
-
-    fn psync_answered(&mut self, ctx: &mut Ctx<'_>, link: LinkId, answer: ReplMessage) {
-        match answer {
-            ReplMessage::FullResync(goal) => {
-                self.log(
-                    ctx,
-                    Level::Notice,
-                    format_args!("Full resync from master: {}:{}", goal.id, goal.offset),
-                );
-                self.discard_cached_master(ctx);
-                self.void_history(ctx);
-                let last_io = self.unix_now();
-                self.replication.upstream = Upstream::Transfer { link, last_io, goal, size: None };
-            }
-            ReplMessage::Continue(id) => self.continue_stream(ctx, link, id),
-            ReplMessage::Refused(error) => {
-                self.log(
-                    ctx,
-                    Level::Notice,
-                    format_args!(
-                        "Master is currently unable to PSYNC but should be in the future: -{error}"
-                    ),
-                );
-                self.close_upstream(ctx);
-            }
-            _ => {}
-        }
-    }
-
-    /// The master gives me only what I miss (A.8).
-    fn continue_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, id: ReplicationId) {
-        let Some(mut known) = self.replication.cached_master.take() else { return };
-        self.log(
-            ctx,
-            Level::Notice,
-            format_args!("Successful partial resynchronization with master."),
-        );
-        if id != known.id {
-            self.log(ctx, Level::Warning, format_args!("Master replication ID changed to {id}"));
-            let history = &mut self.replication.history;
-            history.former = Some((known.id, history.offset + 1));
-            history.id = id;
-            known.id = id;
-            self.drop_replicas(ctx);
-        }
-        let last_io = self.unix_now();
-        let size = self.config.repl_backlog_size;
-        self.replication.upstream = Upstream::Connected { link, last_io, known };
-        self.replication.down_since = 0;
-        self.replication.history.remember(size);
-        self.log(
-            ctx,
-            Level::Notice,
-            format_args!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization."),
-        );
     }
 
     /// The whole data set has arrived: it takes the place of my keys (A.9).

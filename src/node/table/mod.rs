@@ -79,6 +79,8 @@ pub struct Table {
     census: Census,
     /// How many entries the lists of replicas have together.
     replicas: u32,
+    /// Counts the changes of roles, failures, lists of replicas, and of who serves slots at all.
+    topology: u64,
 }
 
 /// Whole seconds as they travel in 32 bits (§0.3.3).
@@ -117,6 +119,7 @@ impl Table {
             order: Order::new(seed),
             census: Census::default(),
             replicas: 0,
+            topology: 0,
         }
     }
 
@@ -262,10 +265,12 @@ impl Table {
     }
 
     fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Table)) {
-        let old = Census::of(self.flags(ix), self.link(ix).is_some());
+        let before = self.flags(ix);
+        let old = Census::of(before, self.link(ix).is_some());
         change(self);
         let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
         self.census.replace(old, Census::of(flags, linked));
+        self.topology += u64::from(before != flags);
         let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
         self.vitals.set_fit(ix, linked && !flags.any(unfit));
         self.refresh_calm(ix);
@@ -322,6 +327,18 @@ impl Table {
         &self.history(ix).replicas
     }
 
+    /// Counts the changes of who is there and in which role, who fails, who replicates whom, and who
+    /// serves slots at all: whatever follows from these is the same for as long as this is.
+    #[must_use]
+    pub fn topology(&self) -> u64 {
+        self.topology
+    }
+
+    /// Notes that a node has got its first slot or lost its last.
+    pub fn note_service_changed(&mut self) {
+        self.topology += 1;
+    }
+
     /// Appends to a master's list of replicas; returns whether it was not there yet (§2.4).
     pub fn add_replica(&mut self, master: PeerIx, replica: PeerIx) -> bool {
         let replicas = &mut self.history_mut(master).replicas;
@@ -330,6 +347,7 @@ impl Table {
         }
         replicas.push(replica);
         self.replicas += 1;
+        self.topology += 1;
         true
     }
 
@@ -339,6 +357,7 @@ impl Table {
         let Some(at) = replicas.iter().position(|&other| other == replica) else { return false };
         replicas.remove(at);
         self.replicas -= 1;
+        self.topology += 1;
         true
     }
 
@@ -346,6 +365,7 @@ impl Table {
     pub fn take_replicas(&mut self, master: PeerIx) -> Vec<PeerIx> {
         let replicas = std::mem::take(&mut self.history_mut(master).replicas);
         self.replicas -= replicas.len() as u32;
+        self.topology += 1;
         replicas
     }
 
@@ -414,6 +434,7 @@ impl Table {
         }
         self.vitals.reset(ix, flags);
         self.census.replace(Census::default(), Census::of(flags, false));
+        self.topology += 1;
         self.refresh_calm(ix);
         self.put_in_order(ids, ix);
     }
@@ -446,6 +467,7 @@ impl Table {
     pub fn remove(&mut self, ix: PeerIx) {
         let census = Census::of(self.flags(ix), self.link(ix).is_some());
         self.census.replace(census, Census::default());
+        self.topology += 1;
         Arc::make_mut(&mut self.names).forget(ix);
         self.take_out_of_order(ix);
         self.free.push(ix);

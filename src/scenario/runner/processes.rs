@@ -61,9 +61,14 @@ impl Runner<'_> {
         match self.world.status(node) {
             ProcessStatus::Crashing => self.wait_for_end(node)?,
             ProcessStatus::Down => {}
-            _ if action == ProcessAction::Restart => {
+            status if action == ProcessAction::Restart => {
                 let signal = self.world.terminate(node);
                 self.accept(node, signal)?;
+                if status == ProcessStatus::Paused {
+                    // It takes the signal when it goes on.
+                    let result = self.world.resume(node);
+                    self.accept(node, result)?;
+                }
                 self.wait_for_end(node)?;
             }
             _ => {}
