@@ -46,9 +46,9 @@ fn same(cluster: &mut VirtualCluster, names: &[&str]) {
 }
 
 /// Where `foo` and `bar` belong.
-fn know(cluster: &mut VirtualCluster, foo: &str, bar: &str) {
-    set(cluster, 2, "foo", foo);
-    set(cluster, 0, "bar", bar);
+fn know(cluster: &mut VirtualCluster, value_of_foo: &str, value_of_bar: &str) {
+    set(cluster, 2, "foo", value_of_foo);
+    set(cluster, 0, "bar", value_of_bar);
 }
 
 #[test]
