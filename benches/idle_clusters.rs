@@ -38,7 +38,7 @@ fn idle(bencher: divan::Bencher, (masters, seconds): (u32, u64)) {
     bencher.counter(ItemsCount::new(seconds)).bench_local(|| run(&mut world, seconds));
 }
 
-#[divan::bench(args = [100, 1_000], sample_size = 1, sample_count = 3)]
+#[divan::bench(args = [100, 1_000], sample_size = 1, sample_count = 1)]
 fn the_first_ten_seconds(bencher: divan::Bencher, masters: u32) {
     bencher.counter(ItemsCount::new(10_u64)).bench_local(|| {
         let nodes = (0..masters)

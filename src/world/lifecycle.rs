@@ -19,9 +19,9 @@ impl<P: Program> Machine<P> {
             disk: VirtualDisk::new(setup.disk.clone()),
             clock_offset: setup.clock_offset,
             incarnations: 0,
-            pid_draws: seed.stream(Purpose::Pid, u64::from(node), 0),
+            pid_draws: Box::new(seed.stream(Purpose::Pid, u64::from(node), 0)),
             running: None,
-            setup,
+            setup: Box::new(setup),
         }
     }
 }

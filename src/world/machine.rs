@@ -32,11 +32,12 @@ pub enum ProcessStatus {
 /// One node's machine.
 #[derive(Debug)]
 pub(crate) struct Machine<P> {
-    pub(crate) setup: NodeSetup,
+    // What is rarely looked at is elsewhere: the engine walks over these records at random.
+    pub(crate) setup: Box<NodeSetup>,
     pub(crate) disk: VirtualDisk,
     pub(crate) clock_offset: i64,
     pub(crate) incarnations: Incarnation,
-    pub(crate) pid_draws: Stream,
+    pub(crate) pid_draws: Box<Stream>,
     pub(crate) running: Option<Box<Running<P>>>,
 }
 

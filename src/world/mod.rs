@@ -225,7 +225,7 @@ impl<P: Program> World<P> {
     /// What a node was set up with.
     #[must_use]
     pub fn node_setup(&self, node: NodeNo) -> Option<&NodeSetup> {
-        self.machines.get(node.index()).map(|machine| &machine.setup)
+        self.machines.get(node.index()).map(|machine| &*machine.setup)
     }
 
     /// What the next process of a node would find on its disk.

@@ -1,0 +1,360 @@
+//! What the kernels at both ends of connections do: open, send, hold, send again, give up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::network::addresses::AddressBook;
+use crate::network::connection::{Addresses, Connection, EndState, Flow};
+use crate::network::fate::{
+    CONNECT_ATTEMPTS, DELAYED_ACK, Receiver, Rule, Verdict, connect_retry, next_retransmission,
+};
+use crate::network::graph::{Path, Paths};
+use crate::network::held::{Held, HeldList};
+use crate::network::message::{Kind, Message};
+use crate::network::{Attempt, Dial, NetworkConfig, NodeNo, Sent, Site, fate};
+use crate::node::effect::{LinkEnd, LinkId};
+use crate::node::table::PeerIx;
+use crate::rng::{Purpose, Seed};
+use crate::time::Time;
+
+/// All connections, and the paths they run over.
+#[derive(Debug)]
+pub struct Network {
+    config: NetworkConfig,
+    seed: Seed,
+    paths: Paths,
+    connections: Vec<Connection>,
+    addresses: AddressBook,
+    held: Held,
+    /// When the first message was sent of those whose acknowledgements cannot come back, by the
+    /// sender's end.
+    unanswered: BTreeMap<LinkId, Time>,
+    /// Nodes whose machines have no power.
+    dark: BTreeSet<NodeNo>,
+}
+
+impl Network {
+    /// An undisturbed network between this many nodes and the clients.
+    #[must_use]
+    pub fn new(config: NetworkConfig, seed: Seed, nodes: u32) -> Network {
+        let paths = Paths::new(nodes);
+        Network {
+            config,
+            seed,
+            paths,
+            connections: Vec::new(),
+            addresses: AddressBook::default(),
+            held: Held::default(),
+            unanswered: BTreeMap::new(),
+            dark: BTreeSet::new(),
+        }
+    }
+
+    /// How it behaves when nothing is wrong.
+    #[must_use]
+    pub fn config(&self) -> &NetworkConfig {
+        &self.config
+    }
+
+    /// What is wrong with its paths.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// A connection.
+    #[inline]
+    pub(crate) fn connection(&self, link: LinkId) -> &Connection {
+        &self.connections[link.connection()]
+    }
+
+    #[inline]
+    pub(crate) fn connection_mut(&mut self, link: LinkId) -> &mut Connection {
+        &mut self.connections[link.connection()]
+    }
+
+    /// The ends that are open at a site or on their way to be, lowest number first.
+    pub(crate) fn ends_at(&self, site: Site) -> Vec<LinkId> {
+        (0..self.connections.len() as u32 * 2)
+            .map(LinkId)
+            .filter(|&link| {
+                let end = self.connection(link).end(link);
+                end.site() == Some(site) && end.state.is_in_use()
+            })
+            .collect()
+    }
+
+    /// A connection's end as the process that holds it sees it.
+    #[inline]
+    pub(crate) fn link_end(&self, link: LinkId) -> LinkEnd {
+        let connection = self.connection(link);
+        let opener_ip = self.addresses.ip(connection.opener_ip);
+        let acceptor_ip = self.addresses.ip(connection.acceptor_ip);
+        if link.is_opener() {
+            LinkEnd {
+                id: link,
+                // A bus connection is tagged with the index of the peer it was opened to.
+                peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag as u16)),
+                local_ip: opener_ip,
+                remote_ip: acceptor_ip,
+                remote_port: connection.acceptor_port,
+            }
+        } else {
+            LinkEnd {
+                id: link,
+                peer: None,
+                local_ip: acceptor_ip,
+                remote_ip: opener_ip,
+                remote_port: connection.opener_port,
+            }
+        }
+    }
+
+    /// The address that was dialled.
+    pub(crate) fn dialled(&self, link: LinkId) -> (IpAddr, u16) {
+        let connection = self.connection(link);
+        (self.addresses.ip(connection.acceptor_ip), connection.acceptor_port)
+    }
+
+    /// Makes the record of a new connection. Nothing has been sent yet.
+    pub(crate) fn dial(&mut self, now: Time, dial: Dial) {
+        // Two connections between the same sites are opened at different times, or it does not
+        // matter if they draw the same latencies.
+        let draws = |from: Option<Site>, to: Option<Site>| {
+            let subject = site_number(from) << 32 | site_number(to);
+            self.seed.small_stream(Purpose::Latency, subject, now.0)
+        };
+        let (from, to) = (Some(dial.from), dial.to);
+        let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
+        let addresses = Addresses {
+            opener_ip: self.addresses.number(dial.from_ip),
+            acceptor_ip: self.addresses.number(dial.to_ip),
+            acceptor_port: dial.to_port,
+        };
+        let mut connection = Connection::new(dial.kind, dial.tag, (from, to), addresses, flows);
+        connection.holds_back =
+            self.config.nagle && dial.kind == Kind::Bus && dial.from_ip == dial.to_ip;
+        let at = dial.link.connection();
+        while self.connections.len() <= at {
+            self.connections.push(Connection::none());
+        }
+        let place = &mut self.connections[at];
+        assert!(place.is_over(), "a connection's number is used again when it is over");
+        *place = connection;
+        self.look_at_path(dial.link);
+        self.look_at_path(dial.link.other());
+    }
+
+    /// Sends a SYN, for the `attempt`-th time after the first.
+    pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
+        let (way, back) = (self.path(link), self.path(link.other()));
+        let dark = self.is_dark(self.connection(link).end(link.other()).site());
+        let lost = {
+            let draws = &mut self.connection_mut(link).flow_mut(link).draws;
+            dark || way.cut || back.cut || fate::lost(way, draws) || fate::lost(back, draws)
+        };
+        if !lost {
+            return Attempt::Arrives(self.hop(now, link));
+        }
+        let next = now + connect_retry(attempt);
+        if attempt + 1 < CONNECT_ATTEMPTS { Attempt::RetryAt(next) } else { Attempt::FailsAt(next) }
+    }
+
+    /// When something that is neither held nor lost gets from an end to the other one.
+    pub(crate) fn hop(&mut self, now: Time, from: LinkId) -> Time {
+        let delay = self.path(from).delay;
+        let (low, high) = (self.config.latency_low, self.config.latency_high);
+        let flow = self.connection_mut(from).flow_mut(from);
+        let delay = flow.draws.span(low, high) + flow.draws.span(delay.low, delay.high);
+        flow.in_order(now + delay)
+    }
+
+    /// Sends a message from an open end.
+    #[inline]
+    pub(crate) fn send(&mut self, now: Time, from: LinkId, message: Message) -> Sent {
+        let connection = &mut self.connections[from.connection()];
+        if connection.end(from).state == EndState::Connecting {
+            self.hold(now, from, message);
+            return Sent::Held;
+        }
+        let (path, unanswered) = match connection.end(from).impaired {
+            false => (Path::INTACT, None),
+            true => (
+                path_of(&self.paths, connection, from),
+                note_silence(&mut self.unanswered, &self.paths, connection, from, now),
+            ),
+        };
+        let other = connection.end(from.other());
+        let receiver = match other.state {
+            state if state.is_in_use() => Receiver::There,
+            EndState::Vanished if !is_dark(&self.dark, other.site()) => Receiver::Forgetful,
+            _ => Receiver::Gone,
+        };
+        let may_send_at = connection.may_send_at(from, now);
+        let flow = connection.flow_mut(from);
+        let behind_others = !flow.held.is_empty();
+        let silence = unanswered.map(|since| now.since(since));
+        let rule = Rule { path, unanswered: silence, receiver, behind_others };
+        match rule.judge(&self.config, &mut flow.draws) {
+            Verdict::Deliver(_) if may_send_at > now && !matches!(message, Message::Close) => {
+                self.held.push(&mut flow.held, now, message);
+                Sent::HeldUntil(may_send_at)
+            }
+            Verdict::Deliver(delay) => {
+                let arrival = flow.in_order(now + delay);
+                connection.sent(from, now, arrival + DELAYED_ACK + delay);
+                Sent::Arrives(arrival, message)
+            }
+            Verdict::Drop => Sent::Lost(message),
+            Verdict::Reject(delay) => Sent::Rejected(now + delay, message),
+            Verdict::Hold => {
+                self.held.push(&mut flow.held, unanswered.unwrap_or(now), message);
+                Sent::Held
+            }
+        }
+    }
+
+    /// A host accepts a connection. Says when the opener learns it.
+    pub(crate) fn accept(&mut self, now: Time, opener: LinkId, at: Site) -> Time {
+        let acceptor = opener.other();
+        let end = self.connection_mut(acceptor).end_mut(acceptor);
+        end.set_site(Some(at));
+        end.state = EndState::Open;
+        self.look_at_path(opener);
+        self.look_at_path(acceptor);
+        self.hop(now, acceptor)
+    }
+
+    /// The opener learns that its connection was accepted. Says whether it still wants it.
+    pub(crate) fn establish(&mut self, opener: LinkId) -> bool {
+        let end = self.connection_mut(opener).end_mut(opener);
+        let waits = end.state == EndState::Connecting;
+        if waits {
+            end.state = EndState::Open;
+        }
+        waits
+    }
+
+    /// Whether messages can be sent and received at an end.
+    #[inline]
+    pub(crate) fn is_open(&self, link: LinkId) -> bool {
+        self.connection(link).end(link).state == EndState::Open
+    }
+
+    /// Keeps a message until the path or the connection is open.
+    pub(crate) fn hold(&mut self, now: Time, from: LinkId, message: Message) {
+        let flow = self.connections[from.connection()].flow_mut(from);
+        self.held.push(&mut flow.held, now, message);
+    }
+
+    /// Takes everything that the kernel at an end holds.
+    pub(crate) fn take_held(&mut self, from: LinkId) -> HeldList {
+        std::mem::take(&mut self.connection_mut(from).flow_mut(from).held)
+    }
+
+    /// The next message of what was taken.
+    pub(crate) fn next_held(&mut self, list: &mut HeldList) -> Option<Message> {
+        self.held.pop(list)
+    }
+
+    /// When the kernel gives up what a closed end holds, if it holds anything.
+    pub(crate) fn gives_up_at(&self, closed: LinkId) -> Option<Time> {
+        let since = self.held.oldest(&self.connection(closed).flow(closed).held)?;
+        Some(since + self.config.orphan_life)
+    }
+
+    /// When the kernel at an end sends again what it holds, if it holds anything and the path is
+    /// open; and since when it has held it.
+    pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
+        let connection = self.connection(from);
+        let waits = connection.end(from).state == EndState::Connecting;
+        if waits || self.path(from).cut || self.path(from.other()).cut {
+            return None;
+        }
+        let since = self.held.oldest(&connection.flow(from).held)?;
+        Some((next_retransmission(since, now), since))
+    }
+
+    /// Changes what is wrong with the paths. Says which ends now wait for a retransmission, with
+    /// its time and the time since when they hold.
+    pub(crate) fn change_paths(
+        &mut self,
+        now: Time,
+        change: impl FnOnce(&mut Paths),
+    ) -> Vec<(LinkId, Time, Time)> {
+        change(&mut self.paths);
+        let mut resends = Vec::new();
+        for link in (0..self.connections.len() as u32 * 2).map(LinkId) {
+            self.look_at_path(link);
+            if let Some((at, since)) = self.resends_at(now, link) {
+                resends.push((link, at, since));
+            }
+        }
+        resends
+    }
+
+    /// Whether a machine has power.
+    pub(crate) fn set_power(&mut self, node: NodeNo, on: bool) {
+        if on {
+            self.dark.remove(&node);
+        } else {
+            self.dark.insert(node);
+        }
+    }
+
+    fn is_dark(&self, site: Option<Site>) -> bool {
+        is_dark(&self.dark, site)
+    }
+
+    fn look_at_path(&mut self, from: LinkId) {
+        let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
+        self.connection_mut(from).end_mut(from).impaired = impaired;
+        if !impaired {
+            self.unanswered.remove(&from);
+        }
+    }
+
+    fn path(&self, from: LinkId) -> Path {
+        path_of(&self.paths, self.connection(from), from)
+    }
+}
+
+/// The path that an end's messages take.
+fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
+    if paths.all_intact() {
+        return Path::INTACT;
+    }
+    match (connection.end(from).site(), connection.end(from.other()).site()) {
+        (Some(from), Some(to)) => paths.between(from, to),
+        _ => Path::INTACT,
+    }
+}
+
+fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
+    site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
+}
+
+/// When the first message was sent of those that are not acknowledged because the way back is cut,
+/// if it is: the one that is sent now, if there is no earlier one.
+fn note_silence(
+    unanswered: &mut BTreeMap<LinkId, Time>,
+    paths: &Paths,
+    connection: &Connection,
+    from: LinkId,
+    now: Time,
+) -> Option<Time> {
+    if path_of(paths, connection, from.other()).cut {
+        return Some(*unanswered.entry(from).or_insert(now));
+    }
+    unanswered.remove(&from);
+    None
+}
+
+/// Numbers for sites that no two share.
+fn site_number(site: Option<Site>) -> u64 {
+    match site {
+        None => 0,
+        Some(Site::Clients) => 1,
+        Some(Site::Node(node)) => u64::from(node.0) + 2,
+    }
+}
