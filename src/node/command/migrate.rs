@@ -51,7 +51,7 @@ fn restore_options(words: &[Vec<u8>]) -> Result<RestoreOptions, CommandError> {
     Ok(options)
 }
 
-/// RESTORE key ttl dump [REPLACE] [ABSTTL] [IDLETIME s] [FREQ n]; RESTORE-ASKING is the same for a
+/// `RESTORE key ttl dump [REPLACE] [ABSTTL] [IDLETIME s] [FREQ n]`; RESTORE-ASKING is the same for a
 /// slot that is being imported (§11.6).
 pub(super) fn restore(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
@@ -140,7 +140,7 @@ fn order<'a>(call: &Call<'a, '_>) -> Result<Order<'a>, CommandError> {
     Ok(Order { copy, replace, auth, keys, timeout: Span::millis(timeout as u64), database })
 }
 
-/// MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password] [KEYS key …]
+/// `MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password] [KEYS key …]`
 pub(super) fn migrate(call: &mut Call<'_, '_>) -> Outcome {
     let order = match order(call) {
         Ok(order) => order,
