@@ -114,11 +114,28 @@ pub struct NodeTable {
     pub clock_offset: Option<Located<String>>,
 }
 
+/// Steps that the schema shows as an example.
+pub const STEPS: [&str; 12] = [
+    "start 7000 7001 7002",
+    "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
+    "> yes",
+    "wait until cluster ok within 10s",
+    "redis-cli -c -p 7000 set key Hello",
+    "expect slot 12539 owner 7002",
+    "at +90s kill 7002",
+    "partition 7000 | rest",
+    "wait 5s",
+    "abort after 12: redis-cli --cluster fix 127.0.0.1:7000",
+    "in background: redis-cli --cluster fix 127.0.0.1:7000",
+    "wait for redis-cli within 30s",
+];
+
 /// What is done.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ScriptTable {
     /// The steps, each a line of text.
+    #[schemars(extend("examples" = [STEPS]))]
     pub steps: Vec<Located<String>>,
 }
 

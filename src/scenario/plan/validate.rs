@@ -11,7 +11,7 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Formation, PlannedStep};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, ProcessAction, RedisCli, Step};
+use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
@@ -31,12 +31,14 @@ pub(super) fn check(
         limit,
         earliest: Time::ZERO,
         status: roster.all().map(status).collect(),
+        background: None,
         mistakes: Vec::new(),
     };
     for step in steps {
         check.time(step);
         check.step(step);
     }
+    check.nothing_is_left_behind();
     check.mistakes
 }
 
@@ -60,6 +62,8 @@ struct Check<'a> {
     /// The earliest time at which the step can begin.
     earliest: Time,
     status: Vec<Status>,
+    /// The redis-cli that works in the background, or was not waited for.
+    background: Option<Bytes>,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -119,7 +123,23 @@ impl Check<'_> {
                     self.must_have_run(node, step);
                 }
             }
+            Step::WaitForTool(_) => {
+                if self.background.take().is_none() {
+                    let message = "no redis-cli works in the background";
+                    let label = "there is nothing to wait for";
+                    let mistake = Diagnostic::new(message, step.span.clone(), label);
+                    self.mistakes.push(mistake.hint("start one: `in background: redis-cli …`"));
+                }
+            }
             Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Note(_) => {}
+        }
+    }
+
+    fn nothing_is_left_behind(&mut self) {
+        if let Some(span) = self.background.take() {
+            let message = "nobody waits for this redis-cli";
+            let mistake = Diagnostic::new(message, span, "the script may end before it does");
+            self.mistakes.push(mistake.hint("wait for it: `wait for redis-cli`"));
         }
     }
 
@@ -144,6 +164,14 @@ impl Check<'_> {
     fn redis_cli(&mut self, cli: &RedisCli, step: &PlannedStep) {
         if let Err(mistake) = prompts::check(cli, step) {
             self.mistakes.push(mistake);
+        }
+        if cli.manner == Manner::Background
+            && let Some(other) = self.background.replace(step.span.clone())
+        {
+            let message = "a redis-cli works in the background already";
+            let mistake = Diagnostic::new(message, step.span.clone(), "this is the second");
+            let mistake = mistake.see(other, "this is the first");
+            self.mistakes.push(mistake.hint("wait for the first: `wait for redis-cli`"));
         }
         let typed = cli.typed.iter().map(|line| &line.text);
         let fatal = |text: &String| {

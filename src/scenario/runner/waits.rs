@@ -1,11 +1,11 @@
 //! Letting time pass, and asking whether something is so.
 
-use crate::admin::tools::Tools;
+use crate::admin::tools::{Status, Tools};
 use crate::network::NodeNo;
 use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
-use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner};
+use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner, Terminal};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::{ProcessStatus, World};
@@ -33,6 +33,7 @@ impl Runner<'_> {
                 break;
             }
             self.show_fresh_logs()?;
+            self.show_background()?;
             self.report_progress();
         }
         if time > self.horizon { Err(Halt::TimeUp) } else { Ok(false) }
@@ -72,24 +73,44 @@ impl Runner<'_> {
         let mut question = Question::new(self.plan, condition, "");
         match self.advance_until(deadline, |world, _| question.holds(world)) {
             Ok(true) => Ok(()),
-            Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => Err(Halt::TimeUp),
-            Ok(false) | Err(Halt::TimeUp) => {
-                let waited = self.world.now().since(begin);
-                let found = question.found(&self.world);
-                let message = format!("waited {} in vain", human(waited));
-                let mistake = Diagnostic::new(message, self.span.clone(), found);
-                let limited = deadline > self.horizon;
-                let ending = if limited { Ending::Limit } else { Ending::InVain };
-                Err(Halt::Failed(ending, match limited {
-                    true => mistake.hint(format!(
-                        "the run has reached its limit of {}; `limit` at the top of the file sets it",
-                        human(self.plan.header.limit)
-                    )),
-                    false => mistake,
-                }))
-            }
+            Ok(false) => Err(self.in_vain(begin, false, question.found(&self.world))),
+            Err(Halt::TimeUp) => self.time_up(begin, question.found(&self.world)),
             Err(halt) => Err(halt),
         }
+    }
+
+    /// `wait for redis-cli`
+    pub(super) fn wait_for_tool(&mut self, within: Option<Span>) -> Outcome {
+        let begin = self.world.now();
+        let deadline = within.map_or(FOREVER, |within| begin + within);
+        let Some(tool) = self.background.as_ref().map(Terminal::tool) else { return Ok(()) };
+        let found = "redis-cli still works";
+        match self.advance_until(deadline, |_, tools| tools.status(tool) != Status::Running) {
+            Ok(true) => self.end_background(),
+            Ok(false) => Err(self.in_vain(begin, false, found)),
+            Err(Halt::TimeUp) => self.time_up(begin, found),
+            Err(halt) => Err(halt),
+        }
+    }
+
+    /// The run is over while something is waited for.
+    fn time_up(&self, begin: Time, found: impl Into<String>) -> Outcome {
+        let is_asked_for = self.options.until == Some(self.horizon);
+        Err(if is_asked_for { Halt::TimeUp } else { self.in_vain(begin, true, found) })
+    }
+
+    fn in_vain(&self, begin: Time, limited: bool, found: impl Into<String>) -> Halt {
+        let waited = self.world.now().since(begin);
+        let message = format!("waited {} in vain", human(waited));
+        let mistake = Diagnostic::new(message, self.span.clone(), found);
+        if !limited {
+            return Halt::Failed(Ending::InVain, mistake);
+        }
+        let hint = format!(
+            "the run has reached its limit of {}; `limit` at the top of the file sets it",
+            human(self.plan.header.limit)
+        );
+        Halt::Failed(Ending::Limit, mistake.hint(hint))
     }
 
     /// `expect CONDITION`

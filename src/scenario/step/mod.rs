@@ -13,7 +13,7 @@ mod wait;
 
 pub use network::Fault;
 pub use process::ProcessAction;
-pub use typed::{Command, DocumentFile, RedisCli, TypedLine};
+pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
@@ -37,6 +37,8 @@ pub enum Step {
     Wait(Span),
     /// Lets time pass until something is so, but not longer than a limit.
     WaitUntil(Condition, Option<Span>),
+    /// Lets time pass until redis-cli in the background has ended, but not longer than a limit.
+    WaitForTool(Option<Span>),
     /// Ends the run unless something is so.
     Expect(Condition),
     /// Prints what a node has written to its log since the last time.
@@ -65,8 +67,10 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 24] = [
+const VERBS: [(&str, Parse); 26] = [
     ("redis-cli", typed::redis_cli),
+    ("abort", typed::abort),
+    ("in", typed::background),
     ("redis-server", typed::redis_server),
     ("cat", typed::show_file),
     ("vi", typed::show_file),

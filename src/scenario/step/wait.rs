@@ -5,11 +5,16 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::step::Step;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
+use crate::time::Span;
 
-/// `wait 5s`, `wait until CONDITION [within 30s]`
+/// `wait 5s`, `wait until CONDITION [within 30s]`, `wait for redis-cli [within 30s]`
 pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    if cursor.take_if("for").is_some() {
+        cursor.keyword("redis-cli")?;
+        return Ok(Step::WaitForTool(limit(cursor)?));
+    }
     if cursor.take_if("until").is_none() {
-        let what = "a duration, or `until` and a condition";
+        let what = "a duration, `until` and a condition, or `for redis-cli`";
         return Ok(Step::Wait(cursor.value(what, units::duration)?));
     }
     let first = cursor.peek().map(|word| word.span.clone());
@@ -19,11 +24,15 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
         return Err(Diagnostic::new(message, first, "this can only be expected")
             .hint("use `expect output contains …` behind the command"));
     }
-    let limit = match cursor.take_if("within") {
-        Some(_) => Some(cursor.value("a duration", units::duration)?),
-        None => None,
-    };
-    Ok(Step::WaitUntil(condition, limit))
+    Ok(Step::WaitUntil(condition, limit(cursor)?))
+}
+
+/// `within 30s`, or nothing.
+fn limit(cursor: &mut Cursor<'_>) -> Result<Option<Span>, Diagnostic> {
+    match cursor.take_if("within") {
+        Some(_) => cursor.value("a duration", units::duration).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// `expect CONDITION`
