@@ -60,6 +60,19 @@ fn an_expectation_that_fails_ends_with_1_and_shows_what_was_found() {
 }
 
 #[test]
+fn a_redis_cli_that_ends_before_it_is_aborted_ends_a_run_with_1() {
+    let path = with_steps(
+        "never_aborted.toml",
+        r#"["wait 1s", "abort after 11: redis-cli --cluster check 127.0.0.1:7000", "wait 1s"]"#,
+    );
+    let output = sim(&["run", &path]);
+    assert_ends(&output, 1, "redis-cli has ended before it was aborted");
+    assert_ends(&output, 1, "never_aborted.toml:7:22");
+    assert_ends(&output, 1, "it has sent 10 requests only");
+    assert!(stdout(&output).ends_with("[OK] All 16384 slots covered.\n"));
+}
+
+#[test]
 fn what_is_waited_for_in_vain_ends_with_3() {
     let path = with_steps("vain.toml", r#"["wait until 7000 knows 2 within 5s"]"#);
     assert_ends(&sim(&["run", &path]), 3, "waited 5s in vain");
