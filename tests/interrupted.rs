@@ -225,6 +225,23 @@ fn a_script_goes_on_while_redis_cli_works_in_the_background() {
 }
 
 #[test]
+fn keys_that_have_arrived_leave_their_old_node_although_migrate_fails_11_16() {
+    let background = background();
+    let steps = [
+        "redis-cli -p 21701 mset {7Ok}a 1 {7Ok}b 2",
+        background.as_str(),
+        "wait until 21702 {7Ok}a = '1' within 5s",
+        "expect not 21702 {7Ok}b = '2'",
+        "kill 21702",
+        "wait for redis-cli",
+        "expect output contains 'IOERR error or timeout reading to target instance'",
+        "expect not 21701 {7Ok}a = '1'",
+        "expect 21701 {7Ok}b = '2'",
+    ];
+    common::run(&plan(&steps, &[]));
+}
+
+#[test]
 fn answers_are_typed_before_redis_cli_goes_into_the_background() {
     let reshard = background().replace(" --cluster-yes", "");
     let steps = [reshard.as_str(), "> yes", "expect slot 10 owner 21701", "wait for redis-cli"];
