@@ -57,10 +57,7 @@ impl Runner<'_> {
         loop {
             self.show(&mut terminal)?;
             match self.tools.status(terminal.tool) {
-                Status::Running if cli.manner == Manner::Background && typed.is_empty() => {
-                    terminal.job = Job::Background;
-                    break;
-                }
+                Status::Running if cli.manner == Manner::Background && typed.is_empty() => break,
                 Status::Running => {
                     let tool = terminal.tool;
                     self.advance_until(FOREVER, |_, tools| tools.status(tool) != Status::Running)?;
@@ -80,6 +77,7 @@ impl Runner<'_> {
         }
         let tool = terminal.tool;
         if cli.manner == Manner::Background && typed.is_empty() {
+            terminal.job = Job::Background;
             self.background = Some(terminal);
             return Ok(());
         }
