@@ -99,6 +99,7 @@ fn disturb(world: &mut World, draws: &mut SmallStream) -> ClientNo {
         &["cluster", "failover", "takeover"],
         &["debug", "sleep", "0.7"],
         &["debug", "segfault"],
+        &["flushall"],
         &["get", "key"],
     ];
     world.client_send(client, args(words[draws.below(words.len() as u32) as usize]));

@@ -22,7 +22,16 @@ pub(crate) struct Child {
     dirty_at_start: u64,
     /// The keys of the moment of its fork, if it writes an RDB file.
     dump: Option<Arc<Dump>>,
-    ended: bool,
+    end: Option<End>,
+}
+
+/// How a child ended, which its parent has not noticed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It did what it was started for.
+    Done,
+    /// Its parent stopped it.
+    Killed,
 }
 
 /// What a child process does.
@@ -59,7 +68,8 @@ impl Node {
         let base = self.process.loop_draws.span(low, high);
         let runs = base + Span::micros(dump.bytes() / BYTES_PER_MICRO);
         self.server.stats.forks += 1;
-        let pid = self.process.pid + self.server.stats.forks as u32;
+        self.process.forks += 1;
+        let pid = self.process.pid + self.process.forks;
         let storage = &mut self.server.storage;
         storage.child = Some(Child {
             pid,
@@ -67,7 +77,7 @@ impl Node {
             started: ctx.now.secs(),
             dirty_at_start: storage.dirty,
             dump: (task == Task::Save).then_some(dump),
-            ended: false,
+            end: None,
         });
         ctx.out.effects.push(Effect::Fork { pid, runs });
         pid
@@ -107,8 +117,9 @@ impl Node {
     /// A child has ended: its file is on disk, and it has said its last words.
     pub(crate) fn child_exit(&mut self, ctx: &mut Ctx<'_>, pid: u32) {
         let child = self.server.storage.child.as_mut();
-        let Some(child) = child.filter(|child| child.pid == pid) else { return };
-        child.ended = true;
+        let runs = |child: &&mut Child| child.pid == pid && child.end.is_none();
+        let Some(child) = child.filter(runs) else { return };
+        child.end = Some(End::Done);
         match child.task {
             Task::Save => {
                 self.server.storage.file.clone_from(&child.dump);
@@ -138,51 +149,63 @@ impl Node {
         }
     }
 
-    /// Notices that a child has ended.
+    /// Notices that a child has ended, and starts at once what had to wait for that.
     pub(crate) fn reap_child(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(child) = self.server.storage.child.take_if(|child| child.ended) else { return };
+        let ended = |child: &mut Child| child.end.is_some();
+        let Some(child) = self.server.storage.child.take_if(ended) else { return };
+        match child.task {
+            Task::Save => self.save_ended(ctx, child),
+            Task::Rewrite => self.rewrite_ended(ctx, &child),
+        }
+        self.start_pending_save(ctx);
+    }
+
+    fn save_ended(&mut self, ctx: &mut Ctx<'_>, child: Child) {
         let now = ctx.now.secs();
         let storage = &mut self.server.storage;
-        let lines: &[&str] = match child.task {
-            Task::Save => {
-                storage.dirty = storage.dirty.saturating_sub(child.dirty_at_start);
-                storage.last_save = now;
-                storage.last_duration = Some(now - child.started);
-                &["Background saving terminated with success"]
-            }
-            Task::Rewrite => {
-                storage.last_rewrite_duration = Some(now - child.started);
-                &[
-                    "Background AOF rewrite terminated with success",
-                    "Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
-                    "Background AOF rewrite finished successfully",
-                ]
-            }
-        };
-        for line in lines {
-            self.log(ctx, Level::Notice, format_args!("{line}"));
+        storage.last_duration = Some(now - child.started);
+        if child.end == Some(End::Killed) {
+            let text = format_args!("Background saving terminated by signal 10");
+            self.log(ctx, Level::Warning, text);
+            self.drop_replicas_without_dump(ctx);
+            return;
         }
+        storage.dirty = storage.dirty.saturating_sub(child.dirty_at_start);
+        storage.last_save = now;
+        let text = format_args!("Background saving terminated with success");
+        self.log(ctx, Level::Notice, text);
         if let Some(dump) = child.dump {
             self.send_dump(ctx, &dump);
         }
     }
 
-    /// Stops a child that does this. Returns whether there was one.
-    pub(crate) fn kill_child(&mut self, ctx: &mut Ctx<'_>, task: Task) -> bool {
-        let Some(child) = self.server.storage.child.take_if(|child| child.task == task) else {
-            return false;
-        };
-        match task {
-            Task::Save => {
-                let text = format_args!("Background saving terminated by signal 10");
-                self.log(ctx, Level::Warning, text);
-            }
-            Task::Rewrite => {
-                let text = format_args!("Killing running AOF rewrite child: {}", child.pid);
-                self.log(ctx, Level::Notice, text);
-            }
+    fn rewrite_ended(&mut self, ctx: &mut Ctx<'_>, child: &Child) {
+        self.server.storage.last_rewrite_duration = Some(ctx.now.secs() - child.started);
+        for line in [
+            "Background AOF rewrite terminated with success",
+            "Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
+            "Background AOF rewrite finished successfully",
+        ] {
+            self.log(ctx, Level::Notice, format_args!("{line}"));
         }
-        true
+    }
+
+    /// Stops a child that saves, if one does. That it is gone will be noticed as if it had ended by
+    /// itself; one that has already ended can not be stopped any more.
+    pub(crate) fn kill_save(&mut self) {
+        let child = self.server.storage.child.as_mut();
+        if let Some(child) = child.filter(|child| child.task == Task::Save) {
+            child.end.get_or_insert(End::Killed);
+        }
+    }
+
+    /// Stops a child that rewrites the append-only file, if one does, and waits for its end.
+    pub(crate) fn kill_rewrite(&mut self, ctx: &mut Ctx<'_>) {
+        let rewrites = |child: &mut Child| child.task == Task::Rewrite;
+        if let Some(child) = self.server.storage.child.take_if(rewrites) {
+            let text = format_args!("Killing running AOF rewrite child: {}", child.pid);
+            self.log(ctx, Level::Notice, text);
+        }
     }
 
     /// The keys are about to be replaced by those of my master: what a child writes is worth nothing
@@ -202,6 +225,6 @@ impl Node {
                  avoid any race"
             ),
         );
-        self.kill_child(ctx, Task::Save);
+        self.kill_save();
     }
 }

@@ -114,6 +114,8 @@ pub struct Process {
     pub cached_time: Millis,
     /// How often `serverCron` has run (§0.1.4).
     pub cron_loops: u64,
+    /// How many children it has started: what their process ids are counted from.
+    pub forks: u32,
     /// Whether SIGTERM came: the next cron ends the process (Appendix B.1).
     pub terminating: bool,
     /// Draws for how long things take.
@@ -134,6 +136,7 @@ impl Process {
             given_id: boot.id,
             cached_time: now,
             cron_loops: 0,
+            forks: 0,
             terminating: false,
             loop_draws: boot.seed.stream(Purpose::Loop, boot.subject, boot.incarnation),
         }

@@ -140,7 +140,7 @@ impl Node {
 
     /// FLUSHALL also empties the file, if there are save points.
     pub(crate) fn flush_file(&mut self, ctx: &mut Ctx<'_>) {
-        self.kill_child(ctx, Task::Save);
+        self.kill_save();
         if !self.config.save.is_empty() {
             let dirty = self.server.storage.dirty;
             self.save(ctx);

@@ -21,12 +21,7 @@ impl Node {
         self.keep_waiting_replicas_alive(ctx);
         self.drop_silent_replicas(ctx);
         self.forget_idle_backlog(ctx);
-        let waiting = |stage| stage == Stage::WaitSave;
-        if self.server.storage.child.is_none()
-            && self.replication.replicas.iter().any(|replica| waiting(replica.stage))
-        {
-            self.save_for_replicas(ctx);
-        }
+        self.start_pending_save(ctx);
         self.count_good_replicas();
         self.replication.cron_loops += 1;
     }

@@ -324,8 +324,16 @@ impl Node {
         }
     }
 
+    /// Starts a child if replicas wait for one and none is at work.
+    pub(crate) fn start_pending_save(&mut self, ctx: &mut Ctx<'_>) {
+        let waits = |replica: &Replica| replica.stage == Stage::WaitSave;
+        if self.server.storage.child.is_none() && self.replication.replicas.iter().any(waits) {
+            self.save_for_replicas(ctx);
+        }
+    }
+
     /// Starts a child for all replicas that wait for one.
-    pub(crate) fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
+    fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
         self.log(ctx, Level::Notice, format_args!("Starting BGSAVE for SYNC with target: disk"));
         self.save_in_background(ctx, false);
         let position = self.replication.history.position();
@@ -342,6 +350,17 @@ impl Node {
         self.replication.history.select_pending = true;
         let announcement = ReplMessage::FullResync(position);
         ctx.out.effects.push(Effect::ReplSend(replica.link, announcement));
+    }
+
+    /// The child was killed: whoever waits for what it was to write shall ask anew.
+    pub(crate) fn drop_replicas_without_dump(&mut self, ctx: &mut Ctx<'_>) {
+        let waiting = |replica: &&Replica| matches!(replica.stage, Stage::Saving(_));
+        let replicas = self.replication.replicas.iter().filter(waiting);
+        for link in replicas.map(|replica| replica.link).collect::<Vec<_>>() {
+            self.drop_replica(ctx, link);
+            let text = format_args!("SYNC failed. BGSAVE child returned an error");
+            self.log(ctx, Level::Warning, text);
+        }
     }
 
     /// The child has written the data set: whoever waits for it gets it, and then the stream.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::id::Endpoint;
 use crate::node::Node;
-use crate::node::child::Task;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss};
 use crate::node::log::Level;
@@ -355,7 +354,7 @@ impl Node {
         dump: &Arc<Dump>,
     ) {
         self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
-        self.kill_child(ctx, Task::Rewrite);
+        self.kill_rewrite(ctx);
         self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
         self.kill_save_before_load(ctx);
         self.server.storage.file = Some(Arc::clone(dump));

@@ -1,9 +1,11 @@
 //! Replication between a few nodes, rule by rule.
 
+mod full;
+
 use crate::node::Node;
 use crate::node::bus::manual_failover::FailoverMode;
 use crate::node::lab::{Lab, ip};
-use crate::node::log::{Level, Role};
+use crate::node::log::Level;
 use crate::node::replication::message::StreamCommand;
 use crate::node::replication::upstream::Upstream;
 use crate::resp::{Reply, args};
@@ -38,7 +40,7 @@ fn masked(lines: &[String]) -> Vec<String> {
     let mask_word = |word: &str| {
         let hex = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let hex = hex.split(':').next().unwrap_or_default();
-        match hex.len() == 40 && hex != super::id::ReplicationId::NONE {
+        match hex.len() == 40 && hex != crate::node::replication::id::ReplicationId::NONE {
             true => word.replace(hex, "ID"),
             false => word.to_owned(),
         }
@@ -51,66 +53,6 @@ fn masked(lines: &[String]) -> Vec<String> {
         }
     };
     lines.iter().map(mask).collect()
-}
-
-#[test]
-fn a_brand_new_replica_tries_a_partial_resync_and_gets_everything_15_28() {
-    let mut lab = Lab::formed(3, 3, 2_000);
-    lab.run(4_000);
-    let from = lab.lines.iter().position(|line| line.text.starts_with("Before turning")).unwrap();
-    let replica = masked(&told(&lab, 3, from));
-    assert_eq!(
-        replica.iter().map(String::as_str).collect::<Vec<_>>(),
-        [
-            "S Before turning into a replica, using my own master parameters to synthesize a \
-             cached master: I may be able to synchronize with the new master with just a partial \
-             transfer.",
-            "S Connecting to MASTER 10.0.0.1:7000",
-            "S MASTER <-> REPLICA sync started",
-            "S Cluster state changed: ok",
-            "S Non blocking connect for SYNC fired the event.",
-            "S Master replied to PING, replication can continue...",
-            "S Trying a partial resynchronization (request ID:1).",
-            "S Full resync from master: ID:0",
-            "S Discarding previously cached master state.",
-            "S MASTER <-> REPLICA sync: receiving 175 bytes from master to disk",
-            "S MASTER <-> REPLICA sync: Flushing old data",
-            "S MASTER <-> REPLICA sync: Loading DB in memory",
-            "S Loading RDB produced by version 6.2.3",
-            "S RDB age 0 seconds",
-            "S RDB memory usage when created 2.58 Mb",
-            "S MASTER <-> REPLICA sync: Finished with success",
-        ]
-    );
-    let master = masked(&told(&lab, 0, from));
-    assert_eq!(
-        master.iter().map(String::as_str).collect::<Vec<_>>(),
-        [
-            "M Replica 10.0.0.4:7000 asks for synchronization",
-            "M Partial resynchronization not accepted: Replication ID mismatch (Replica asked for \
-             'ID', my replication IDs are 'ID' and '0000000000000000000000000000000000000000')",
-            "M Replication backlog created, my new replication IDs are 'ID' and \
-             '0000000000000000000000000000000000000000'",
-            "M Starting BGSAVE for SYNC with target: disk",
-            "M Background saving started by pid N",
-            "C DB saved on disk",
-            "C RDB: 0 MB of memory used by copy-on-write",
-            "M Background saving terminated with success",
-            "M Synchronization with replica 10.0.0.4:7000 succeeded",
-            "M Cluster state changed: ok",
-        ]
-    );
-    let (one, other) = (&lab.nodes[0], &lab.nodes[3]);
-    let position = |node: &Option<Node>| node.as_ref().unwrap().replication.history.position();
-    assert_eq!(position(one), position(other), "both follow one history now");
-}
-
-#[test]
-fn the_child_writes_with_its_own_process_id_13_1() {
-    let lab = calm();
-    let line = lab.lines.iter().find(|line| line.text == "DB saved on disk").unwrap();
-    let Role::Fork(pid) = line.role else { panic!("a child writes it") };
-    assert!(lab.logged(line.node, &format!("Background saving started by pid {pid}")));
 }
 
 #[test]
@@ -286,24 +228,6 @@ fn a_replica_passes_the_stream_on_unchanged_a3() {
 }
 
 #[test]
-fn a_second_replica_shares_the_child_of_the_first_and_loses_nothing_a9() {
-    let mut lab = Lab::formed(3, 0, 2_000);
-    lab.run(3_000);
-    let to = crate::node::lab::endpoint(0);
-    lab.act(1, |node, ctx| node.follow(ctx, to));
-    write(&mut lab, 0, "SET key 1");
-    let from = lab.lines.len();
-    lab.act(2, |node, ctx| node.follow(ctx, to));
-    write(&mut lab, 0, "SET key 2");
-    let lines = told(&lab, 0, from);
-    assert_eq!(lines.last().unwrap(), "M Waiting for end of BGSAVE for SYNC");
-    assert!(!lines.iter().any(|line| line.contains("Starting BGSAVE")));
-    lab.run(300);
-    let all = offsets(&mut lab, &[0, 1, 2]);
-    assert!(all.iter().all(|offset| *offset == all[0] && *offset > 0), "{all:?}");
-}
-
-#[test]
 fn a_master_that_has_no_replicas_for_an_hour_begins_a_new_history_a4() {
     let mut lab = calm();
     lab.node(0).config.repl_backlog_ttl = 30;
@@ -401,34 +325,6 @@ fn role_tells_how_far_the_link_has_come_a1() {
     assert_eq!(role[3..], [Reply::bulk("connect"), Reply::Int(-1)]);
     let Reply::Array(role) = lab.node(1).role_reply() else { panic!("an array") };
     assert_eq!(role[0], Reply::bulk("master"));
-}
-
-#[test]
-fn a_replica_with_an_append_only_file_rewrites_it_after_a_full_resync_a9() {
-    let mut lab = Lab::formed(3, 3, 2_000);
-    lab.run(1_000);
-    lab.node(3).config.appendonly = true;
-    lab.run(2_000);
-    let from = lab.lines.len();
-    let other = lab.peer(3, 1);
-    lab.act(3, |node, ctx| node.set_my_master(ctx, other));
-    lab.run(400);
-    let lines = masked(&told(&lab, 3, from));
-    let start = lines.iter().position(|line| line.ends_with("Finished with success")).unwrap();
-    assert_eq!(
-        lines[start + 1..],
-        [
-            "S Background append only file rewriting started by pid N",
-            "S AOF rewrite child asks to stop sending diffs.",
-            "C Parent agreed to stop sending diffs. Finalizing AOF...",
-            "C Concatenating 0.00 MB of AOF diff received from parent.",
-            "C SYNC append only file rewrite performed",
-            "C AOF rewrite: 0 MB of memory used by copy-on-write",
-            "S Background AOF rewrite terminated with success",
-            "S Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
-            "S Background AOF rewrite finished successfully",
-        ]
-    );
 }
 
 #[test]

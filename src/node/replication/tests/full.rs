@@ -1,0 +1,187 @@
+//! Full resynchronizations: the child that writes the data set, and who gets it (A.9).
+
+use crate::node::Node;
+use crate::node::lab::{Lab, endpoint};
+use crate::node::log::Role;
+use crate::node::replication::downstream::Stage;
+
+use super::{calm, masked, offsets, told, write};
+
+#[test]
+fn a_brand_new_replica_tries_a_partial_resync_and_gets_everything_15_28() {
+    let mut lab = Lab::formed(3, 3, 2_000);
+    lab.run(4_000);
+    let from = lab.lines.iter().position(|line| line.text.starts_with("Before turning")).unwrap();
+    let replica = masked(&told(&lab, 3, from));
+    assert_eq!(
+        replica.iter().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "S Before turning into a replica, using my own master parameters to synthesize a \
+             cached master: I may be able to synchronize with the new master with just a partial \
+             transfer.",
+            "S Connecting to MASTER 10.0.0.1:7000",
+            "S MASTER <-> REPLICA sync started",
+            "S Cluster state changed: ok",
+            "S Non blocking connect for SYNC fired the event.",
+            "S Master replied to PING, replication can continue...",
+            "S Trying a partial resynchronization (request ID:1).",
+            "S Full resync from master: ID:0",
+            "S Discarding previously cached master state.",
+            "S MASTER <-> REPLICA sync: receiving 175 bytes from master to disk",
+            "S MASTER <-> REPLICA sync: Flushing old data",
+            "S MASTER <-> REPLICA sync: Loading DB in memory",
+            "S Loading RDB produced by version 6.2.3",
+            "S RDB age 0 seconds",
+            "S RDB memory usage when created 2.58 Mb",
+            "S MASTER <-> REPLICA sync: Finished with success",
+        ]
+    );
+    let master = masked(&told(&lab, 0, from));
+    assert_eq!(
+        master.iter().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "M Replica 10.0.0.4:7000 asks for synchronization",
+            "M Partial resynchronization not accepted: Replication ID mismatch (Replica asked for \
+             'ID', my replication IDs are 'ID' and '0000000000000000000000000000000000000000')",
+            "M Replication backlog created, my new replication IDs are 'ID' and \
+             '0000000000000000000000000000000000000000'",
+            "M Starting BGSAVE for SYNC with target: disk",
+            "M Background saving started by pid N",
+            "C DB saved on disk",
+            "C RDB: 0 MB of memory used by copy-on-write",
+            "M Background saving terminated with success",
+            "M Synchronization with replica 10.0.0.4:7000 succeeded",
+            "M Cluster state changed: ok",
+        ]
+    );
+    let (one, other) = (&lab.nodes[0], &lab.nodes[3]);
+    let position = |node: &Option<Node>| node.as_ref().unwrap().replication.history.position();
+    assert_eq!(position(one), position(other), "both follow one history now");
+}
+
+#[test]
+fn the_child_writes_with_its_own_process_id_13_1() {
+    let lab = calm();
+    let line = lab.lines.iter().find(|line| line.text == "DB saved on disk").unwrap();
+    let Role::Fork(pid) = line.role else { panic!("a child writes it") };
+    assert!(lab.logged(line.node, &format!("Background saving started by pid {pid}")));
+}
+
+#[test]
+fn a_second_replica_shares_the_child_of_the_first_and_loses_nothing_a9() {
+    let mut lab = Lab::formed(3, 0, 2_000);
+    lab.run(3_000);
+    let to = crate::node::lab::endpoint(0);
+    lab.act(1, |node, ctx| node.follow(ctx, to));
+    write(&mut lab, 0, "SET key 1");
+    let from = lab.lines.len();
+    lab.act(2, |node, ctx| node.follow(ctx, to));
+    write(&mut lab, 0, "SET key 2");
+    let lines = told(&lab, 0, from);
+    assert_eq!(lines.last().unwrap(), "M Waiting for end of BGSAVE for SYNC");
+    assert!(!lines.iter().any(|line| line.contains("Starting BGSAVE")));
+    lab.run(300);
+    let all = offsets(&mut lab, &[0, 1, 2]);
+    assert!(all.iter().all(|offset| *offset == all[0] && *offset > 0), "{all:?}");
+}
+
+#[test]
+fn a_replica_with_an_append_only_file_rewrites_it_after_a_full_resync_a9() {
+    let mut lab = Lab::formed(3, 3, 2_000);
+    lab.run(1_000);
+    lab.node(3).config.appendonly = true;
+    lab.run(2_000);
+    let from = lab.lines.len();
+    let other = lab.peer(3, 1);
+    lab.act(3, |node, ctx| node.set_my_master(ctx, other));
+    lab.run(400);
+    let lines = masked(&told(&lab, 3, from));
+    let start = lines.iter().position(|line| line.ends_with("Finished with success")).unwrap();
+    assert_eq!(
+        lines[start + 1..],
+        [
+            "S Background append only file rewriting started by pid N",
+            "S AOF rewrite child asks to stop sending diffs.",
+            "C Parent agreed to stop sending diffs. Finalizing AOF...",
+            "C Concatenating 0.00 MB of AOF diff received from parent.",
+            "C SYNC append only file rewrite performed",
+            "C AOF rewrite: 0 MB of memory used by copy-on-write",
+            "S Background AOF rewrite terminated with success",
+            "S Residual parent diff successfully flushed to the rewritten AOF (0.00 MB)",
+            "S Background AOF rewrite finished successfully",
+        ]
+    );
+}
+
+/// Three masters; the second has begun to follow the first, whose child is writing for it.
+fn saving() -> Lab {
+    let mut lab = Lab::formed(3, 0, 2_000);
+    lab.run(3_000);
+    lab.ask(0, "DEBUG POPULATE 1000 {b} 5000");
+    lab.act(1, |node, ctx| node.follow(ctx, endpoint(0)));
+    assert!(matches!(lab.node(0).replication.replicas[0].stage, Stage::Saving(_)));
+    lab
+}
+
+#[test]
+fn a_replica_whose_child_is_killed_is_dropped_and_asks_anew_a9() {
+    let mut lab = saving();
+    let from = lab.lines.len();
+    lab.ask(0, "FLUSHALL");
+    assert!(!lab.logged(0, "Background saving terminated by signal 10"), "not noticed yet");
+    assert!(lab.node(0).server.storage.is_saving());
+    lab.run(300);
+    let lines = masked(&told(&lab, 0, from));
+    let end = lines.iter().position(|line| line.ends_with("by signal 10")).unwrap();
+    assert_eq!(
+        lines[end..end + 3],
+        [
+            "M Background saving terminated by signal 10",
+            "M Connection with replica 10.0.0.2:7000 lost.",
+            "M SYNC failed. BGSAVE child returned an error",
+        ]
+    );
+    lab.run(2_000);
+    assert!(lab.node(1).replication.upstream.is_connected());
+    assert!(lab.node(1).keys.is_empty());
+}
+
+#[test]
+fn a_replica_that_waits_for_another_child_gets_its_own_as_soon_as_that_ends_a9() {
+    for task in ["BGSAVE", "BGREWRITEAOF"] {
+        let mut lab = Lab::formed(3, 0, 2_000);
+        lab.run(3_000);
+        lab.ask(0, task);
+        lab.act(1, |node, ctx| node.follow(ctx, endpoint(0)));
+        assert_eq!(lab.node(0).replication.replicas[0].stage, Stage::WaitSave);
+        lab.run(2_000);
+        let said = |text: &str| {
+            let line = lab.lines.iter().find(|line| line.node == 0 && line.text.contains(text));
+            line.unwrap().at
+        };
+        let ended = said("terminated with success");
+        assert_eq!(said("Starting BGSAVE for SYNC with target: disk"), ended, "{task}");
+    }
+}
+
+#[test]
+fn a_child_is_told_from_its_successor_whatever_the_statistics_say() {
+    let mut lab = Lab::formed(3, 0, 2_000);
+    lab.run(3_000);
+    lab.ask(0, "DEBUG POPULATE 1000 {b} 5000");
+    lab.ask(0, "BGSAVE");
+    lab.ask(0, "FLUSHALL");
+    lab.run(100);
+    lab.ask(0, "CONFIG RESETSTAT");
+    lab.ask(0, "BGSAVE");
+    lab.run(300);
+    let pids: Vec<&str> = lab
+        .lines
+        .iter()
+        .filter_map(|line| line.text.strip_prefix("Background saving started by pid "))
+        .collect();
+    assert_eq!(pids, ["1001", "1002"]);
+    let done = lab.lines.iter().filter(|line| line.text == "DB saved on disk");
+    let by_children = done.filter(|line| matches!(line.role, Role::Fork(1_002)));
+    assert_eq!(by_children.count(), 1);
+}
