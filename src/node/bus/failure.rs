@@ -40,7 +40,7 @@ impl Bus {
 
     /// Takes back what `reporter` said about a node; returns whether it had said anything (§6.4).
     pub(crate) fn remove_report(&mut self, about: PeerIx, reporter: PeerIx) -> bool {
-        if self.table.fail_reports(about).is_empty() {
+        if !self.table.is_reported(about) {
             return false;
         }
         self.table.change_reports(about, |reports| {
@@ -63,9 +63,10 @@ impl Bus {
 impl Node {
     /// How many masters say that a node fails (§6.4).
     pub(crate) fn failure_report_count(&mut self, ctx: &mut Ctx<'_>, about: PeerIx) -> u32 {
-        if !self.bus.table.fail_reports(about).is_empty() {
-            self.bus.purge_reports(about, ctx.now.millis(), self.config.node_timeout);
+        if !self.bus.table.is_reported(about) {
+            return 0;
         }
+        self.bus.purge_reports(about, ctx.now.millis(), self.config.node_timeout);
         self.bus.table.fail_reports(about).len() as u32
     }
 

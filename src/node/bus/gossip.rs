@@ -11,7 +11,7 @@ use crate::node::effect::Ctx;
 use crate::node::flags::Flags;
 use crate::node::log::Level;
 use crate::node::packet::{Gossip, Packet};
-use crate::node::table::{PeerIx, PeerSet, Table};
+use crate::node::table::{Marks, PeerIx, Table};
 use crate::time::Millis;
 
 /// A pong may be this far in the future of my cached clock (§5.9.2).
@@ -21,7 +21,7 @@ const PONG_TOLERANCE: Millis = Millis(500);
 #[derive(Debug, Default)]
 pub struct Drawn {
     /// Whom a packet speaks of already.
-    seen: PeerSet,
+    seen: Marks,
     /// The same, in order, and one more place.
     chosen: Vec<PeerIx>,
 }

@@ -2,7 +2,7 @@
 //! draws from them.
 //!
 //! Everything is indexed by [`PeerIx`], which stays the same for as long as the node is known, also
-//! when a handshake gives it its real id. What gossip touches for every node it speaks of takes four
+//! when a handshake gives it its real id. What gossip touches for every node it speaks of takes two
 //! bytes each (`vital`). What a packet touches once is in [`Peer`]; the rest is in [`History`].
 //!
 //! Pings, pongs, flags, links and failure reports change only through the table. It keeps count of
@@ -10,7 +10,7 @@
 //! the *calm*, of whom only the time of the last pong can change, and the *fit*, who can be
 //! spoken of.
 
-mod bits;
+mod marks;
 mod names;
 mod order;
 mod peer;
@@ -26,7 +26,7 @@ use crate::rng::Stream;
 use crate::slot::SlotSet;
 use crate::time::Millis;
 
-pub use bits::PeerSet;
+pub use marks::Marks;
 pub use names::Names;
 use order::Order;
 use peer::NO_LINK;
@@ -283,9 +283,8 @@ impl Table {
     }
 
     fn refresh_calm(&mut self, ix: PeerIx) {
-        let calm = self.ping_sent(ix).is_never()
-            && self.fail_reports(ix).is_empty()
-            && !self.flags(ix).is_failing();
+        let calm =
+            self.ping_sent(ix).is_never() && !self.is_reported(ix) && !self.flags(ix).is_failing();
         self.vitals.set_calm(ix, calm);
     }
 
@@ -309,6 +308,13 @@ impl Table {
         self.vitals.advance_pulse(ix, seconds);
     }
 
+    /// Whether anybody says that a node fails, as far as reports were purged (§6.4).
+    #[must_use]
+    #[inline]
+    pub fn is_reported(&self, ix: PeerIx) -> bool {
+        self.peer(ix).reported
+    }
+
     /// Who says that a node fails, in order of arrival; expired reports included until they are
     /// purged (§6.4).
     #[must_use]
@@ -322,7 +328,9 @@ impl Table {
         ix: PeerIx,
         change: impl FnOnce(&mut Vec<FailReport>) -> T,
     ) -> T {
-        let result = change(&mut self.history_mut(ix).fail_reports);
+        let reports = &mut self.history[ix.index()].fail_reports;
+        let result = change(reports);
+        self.peers[ix.index()].reported = !reports.is_empty();
         self.refresh_calm(ix);
         result
     }
@@ -541,7 +549,7 @@ impl Table {
                 endpoint: endpoints[ix.index()],
                 ping_sent: whole_seconds(ping_sent),
                 pong_received: self.vitals.seconds(ix, vital),
-                flags: vital.flags(),
+                flags: self.vitals.flags_of(ix, vital),
             }
         }));
     }

@@ -29,6 +29,8 @@ pub struct Peer {
     replica_of: u16,
     /// How many slots I assign to it; see [`set_slot_count`](super::Table::set_slot_count).
     pub slot_count: u16,
+    /// Whether anybody reports that it fails; see [`History::fail_reports`].
+    pub(super) reported: bool,
 }
 
 /// What is seldom needed.
@@ -74,6 +76,7 @@ impl Peer {
             link: NO_LINK,
             replica_of: NOBODY,
             slot_count: 0,
+            reported: false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What gossip looks at and changes, for every peer, in four bytes.
+//! What gossip looks at and changes, for every peer, in two bytes.
 //!
 //! A thousand nodes with a thousand peers each look at a hundred peers for every packet that they
 //! build or read, in no order that a cache could foresee. How fast they run is decided by how little
@@ -9,29 +9,43 @@ use crate::node::packet::Gossip;
 use crate::node::table::PeerIx;
 use crate::rng::SmallStream;
 
-/// A peer's flags (10 bits), how many stand in its bucket of the hash table (5), whether it is calm
-/// and fit (1 each, see [`Table`](super::Table)), and when it last answered (15): whole seconds
-/// after a base, or 0 if that was before the base.
+/// How many peers stand in a peer's bucket of the hash table (4 bits), whether it is calm and fit (1
+/// each, see [`Table`](super::Table)), its flags if they are common ones (2), and when it last
+/// answered (8): whole seconds after a base, or 0 if that was before the base.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Vital(u32);
+pub(super) struct Vital(u16);
 
-const FLAGS: u32 = (1 << 10) - 1;
-const CROWD_SHIFT: u32 = 10;
-const CROWD_MAX: u32 = (1 << 5) - 1;
-const CALM: u32 = 1 << 15;
-const FIT: u32 = 1 << 16;
-const PULSE_SHIFT: u32 = 17;
-const PULSE_MAX: u32 = (1 << 15) - 1;
+const CROWD_MAX: u16 = (1 << 4) - 1;
+const CALM: u16 = 1 << 4;
+const FIT: u16 = 1 << 5;
+const COMMON_SHIFT: u32 = 6;
+const COMMON_MASK: u16 = 3 << COMMON_SHIFT;
+const PULSE_SHIFT: u32 = 8;
+const PULSE_MAX: u32 = (1 << 8) - 1;
+
+/// The flags that nearly all nodes have, by their number; 0 stands for all others.
+const COMMON: [Flags; 4] =
+    [Flags::NONE, Flags::MASTER, Flags::REPLICA, Flags(Flags::MASTER.0 | Flags::MIGRATE_TO.0)];
 
 impl Vital {
     #[inline]
-    const fn crowd(self) -> u32 {
-        (self.0 >> CROWD_SHIFT) & CROWD_MAX
+    const fn crowd(self) -> u16 {
+        self.0 & CROWD_MAX
     }
 
+    /// Its flags, if they are common ones.
     #[inline]
-    pub(super) const fn flags(self) -> Flags {
-        Flags((self.0 & FLAGS) as u16)
+    const fn common_flags(self) -> Option<Flags> {
+        match (self.0 & COMMON_MASK) >> COMMON_SHIFT {
+            0 => None,
+            number => Some(COMMON[number as usize]),
+        }
+    }
+
+    fn set_flags(&mut self, flags: Flags) {
+        let number = COMMON.iter().skip(1).position(|&common| common == flags);
+        let number = number.map_or(0, |at| at as u16 + 1);
+        self.0 = self.0 & !COMMON_MASK | number << COMMON_SHIFT;
     }
 
     #[inline]
@@ -41,15 +55,15 @@ impl Vital {
 
     #[inline]
     const fn pulse(self) -> u32 {
-        self.0 >> PULSE_SHIFT
+        (self.0 >> PULSE_SHIFT) as u32
     }
 
     #[inline]
     const fn set_pulse(&mut self, pulse: u32) {
-        self.0 = self.0 & ((1 << PULSE_SHIFT) - 1) | pulse << PULSE_SHIFT;
+        self.0 = self.0 & ((1 << PULSE_SHIFT) - 1) | (pulse as u16) << PULSE_SHIFT;
     }
 
-    const fn set_bit(&mut self, bit: u32, set: bool) {
+    const fn set_bit(&mut self, bit: u16, set: bool) {
         self.0 = if set { self.0 | bit } else { self.0 & !bit };
     }
 }
@@ -58,6 +72,8 @@ impl Vital {
 #[derive(Debug, Default)]
 pub(super) struct Vitals {
     all: Vec<Vital>,
+    /// The flags of all, common or not.
+    flags: Vec<Flags>,
     /// The second that pulses count from.
     base: u32,
     /// Last pongs from before the base, in whole seconds.
@@ -69,9 +85,11 @@ impl Vitals {
     pub(super) fn reset(&mut self, ix: PeerIx, flags: Flags) {
         if ix.index() == self.all.len() {
             self.all.push(Vital::default());
+            self.flags.push(flags);
             self.old.push(0);
         }
-        self.all[ix.index()] = Vital(u32::from(flags.0) & FLAGS);
+        self.all[ix.index()] = Vital::default();
+        self.set_flags(ix, flags);
         self.old[ix.index()] = 0;
     }
 
@@ -82,12 +100,18 @@ impl Vitals {
 
     #[inline]
     pub(super) fn flags(&self, ix: PeerIx) -> Flags {
-        self.at(ix).flags()
+        self.flags_of(ix, self.at(ix))
+    }
+
+    /// The flags of a peer with this vital.
+    #[inline]
+    pub(super) fn flags_of(&self, ix: PeerIx, vital: Vital) -> Flags {
+        vital.common_flags().unwrap_or_else(|| self.flags[ix.index()])
     }
 
     pub(super) fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
-        let vital = &mut self.all[ix.index()];
-        vital.0 = vital.0 & !FLAGS | u32::from(flags.0) & FLAGS;
+        self.all[ix.index()].set_flags(flags);
+        self.flags[ix.index()] = flags;
     }
 
     #[inline]
@@ -112,8 +136,8 @@ impl Vitals {
     /// nodes there are never so many that it matters where the count ends.
     pub(super) fn set_crowd(&mut self, ix: PeerIx, crowd: usize) {
         let vital = &mut self.all[ix.index()];
-        let crowd = u32::try_from(crowd).unwrap_or(CROWD_MAX).min(CROWD_MAX);
-        vital.0 = vital.0 & !(CROWD_MAX << CROWD_SHIFT) | crowd << CROWD_SHIFT;
+        let crowd = u16::try_from(crowd).unwrap_or(CROWD_MAX).min(CROWD_MAX);
+        vital.0 = vital.0 & !CROWD_MAX | crowd;
     }
 
     /// When a peer last answered, in whole seconds.
@@ -165,7 +189,7 @@ impl Vitals {
 
     #[inline]
     pub(super) fn lottery(&self, burst: SmallStream) -> Lottery<'_> {
-        Lottery { all: &self.all, burst }
+        Lottery { all: &self.all, burst, word: 0, half_left: false }
     }
 
     /// Merges gossip about calm peers until an entry that takes more than that; returns how many
@@ -183,7 +207,8 @@ impl Vitals {
             }
             let pulse = if entry.pong_received <= limit { pulse } else { 0 };
             // The pulse stands in the highest bits: the greater number is the later one.
-            vital.0 = vital.0.max(vital.0 & ((1 << PULSE_SHIFT) - 1) | pulse << PULSE_SHIFT);
+            vital.0 =
+                vital.0.max(vital.0 & ((1 << PULSE_SHIFT) - 1) | (pulse as u16) << PULSE_SHIFT);
         }
         gossip.len()
     }
@@ -194,6 +219,9 @@ impl Vitals {
 pub struct Lottery<'a> {
     all: &'a [Vital],
     burst: SmallStream,
+    /// Random bits, half of which make a ticket.
+    word: u64,
+    half_left: bool,
 }
 
 /// A try to draw somebody.
@@ -210,21 +238,23 @@ pub struct Ticket {
 impl Lottery<'_> {
     /// Tries to draw a node as `dictGetRandomKey` does: a non-empty bucket, then one of its chain
     /// (§0.6.4). A node alone in its bucket is then twice as likely as one of a pair. So a node is
-    /// picked evenly, and drawn with a probability that its crowd divides. Nothing is branched upon,
-    /// so that tries need not wait for each other.
+    /// picked evenly, and drawn with a probability that its crowd divides. Nothing depends on the
+    /// try before, so that tries need not wait for each other.
     ///
     /// # Panics
     /// If the table never held anybody.
     #[inline]
     pub fn ticket(&mut self) -> Ticket {
-        let word = self.burst.bits();
-        let picked = (word >> 32).wrapping_mul(self.all.len() as u64) >> 32;
+        self.word = if self.half_left { self.word >> 32 } else { self.burst.bits() };
+        self.half_left = !self.half_left;
+        // The number before the binary point picks a node; the fraction behind it is as random.
+        let product = (self.word & u64::from(u32::MAX)) * self.all.len() as u64;
+        let (picked, fraction) = (product >> 32, product & u64::from(u32::MAX));
         let vital = self.all[picked as usize];
         let crowd = u64::from(vital.crowd());
-        let share = (word & u64::from(u32::MAX)).wrapping_mul(crowd);
         Ticket {
             peer: PeerIx(picked as u16),
-            drawn: (crowd != 0) & (share <= u64::from(u32::MAX)),
+            drawn: (crowd != 0) & ((fraction * crowd) >> 32 == 0),
             fit: vital.0 & FIT != 0,
         }
     }
@@ -283,13 +313,14 @@ mod tests {
         vitals.reset(ix, Flags::NONE);
         vitals.set_pulse(ix, PULSE_MAX);
         vitals.set_crowd(ix, 3);
-        vitals.set_flags(ix, Flags(FLAGS as u16));
+        vitals.set_flags(ix, Flags::REPLICA);
         vitals.set_calm(ix, true);
         vitals.set_fit(ix, true);
         assert_eq!(vitals.pulse(ix), PULSE_MAX);
         assert_eq!(vitals.at(ix).crowd(), 3);
-        assert_eq!(vitals.flags(ix), Flags(FLAGS as u16));
+        assert_eq!(vitals.flags(ix), Flags::REPLICA);
         vitals.set_flags(ix, Flags::NONE);
+        assert_eq!(vitals.flags(ix), Flags::NONE);
         vitals.set_crowd(ix, 0);
         assert!(vitals.is_calm(ix) && vitals.is_fit(ix));
         assert_eq!((vitals.pulse(ix), vitals.at(ix).crowd()), (PULSE_MAX, 0));
