@@ -289,15 +289,12 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
         client.id as i64 == id && matches!(client.block, Some(Block::Wait { .. }))
     });
     let Some((link, _)) = waiting else { return Ok(Reply::Int(0)) };
-    if let Some(client) = call.node.clients.get_mut(link) {
-        client.block = None;
-    }
     let reply = if error {
         Reply::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".to_owned())
     } else {
         Reply::Int(0)
     };
-    call.ctx.out.effects.push(Effect::Reply(link, reply));
+    wait::end_wait(call.node, link, reply, call.ctx);
     Ok(Reply::Int(1))
 }
 

@@ -83,10 +83,11 @@ pub fn client_gone(node: &mut Node, client: LinkId) {
 /// Carries out a command of a client that does not wait, and answers.
 fn process(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>) {
     let outcome = dispatch(node, client, args, ctx);
+    let waits = matches!(outcome, Outcome::Blocked(_) | Outcome::Awaits(_));
     conclude(node, client, outcome, ctx);
-    // ASKING holds for one command, or for a whole transaction (§11.11).
-    if let Some(state) = node.clients.get_mut(client) {
-        state.asking &= state.transaction.is_some() || args[0].eq_ignore_ascii_case(b"asking");
+    if !waits {
+        let asking = args[0].eq_ignore_ascii_case(b"asking");
+        finish(node, client, asking);
     }
 }
 
@@ -103,18 +104,23 @@ fn conclude(node: &mut Node, client: LinkId, outcome: Outcome, ctx: &mut Ctx<'_>
             answer(node, client, reply, ctx);
             node.clients.leave(client);
             ctx.out.effects.push(Effect::CloseClient(client));
-            return;
         }
         Outcome::Blocked(block) => node.clients.block(client, block),
         Outcome::Awaits(awaited) => node.clients.awaited = Some(awaited),
     }
-    if let Some(state) = node.clients.get_mut(client) {
-        state.replies = match state.replies {
-            Replies::SkipNext => Replies::Skip,
-            Replies::Skip => Replies::On,
-            other => other,
-        };
-    }
+}
+
+/// A command is over: what was said for it alone no longer holds. One that waits, be it only for the
+/// end of a pause, is not over.
+fn finish(node: &mut Node, client: LinkId, asking: bool) {
+    let Some(state) = node.clients.get_mut(client) else { return };
+    // ASKING holds for one command, or for a whole transaction (§11.11).
+    state.asking &= asking || state.transaction.is_some();
+    state.replies = match state.replies {
+        Replies::SkipNext => Replies::Skip,
+        Replies::Skip => Replies::On,
+        other => other,
+    };
 }
 
 fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {

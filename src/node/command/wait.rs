@@ -2,7 +2,7 @@
 
 use crate::node::Node;
 use crate::node::client::{Block, Clients, Pause};
-use crate::node::command::{Call, CommandError, Outcome, answer, process};
+use crate::node::command::{Call, CommandError, Outcome, answer, finish, process};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::number;
 use crate::resp::Reply;
@@ -28,7 +28,8 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
         let Some(client) = node.clients.get(link) else { continue };
         let mut acknowledged = 0;
         let over = match client.block {
-            None => continue,
+            // CLIENT UNBLOCK has answered it.
+            None => true,
             Some(Block::Paused(_)) => node.clients.pause.is_none(),
             Some(Block::Wait { until, offset, replicas }) => {
                 acknowledged = node.acknowledged_by(offset);
@@ -41,10 +42,20 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
         }
         match node.clients.get_mut(link).and_then(|client| client.block.take()) {
             Some(Block::Paused(args)) => process(node, link, &args, ctx),
-            _ => answer(node, link, Reply::Int(acknowledged), ctx),
+            Some(Block::Wait { .. }) => end_wait(node, link, Reply::Int(acknowledged), ctx),
+            None => {}
         }
         catch_up(node, link, ctx);
     }
+}
+
+/// Answers a WAIT that is over.
+pub(super) fn end_wait(node: &mut Node, link: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
+    if let Some(client) = node.clients.get_mut(link) {
+        client.block = None;
+    }
+    answer(node, link, reply, ctx);
+    finish(node, link, false);
 }
 
 /// Carries out what a client sent while it waited, until it waits again.
@@ -107,4 +118,73 @@ pub(crate) fn pause(call: &mut Call<'_, '_>) -> Result<Reply, CommandError> {
     let until = time_limit(call, 2)?.unwrap_or(Millis::NEVER);
     call.node.clients.pause(until, what);
     Ok(Reply::ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::node::effect::{Input, LinkId};
+    use crate::node::lab::{CLIENT, Lab, id};
+    use crate::resp::{Reply, args};
+
+    /// What a client was told since the last question.
+    fn told(lab: &Lab, client: LinkId) -> Vec<Reply> {
+        let own = lab.replies.iter().filter(|(_, to, _)| *to == client);
+        own.filter_map(|(.., reply)| reply.clone()).collect()
+    }
+
+    fn say(lab: &mut Lab, node: usize, client: LinkId, words: &str) {
+        lab.input(node, Input::Command(client, args(words.split(' '))));
+    }
+
+    fn formed() -> Lab {
+        let mut lab = Lab::formed(3, 3, 5_000);
+        lab.run(3_000);
+        lab
+    }
+
+    #[test]
+    fn asking_outlasts_a_pause_before_its_command_11_11() {
+        let mut lab = formed();
+        lab.ask(1, &format!("CLUSTER SETSLOT 3300 IMPORTING {}", id(0)));
+        lab.ask(1, "CLIENT PAUSE 1000 WRITE");
+        lab.replies.clear();
+        say(&mut lab, 1, CLIENT, "ASKING");
+        say(&mut lab, 1, CLIENT, "SET {b} v");
+        assert_eq!(told(&lab, CLIENT), [Reply::ok()], "the second waits");
+        lab.run(1_500);
+        assert_eq!(told(&lab, CLIENT), [Reply::ok(), Reply::ok()]);
+        say(&mut lab, 1, CLIENT, "SET {b} v");
+        let moved = Reply::Error("MOVED 3300 10.0.0.1:7000".to_owned());
+        assert_eq!(told(&lab, CLIENT)[2], moved, "and holds for that one only");
+    }
+
+    #[test]
+    fn a_skipped_reply_is_that_of_the_next_command_also_after_a_wait_8_5_3() {
+        let mut lab = formed();
+        lab.ask(0, "CLIENT PAUSE 1000 WRITE");
+        lab.replies.clear();
+        say(&mut lab, 0, CLIENT, "CLIENT REPLY SKIP");
+        say(&mut lab, 0, CLIENT, "SET {b} v");
+        lab.run(1_500);
+        say(&mut lab, 0, CLIENT, "CLIENT REPLY SKIP");
+        say(&mut lab, 0, CLIENT, "WAIT 2 100");
+        lab.run(500);
+        assert_eq!(told(&lab, CLIENT), []);
+        say(&mut lab, 0, CLIENT, "GET {b}");
+        assert_eq!(told(&lab, CLIENT), [Reply::bulk("v")]);
+    }
+
+    #[test]
+    fn what_was_sent_behind_a_wait_is_carried_out_after_client_unblock() {
+        let other = LinkId(1_000_005);
+        let mut lab = formed();
+        let Reply::Int(number) = lab.ask(0, "CLIENT ID") else { panic!("a number") };
+        lab.replies.clear();
+        say(&mut lab, 0, CLIENT, "WAIT 2 0");
+        say(&mut lab, 0, CLIENT, "PING");
+        say(&mut lab, 0, other, &format!("CLIENT UNBLOCK {number}"));
+        lab.run(200);
+        assert_eq!(told(&lab, other), [Reply::Int(1)]);
+        assert_eq!(told(&lab, CLIENT), [Reply::Int(0), Reply::Status("PONG".to_owned())]);
+    }
 }
