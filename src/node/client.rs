@@ -141,11 +141,6 @@ impl Clients {
         })
     }
 
-    /// How many clients have ever come.
-    pub(crate) fn ever(&self) -> u64 {
-        self.last_id
-    }
-
     /// The state of a client, if it is still there.
     #[must_use]
     pub fn get(&self, link: LinkId) -> Option<&Client> {

@@ -22,7 +22,7 @@ const SECTIONS: [(&str, Writer, bool); 12] = [
     ("Replication", replication, true),
     ("CPU", cpu, true),
     ("Modules", nothing, true),
-    ("Commandstats", nothing, false),
+    ("Commandstats", calls, false),
     ("Errorstats", errors, true),
     ("Cluster", cluster, true),
     ("Keyspace", keyspace, true),
@@ -154,7 +154,7 @@ fn persistence(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
 fn stats(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     let stats = &node.server.stats;
     let subscriptions = &node.clients.subscriptions;
-    write!(out, "total_connections_received:{}\r\n", node.clients.ever())?;
+    write!(out, "total_connections_received:{}\r\n", stats.connections)?;
     write!(out, "total_commands_processed:{}\r\n", stats.commands)?;
     write!(out, "instantaneous_ops_per_sec:0\r\ntotal_net_input_bytes:0\r\n")?;
     write!(out, "total_net_output_bytes:0\r\ninstantaneous_input_kbps:0.00\r\n")?;
@@ -200,6 +200,17 @@ fn cpu(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
     )
 }
 
+/// Nothing takes any time here, by the clock of a virtual processor.
+fn calls(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
+    node.server.stats.calls.iter().try_for_each(|(name, calls)| {
+        write!(
+            out,
+            "cmdstat_{name}:calls={},usec=0,usec_per_call=0.00,rejected_calls={},failed_calls={}\r\n",
+            calls.carried_out, calls.rejected, calls.failed
+        )
+    })
+}
+
 fn errors(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     node.server
         .stats
@@ -224,4 +235,81 @@ fn keyspace(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
         keys.expiring(),
         node.server.storage.mean_ttl
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::node::lab::{Lab, endpoint};
+    use crate::resp::Reply;
+
+    /// What INFO says of one thing.
+    fn info(lab: &mut Lab, node: usize, name: &str) -> String {
+        let Reply::Bulk(text) = lab.ask(node, "INFO everything") else { panic!("a text") };
+        let text = String::from_utf8(text).unwrap();
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        values.next().unwrap_or_default().to_owned()
+    }
+
+    fn calls(carried_out: u32, rejected: u32, failed: u32) -> String {
+        format!(
+            "calls={carried_out},usec=0,usec_per_call=0.00,rejected_calls={rejected},failed_calls={failed}"
+        )
+    }
+
+    #[test]
+    fn commandstats_tell_refused_from_failed_commands() {
+        let mut lab = Lab::formed(3, 0, 2_000);
+        lab.run(3_000);
+        for words in ["SET {b} v", "GET {b}", "GET {a}", "GET", "LPUSH {b} v", "MULTI", "INCR {b}"]
+        {
+            lab.ask(0, words);
+        }
+        lab.ask(0, "EXEC");
+        for (name, expected) in [
+            ("get", calls(1, 2, 0)),
+            ("lpush", calls(1, 0, 1)),
+            ("incr", calls(1, 0, 1)),
+            ("exec", calls(1, 0, 1)),
+            ("multi", calls(1, 0, 0)),
+            ("del", String::new()),
+        ] {
+            assert_eq!(info(&mut lab, 0, &format!("cmdstat_{name}")), expected, "{name}");
+        }
+        lab.ask(0, "CONFIG RESETSTAT");
+        assert_eq!(info(&mut lab, 0, "cmdstat_get"), "");
+        assert_eq!(info(&mut lab, 0, "total_connections_received"), "0");
+    }
+
+    #[test]
+    fn what_replicas_and_masters_say_counts_as_commands_0_3_2() {
+        let mut lab = Lab::formed(3, 0, 2_000);
+        lab.run(3_000);
+        lab.act(1, |node, ctx| node.follow(ctx, endpoint(0)));
+        lab.run(1_500);
+        assert_eq!(info(&mut lab, 0, "cmdstat_ping"), calls(1, 0, 0), "the handshake");
+        assert_eq!(info(&mut lab, 0, "cmdstat_psync"), calls(1, 0, 0));
+        assert_eq!(info(&mut lab, 0, "total_connections_received"), "2");
+        for node in [0, 1] {
+            lab.ask(node, "CONFIG RESETSTAT");
+        }
+        lab.run(20_000);
+        let told = (info(&mut lab, 0, "cmdstat_replconf"), info(&mut lab, 1, "cmdstat_ping"));
+        assert_eq!(told, (calls(20, 0, 0), calls(2, 0, 0)));
+        lab.ask(0, "SET {b} v");
+        let now = lab.now.millis();
+        assert_eq!(lab.node(1).process.cached_time, now, "set by the master's command");
+    }
+
+    #[test]
+    fn looking_where_a_migrating_slot_is_counts_hits_and_misses_11_3() {
+        let mut lab = Lab::formed(3, 0, 2_000);
+        lab.run(3_000);
+        lab.ask(0, "SET {b} v");
+        lab.ask(0, &format!("CLUSTER SETSLOT 3300 MIGRATING {}", crate::node::lab::id(1)));
+        lab.ask(0, "GET {b}x");
+        lab.ask(0, "MGET {b}x {b}y");
+        assert_eq!(info(&mut lab, 0, "keyspace_misses"), "3");
+        lab.ask(0, "GET {b}");
+        assert_eq!(info(&mut lab, 0, "keyspace_hits"), "2", "found twice");
+    }
 }

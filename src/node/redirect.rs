@@ -112,8 +112,7 @@ fn look_at<'a>(
             Some(_) => keys.multiple |= keys.first != key.as_slice(),
         }
         if keys.migrating.is_some() || keys.importing {
-            let dead = node.expire_if_needed(ctx, key);
-            keys.missing |= dead || node.keys.get(key).is_none();
+            keys.missing |= node.look_up(ctx, key).is_none();
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::node::Node;
 use crate::node::command::error::{self, CommandError};
 use crate::node::command::spec::Spec;
 use crate::node::effect::{Ctx, LinkId};
-use crate::node::keyspace::Value;
+use crate::node::keyspace::{Entry, Value};
 use crate::resp::{Args, args};
 use crate::time::Millis;
 
@@ -46,14 +46,7 @@ impl<'a> Call<'a, '_> {
 
     /// The value of a key, for a command that reads. Counts as a hit or a miss.
     pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Value> {
-        let dead = self.node.expire_if_needed(self.ctx, key);
-        let found = if dead { None } else { self.node.keys.get(key) };
-        let stats = &mut self.node.server.stats;
-        match found {
-            Some(_) => stats.hits += 1,
-            None => stats.misses += 1,
-        }
-        found.map(|entry| &entry.value)
+        self.node.look_up(self.ctx, key).map(|entry| &entry.value)
     }
 
     /// The value of a key, for a command that writes.
@@ -108,6 +101,18 @@ impl<'a> Call<'a, '_> {
 }
 
 impl Node {
+    /// Looks a key up for somebody who reads. Counts as a hit or a miss.
+    pub(crate) fn look_up(&mut self, ctx: &mut Ctx<'_>, key: &[u8]) -> Option<&Entry> {
+        let dead = self.expire_if_needed(ctx, key);
+        let found = if dead { None } else { self.keys.get(key) };
+        let stats = &mut self.server.stats;
+        match found {
+            Some(_) => stats.hits += 1,
+            None => stats.misses += 1,
+        }
+        found
+    }
+
     /// Whether a key's time to die has come. On a master it is deleted, unless a pause keeps the
     /// dataset as it is; a replica leaves that to its master.
     pub(crate) fn expire_if_needed(&mut self, ctx: &mut Ctx<'_>, key: &[u8]) -> bool {

@@ -225,6 +225,9 @@ pub fn call_done(node: &mut Node, result: CallResult, ctx: &mut Ctx<'_>) {
         (Ok(_), Some(failure)) => failure.into(),
         (Ok(reply), None) => reply,
     };
+    if reply.error().is_some() {
+        node.server.stats.count_failure("migrate");
+    }
     let outcome = match execution {
         Some(execution) => transaction::resume(node, client, execution, reply, ctx),
         None => Outcome::Reply(reply),

@@ -66,6 +66,9 @@ pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) 
         return;
     }
     let now = ctx.now.secs();
+    if node.clients.get(client).is_none() {
+        node.server.stats.connections += 1;
+    }
     let state = node.clients.enter(client, now);
     state.last_seen = now;
     if state.block.is_some() {
@@ -73,6 +76,11 @@ pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) 
         return;
     }
     process(node, client, args, ctx);
+}
+
+/// The name of the command that these words are.
+pub(crate) fn name_of(args: &[Vec<u8>]) -> Option<&'static str> {
+    args.first().and_then(|name| table::find(name)).map(|spec| spec.name)
 }
 
 /// A client closed its connection.
@@ -181,6 +189,7 @@ fn check(
         && let Err(redirect) = redirect::check(node, client, spec, args, ctx)
     {
         let error = CommandError::coded(redirect.text(node, ctx));
+        node.server.stats.count_rejection(spec.name);
         return Err(transaction::redirected(node, client, spec, error));
     }
     let traits = transaction::traits(node, client, spec);
@@ -258,7 +267,7 @@ fn call(
     if node.server.storage.dirty > dirty && spec.name != "exec" {
         propagate::changed(node, ctx, args, instead);
     }
-    node.server.stats.commands += 1;
+    node.server.stats.count_call(spec.name, has_failed(spec, &outcome));
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;
@@ -266,9 +275,28 @@ fn call(
     outcome
 }
 
+/// Whether a command counts as failed. EXEC does, too, if its last command failed.
+fn has_failed(spec: &Spec, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Reply(Reply::Array(replies)) if spec.name == "exec" => {
+            replies.last().is_some_and(|last| last.error().is_some())
+        }
+        Outcome::Reply(reply) => reply.error().is_some(),
+        _ => false,
+    }
+}
+
 /// Refuses a command before it is carried out: a transaction that it was meant for will fail, and
 /// EXEC itself fails.
-fn reject(node: &mut Node, client: LinkId, spec: Option<&Spec>, error: CommandError) -> Outcome {
+fn reject(
+    node: &mut Node,
+    client: LinkId,
+    spec: Option<&'static Spec>,
+    error: CommandError,
+) -> Outcome {
+    if let Some(spec) = spec {
+        node.server.stats.count_rejection(spec.name);
+    }
     Outcome::Reply(transaction::rejected(node, client, spec, error).into())
 }
 

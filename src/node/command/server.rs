@@ -15,6 +15,9 @@ use crate::resp::Reply;
 /// The version that is simulated.
 pub(crate) const VERSION: &str = "6.2.3";
 
+/// The smallest size to which CONFIG SET brings the backlog, in bytes.
+const SMALLEST_BACKLOG: u64 = 16 << 10;
+
 /// TIME
 pub(super) fn time(call: &mut Call<'_, '_>) -> Answer {
     let now = call.ctx.now.0;
@@ -52,10 +55,13 @@ pub(super) fn config(call: &mut Call<'_, '_>) -> Answer {
 }
 
 fn config_get(call: &Call<'_, '_>, pattern: &[u8]) -> Reply {
-    let pairs = call.node.config.matching(pattern).into_iter();
+    let pairs = call.node.config.matching(pattern);
+    let both = pairs.iter().any(|(name, _)| *name == "slaveof");
+    let pairs = pairs.into_iter().filter(|(name, _)| !(both && *name == "replicaof"));
     let pairs = pairs.flat_map(|(name, value)| {
         // It is not configured in a cluster, but it is shown (A.5).
-        let master = call.node.replication.master.filter(|_| name == "slaveof");
+        let master =
+            call.node.replication.master.filter(|_| matches!(name, "slaveof" | "replicaof"));
         let value = master.map_or(value, |to| format!("{} {}", to.ip_text(), to.port));
         [Reply::bulk(name), Reply::bulk(value)]
     });
@@ -84,6 +90,10 @@ fn config_set(call: &mut Call<'_, '_>, name: &str, value: &str) -> Answer {
         return Err(invalid(" - Unable to listen on this port. Check server logs."));
     }
     let appending = changed.appendonly && !call.node.config.appendonly;
+    if changed.repl_backlog_size != call.node.config.repl_backlog_size {
+        // The configuration file may ask for less (§1.2).
+        changed.repl_backlog_size = changed.repl_backlog_size.max(SMALLEST_BACKLOG);
+    }
     if changed.repl_backlog_size != call.node.config.repl_backlog_size {
         call.node.replication.history.resize(changed.repl_backlog_size);
     }
@@ -262,4 +272,37 @@ pub(super) fn move_key(_: &mut Call<'_, '_>) -> Answer {
 /// SWAPDB
 pub(super) fn swapdb(_: &mut Call<'_, '_>) -> Answer {
     Err(CommandError::fixed("ERR SWAPDB is not allowed in cluster mode"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::node::lab::Lab;
+    use crate::resp::Reply;
+
+    fn get(lab: &mut Lab, node: usize, pattern: &str) -> Vec<String> {
+        let Reply::Array(pairs) = lab.ask(node, &format!("CONFIG GET {pattern}")) else {
+            panic!("an array")
+        };
+        pairs.iter().map(|word| word.text().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn config_set_knows_a_smallest_backlog_1_2() {
+        let mut lab = Lab::alone(1);
+        lab.ask(0, "CONFIG SET repl-backlog-size 100");
+        assert_eq!(get(&mut lab, 0, "repl-backlog-size")[1], "16384");
+        lab.ask(0, "CONFIG SET repl-backlog-size 20kb");
+        assert_eq!(get(&mut lab, 0, "repl-backlog-size")[1], "20480");
+    }
+
+    #[test]
+    fn config_get_shows_whom_a_replica_follows_by_either_name_a5() {
+        let mut lab = Lab::formed(1, 1, 2_000);
+        lab.run(2_000);
+        for name in ["replicaof", "slaveof"] {
+            assert_eq!(get(&mut lab, 1, name), [name, "10.0.0.1 7000"]);
+        }
+        let all = get(&mut lab, 1, "*");
+        assert!(all.contains(&"slaveof".to_owned()) && !all.contains(&"replicaof".to_owned()));
+    }
 }

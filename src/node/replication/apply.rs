@@ -34,6 +34,13 @@ impl Node {
         }
     }
 
+    /// What my master or a replica has sent is a command as any other: it is counted, and the cached
+    /// clock is set when it is carried out (§0.3.2).
+    pub(super) fn count_command(&mut self, ctx: &Ctx<'_>, name: &'static str, failed: bool) {
+        self.process.cached_time = ctx.now.millis();
+        self.server.stats.count_call(name, failed);
+    }
+
     /// The cached clock in whole seconds (§0.3.2).
     pub(crate) fn unix_now(&self) -> i64 {
         self.process.cached_time.0 / 1_000

@@ -87,6 +87,7 @@ impl Replication {
 impl Node {
     /// Somebody opened a connection who may become a replica.
     pub(crate) fn replica_accepted(&mut self, end: LinkEnd) {
+        self.server.stats.connections += 1;
         self.replication.callers.insert(end.id, Caller { ip: end.remote_ip, port: 0 });
     }
 
@@ -129,6 +130,10 @@ impl Node {
         link: LinkId,
         message: ReplMessage,
     ) {
+        let refused = matches!(message, ReplMessage::Psync(_)) && self.lacks_master();
+        if let Some(name) = message.command() {
+            self.count_command(ctx, name, refused);
+        }
         let answer = match message {
             ReplMessage::Ping => ReplMessage::Fine("PONG"),
             ReplMessage::ListeningPort(port) => {
@@ -153,10 +158,16 @@ impl Node {
         }
     }
 
+    /// Whether I should follow somebody and do not.
+    fn lacks_master(&self) -> bool {
+        self.replication.master.is_some() && !self.replication.upstream.is_connected()
+    }
+
     /// A caller asks for synchronization (A.8).
     fn sync_asked(&mut self, ctx: &mut Ctx<'_>, link: LinkId, known: Option<Position>) {
-        if self.replication.master.is_some() && !self.replication.upstream.is_connected() {
+        if self.lacks_master() {
             let error = "NOMASTERLINK Can't SYNC while not connected with my master";
+            self.server.stats.count_error(error);
             ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Refused(error)));
             return;
         }

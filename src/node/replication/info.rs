@@ -41,7 +41,8 @@ impl Node {
             line("master_sync_total_bytes", &total);
             line("master_sync_read_bytes", &0);
             line("master_sync_left_bytes", &total);
-            line("master_sync_perc", &"0.00");
+            // Nothing of an unknown size, which is shown as -1.
+            line("master_sync_perc", &if size.is_some() { "0.00" } else { "-0.00" });
             line("master_sync_last_io_seconds_ago", &(self.unix_now() - last_io));
         }
         if !connected {

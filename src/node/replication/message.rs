@@ -66,6 +66,19 @@ pub enum StreamCommand {
 }
 
 impl ReplMessage {
+    /// The name of the command, if it is one that a replica sends.
+    #[must_use]
+    pub fn command(&self) -> Option<&'static str> {
+        match self {
+            ReplMessage::Ping => Some("ping"),
+            ReplMessage::ListeningPort(_) | ReplMessage::Capabilities | ReplMessage::Ack(_) => {
+                Some("replconf")
+            }
+            ReplMessage::Psync(_) => Some("psync"),
+            _ => None,
+        }
+    }
+
     /// The exact length on the wire, in bytes.
     #[must_use]
     pub fn wire_bytes(&self) -> u64 {

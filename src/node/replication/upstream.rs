@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::id::Endpoint;
 use crate::node::Node;
+use crate::node::command;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss};
 use crate::node::log::Level;
@@ -394,6 +395,15 @@ impl Node {
     }
 
     fn process_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
+        let name = match &command {
+            StreamCommand::Ping => Some("ping"),
+            StreamCommand::Select => Some("select"),
+            StreamCommand::GetAck => Some("replconf"),
+            StreamCommand::Write(args) => command::name_of(args),
+        };
+        if let Some(name) = name {
+            self.count_command(ctx, name, false);
+        }
         match &command {
             StreamCommand::Ping | StreamCommand::Select => {}
             StreamCommand::GetAck => self.acknowledge(ctx, link),
