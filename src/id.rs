@@ -33,6 +33,11 @@ pub struct Endpoint {
     pub pport: u16,
 }
 
+impl Endpoint {
+    /// The bus listens so much higher than the port for clients (§1.1).
+    pub const BUS_PORT_OFFSET: u16 = 10_000;
+}
+
 /// An interned [`Endpoint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointIx(pub u32);

@@ -169,7 +169,9 @@ fn parse_endpoint(word: &str) -> Result<Endpoint, NodesConfError> {
     let ip = if ip.is_empty() { None } else { Some(parse_word(ip)?) };
     let (port, cport) = match ports.split_once('@') {
         Some((port, cport)) => (leading_number(port), leading_number(cport)),
-        None => (leading_number(ports), leading_number(ports) + 10_000),
+        None => {
+            (leading_number(ports), leading_number(ports) + u64::from(Endpoint::BUS_PORT_OFFSET))
+        }
     };
     Ok(Endpoint { ip, port: port as u16, cport: cport as u16, pport: 0 })
 }

@@ -138,6 +138,16 @@ impl Node {
         self.server.storage.file = Some(Arc::new(self.dump(ctx)));
     }
 
+    /// Deletes all keys, as those notice who watch them; returns how many there were.
+    pub(crate) fn empty_keys(&mut self) -> usize {
+        for key in self.clients.watched_keys() {
+            if self.keys.get(&key).is_some() {
+                self.clients.touch(&key);
+            }
+        }
+        self.keys.clear()
+    }
+
     /// FLUSHALL also empties the file, if there are save points.
     pub(crate) fn flush_file(&mut self, ctx: &mut Ctx<'_>) {
         self.kill_save();

@@ -13,7 +13,6 @@ use crate::node::packet::Epoch;
 use crate::rng::{Purpose, Seed};
 use crate::slot::{SLOTS, Slot, SlotSet};
 use crate::time::Span;
-use crate::world::BUS_PORT_OFFSET;
 use crate::world::setup::NodeSetup;
 
 /// Who is in the cluster, and who owns what.
@@ -106,7 +105,7 @@ fn entry(
     let endpoint = Endpoint {
         ip: Some(node.config.announce_ip.unwrap_or(node.ip)),
         port: node.config.port,
-        cport: node.config.port.saturating_add(BUS_PORT_OFFSET),
+        cport: node.config.port.saturating_add(Endpoint::BUS_PORT_OFFSET),
         pport: 0,
     };
     Some(Entry::member(node.id?, endpoint, master, epoch, slots))

@@ -1,5 +1,6 @@
 //! Starting and ending processes.
 
+use crate::id::Endpoint;
 use crate::network::{NodeNo, Site};
 use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
@@ -8,7 +9,7 @@ use crate::world::disk::VirtualDisk;
 use crate::world::event::Due;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
 use crate::world::setup::NodeSetup;
-use crate::world::{BUS_PORT_OFFSET, Port, Program, What, World};
+use crate::world::{Port, Program, What, World};
 
 /// Sets the stream that ticks are drawn from apart from the one of starting up.
 const TICKS: u64 = 1 << 32;
@@ -83,7 +84,8 @@ impl<P: Program> World<P> {
         running.listening = true;
         let (ip, port) = (setup.ip, setup.config.port);
         self.listeners.insert((ip, port), (node, Port::Clients));
-        self.listeners.insert((ip, port.saturating_add(BUS_PORT_OFFSET)), (node, Port::Bus));
+        self.listeners
+            .insert((ip, port.saturating_add(Endpoint::BUS_PORT_OFFSET)), (node, Port::Bus));
     }
 
     /// The process begins to write its crash report. It does nothing else any more.

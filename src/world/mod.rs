@@ -45,7 +45,7 @@ pub use crate::world::program::Program;
 pub use crate::world::setup::{NodeSetup, Setup};
 pub use crate::world::stats::Stats;
 
-use crate::id::Ids;
+use crate::id::{Endpoint, Ids};
 use crate::network::Network;
 use crate::network::graph::Paths;
 use crate::network::message::Kind;
@@ -121,9 +121,6 @@ impl Port {
     }
 }
 
-/// How much the bus port is above the clients' port (§1.1).
-const BUS_PORT_OFFSET: u16 = 10_000;
-
 impl<P: Program> World<P> {
     /// A world at time zero. No process runs yet; those of a formed cluster start by themselves.
     #[must_use]
@@ -137,7 +134,8 @@ impl<P: Program> World<P> {
         let count = u32::try_from(setup.nodes.len()).unwrap_or(u32::MAX);
         let mut places = BTreeMap::new();
         for (node, its) in (0..count).map(NodeNo).zip(&setup.nodes) {
-            for port in [its.config.port, its.config.port.saturating_add(BUS_PORT_OFFSET)] {
+            for port in [its.config.port, its.config.port.saturating_add(Endpoint::BUS_PORT_OFFSET)]
+            {
                 places.entry((its.ip, port)).or_insert(node);
             }
         }

@@ -12,9 +12,6 @@ use crate::node::log::Level;
 use crate::node::packet::{MessageType, Packet};
 use crate::node::table::PeerIx;
 
-/// The bus listens this far above the port for clients (§1.1).
-pub(crate) const BUS_PORT_OFFSET: u16 = 10_000;
-
 /// What I announce, and its index, so that a header costs no look-up (§1.2.2).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Announced(Option<(Endpoint, EndpointIx)>);
@@ -25,7 +22,7 @@ pub(crate) fn announced_endpoint(config: &Config) -> Endpoint {
     Endpoint {
         ip: config.announce_ip,
         port: or(config.announce_port, config.port),
-        cport: or(config.announce_bus_port, config.port.saturating_add(BUS_PORT_OFFSET)),
+        cport: or(config.announce_bus_port, config.port.saturating_add(Endpoint::BUS_PORT_OFFSET)),
         pport: 0,
     }
 }

@@ -23,11 +23,7 @@ impl Bus {
     /// Whether the slots that a sender claims differ from those that I assign to it, or to its master
     /// (§5.6.5). Equal sets are made one, so that they are equal at a glance next time.
     fn claim_differs(&mut self, sender: PeerIx, claimed: &Arc<SlotSet>) -> bool {
-        let master = match self.table.flags(sender).is_master() {
-            true => Some(sender),
-            false => self.table.peer(sender).replica_of(),
-        };
-        let Some(master) = master else { return false };
+        let Some(master) = self.slot_speaker(sender) else { return false };
         let mine = &mut self.table.peer_mut(master).slots;
         if Arc::ptr_eq(mine, claimed) {
             return false;
@@ -57,7 +53,7 @@ impl Bus {
         claimed: &SlotSet,
         has_keys: impl Fn(Slot) -> bool,
     ) -> Rebound {
-        let my_shard = if self.is_master() { Some(self.myself) } else { self.my_master() };
+        let my_shard = self.slot_speaker(self.myself);
         let held = Arc::clone(&self.table.peer(claimer).slots);
         let mut rebound = Rebound::default();
         for slot in claimed.difference(&held) {
@@ -94,7 +90,10 @@ impl Node {
             }
         }
         let mine = self.bus.table.peer(self.bus.myself).config_epoch;
-        if self.bus.is_master() && is_master && packet.config_epoch == mine {
+        // An old packet may carry an epoch that its sender has left behind.
+        let theirs = self.bus.table.peer(sender).config_epoch;
+        let collides = packet.config_epoch == mine && theirs == mine;
+        if self.bus.is_master() && is_master && collides {
             self.resolve_epoch_collision(ctx, sender);
         }
     }
@@ -116,10 +115,7 @@ impl Node {
             self.log(ctx, Level::Warning, text);
             return;
         }
-        let my_shard = match self.bus.is_master() {
-            true => Some(self.bus.myself),
-            false => self.bus.my_master(),
-        };
+        let my_shard = self.bus.slot_speaker(self.bus.myself);
         let keys = &self.keys;
         let rebound = self.bus.rebind(by, epoch, claimed, |slot| keys.count_in_slot(slot) > 0);
         let left = my_shard.map_or(0, |ix| self.bus.table.peer(ix).slot_count);
@@ -355,14 +351,65 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_is_equal_becomes_the_same_5_6_5() {
-        let mut lab = Lab::formed(3, 0, 3_000);
+    fn a_replica_that_claims_old_slots_is_told_but_takes_none_5_6_5_5_6_7() {
+        let mut lab = Lab::formed(3, 3, 3_000);
         lab.run(300);
+        lab.forget_records();
+        let third = lab.peer(0, 2);
+        lab.node(0).bus.table.peer_mut(third).config_epoch = Epoch(8);
+        let ping = claim(&mut lab, 4, 7, [6_000, 11_000]);
+        lab.hear(0, 4, &ping);
+        assert_eq!(owner(&mut lab, 0, 11_000), Some(2), "a replica binds nothing (§5.6.6)");
+        assert_eq!(lab.count(0, 4, MessageType::Update), 1);
+        let ping = claim(&mut lab, 4, 7, share(1, 3).iter().map(Slot::number));
+        lab.hear(0, 4, &ping);
+        assert_eq!(lab.count(0, 4, MessageType::Update), 1, "it speaks as its master does");
+    }
+
+    #[test]
+    fn two_masters_of_one_epoch_collide_and_a_replica_does_not_5_6_8() {
+        for (speaker, collides) in [(1, true), (4, false)] {
+            let mut lab = Lab::formed(3, 3, 3_000);
+            lab.run(300);
+            let me = lab.node(0).bus.myself;
+            let peer = lab.peer(0, speaker);
+            lab.node(0).bus.table.peer_mut(me).config_epoch = Epoch(2);
+            lab.node(0).bus.table.peer_mut(peer).config_epoch = Epoch(2);
+            let mut ping = lab.message(speaker, MessageType::Ping);
+            ping.config_epoch = Epoch(2);
+            lab.hear(0, speaker, &ping);
+            let mine = lab.node(0).bus.table.peer(me).config_epoch;
+            assert_eq!(mine, if collides { Epoch(4) } else { Epoch(2) });
+        }
+    }
+
+    #[test]
+    fn an_epoch_that_its_sender_has_left_behind_does_not_collide_5_11() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        lab.run(300);
+        let (me, peer) = (lab.node(0).bus.myself, lab.peer(0, 1));
+        lab.node(0).bus.table.peer_mut(me).config_epoch = Epoch(2);
+        lab.node(0).bus.table.peer_mut(peer).config_epoch = Epoch(5);
+        lab.forget_records();
         let mut ping = lab.message(1, MessageType::Ping);
-        ping.slots = Arc::new((*ping.slots).clone());
+        ping.config_epoch = Epoch(2);
         lab.hear(0, 1, &ping);
-        let peer = lab.peer(0, 1);
-        assert!(Arc::ptr_eq(&lab.node(0).bus.table.peer(peer).slots, &ping.slots));
+        assert_eq!(lab.node(0).bus.table.peer(me).config_epoch, Epoch(2));
+        assert!(lab.saves.iter().all(|(node, _)| *node != 0));
+    }
+
+    #[test]
+    fn my_shard_is_that_of_the_time_before_the_claim_5_8_2() {
+        let mut lab = Lab::formed(2, 2, 3_000);
+        lab.run(300);
+        let winner = lab.peer(2, 1);
+        // A replica's shard is its master: slots of others are none of its business.
+        let ping = claim(&mut lab, 1, 9, (0..8_191).chain(8_192..16_384));
+        lab.hear(2, 1, &ping);
+        assert_ne!(lab.node(2).bus.my_master(), Some(winner), "one slot is left");
+        let ping = claim(&mut lab, 1, 9, 0..16_384);
+        lab.hear(2, 1, &ping);
+        assert_eq!(lab.node(2).bus.my_master(), Some(winner));
     }
 
     #[test]

@@ -27,7 +27,6 @@ impl Node {
             self.ping_at_random(ctx);
         }
         let suspects = self.check_peers(ctx);
-        self.ping_successor(ctx);
         self.follow_known_master(ctx);
         self.time_out_manual_failover(ctx);
         if !self.bus.is_master() {
@@ -72,6 +71,7 @@ impl Node {
             return tests::check_peers_naively(self, ctx);
         }
         let now = ctx.now.millis();
+        let successor = self.bus.successor();
         let (peers, version) = (self.bus.table.len(), self.bus.table.order_version());
         let mut suspects = false;
         self.bus.watch.begin(peers, version, self.config.node_timeout, now);
@@ -80,9 +80,13 @@ impl Node {
             let ix = self.bus.table.at(place);
             let timeout = self.config.node_timeout;
             let mut due = self.bus.calm_until(ix, timeout, now);
-            if due <= now || !self.bus.table.is_calm(ix) || !self.bus.table.is_fit(ix) {
+            let succeeds = successor == Some(ix);
+            if due <= now || succeeds || !self.bus.table.is_calm(ix) || !self.bus.table.is_fit(ix) {
                 suspects |= self.check_peer(ctx, ix, now);
-                due = self.bus.nothing_due_before(ix, timeout, now);
+                due = match succeeds {
+                    true => now,
+                    false => self.bus.nothing_due_before(ix, timeout, now),
+                };
             }
             self.bus.watch.set(place, due);
             from = place + 1;
@@ -99,19 +103,19 @@ impl Node {
             return false;
         }
         let ping_sent = table.ping_sent(ix);
-        if ping_sent.is_never() {
-            if let Some(link) = table.link(ix)
-                && now - table.pong_received(ix) > timeout.half()
-            {
-                self.send_ping(ctx, link, Some(ix), MessageType::Ping);
-            }
-            return false;
-        }
+        let idle = ping_sent.is_never();
         let silence = (now - ping_sent).min(now - table.peer(ix).data_received);
-        if silence > timeout.half() && now - table.history(ix).link_ctime > timeout {
+        if !idle && silence > timeout.half() && now - table.history(ix).link_ctime > timeout {
             self.bus.close_link(ctx, ix);
         }
-        silence > timeout && !flags.is_failing() && self.set_pfail(ctx, ix)
+        let overdue = idle && now - self.bus.table.pong_received(ix) > timeout.half();
+        if let Some(link) = self.bus.table.link(ix)
+            && (overdue || self.bus.successor() == Some(ix))
+        {
+            self.send_ping(ctx, link, Some(ix), MessageType::Ping);
+            return false;
+        }
+        !idle && silence > timeout && !flags.is_failing() && self.set_pfail(ctx, ix)
     }
 
     /// I think that this node fails (§6.1).
@@ -220,6 +224,14 @@ mod tests {
                 node.send_ping(ctx, link, Some(ix), MessageType::Ping);
                 continue;
             }
+            if node.bus.manual_failover.runs()
+                && node.bus.is_master()
+                && node.bus.manual_failover.replica == Some(ix)
+                && let Some(link) = node.bus.table.link(ix)
+            {
+                node.send_ping(ctx, link, Some(ix), MessageType::Ping);
+                continue;
+            }
             if ping_sent.0 == 0 {
                 continue;
             }
@@ -255,6 +267,9 @@ mod tests {
                 }
                 5 => {
                     lab.cut.insert((node, (node + 1) % 5));
+                }
+                6 if lab.nodes[4].is_some() => {
+                    lab.ask(4, "CLUSTER FAILOVER");
                 }
                 _ => {}
             }
@@ -320,6 +335,29 @@ mod tests {
         lab.forget_records();
         lab.run(101);
         assert_eq!(lab.count(0, 2, MessageType::Ping), 2, "met after {met} ms");
+    }
+
+    #[test]
+    fn the_successor_is_pinged_at_every_cron_7_4_4() {
+        let mut lab = Lab::formed(3, 1, 4_000);
+        lab.run(6_000);
+        lab.cut.insert((0, 3));
+        lab.ask(3, "CLUSTER FAILOVER");
+        assert!(lab.node(0).bus.manual_failover.runs());
+        let successor = lab.peer(0, 3);
+        for pinged_just_now in [false, true, false] {
+            lab.forget_records();
+            lab.now = lab.now + crate::time::Span::millis(100);
+            let now = lab.now.millis();
+            lab.act(0, |node, ctx| {
+                if pinged_just_now {
+                    node.bus.table.set_ping_sent(successor, now);
+                }
+                node.bus.cron_iteration = 1;
+                node.cluster_cron(ctx);
+            });
+            assert_eq!(lab.count(0, 3, MessageType::Ping), 1);
+        }
     }
 
     #[test]

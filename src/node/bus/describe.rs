@@ -72,8 +72,7 @@ impl Bus {
 
     /// A replica shows its master's epoch (§10.2).
     fn shown_epoch(&self, ix: PeerIx) -> Epoch {
-        let master = self.table.peer(ix).replica_of().filter(|_| self.table.flags(ix).is_replica());
-        self.table.peer(master.unwrap_or(ix)).config_epoch
+        self.table.peer(self.slot_speaker(ix).unwrap_or(ix)).config_epoch
     }
 
     fn write_open_slots(&self, out: &mut String, ids: &Ids) -> fmt::Result {

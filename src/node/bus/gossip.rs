@@ -113,11 +113,15 @@ impl Table {
 }
 
 impl Node {
-    /// Merges what a known sender says of others (§5.9).
-    pub(crate) fn merge_gossip(&mut self, ctx: &mut Ctx<'_>, sender: PeerIx, packet: &Packet) {
-        if self.logs(ctx, Level::Debug) {
-            self.log_gossip(ctx, packet);
-        }
+    /// Merges what a sender says of others (§5.9). A stranger is believed as to whom I know already
+    /// (§5.3.2).
+    pub(crate) fn merge_gossip(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        sender: Option<PeerIx>,
+        packet: &Packet,
+    ) {
+        self.log_gossip(ctx, packet);
         let limit = ((self.process.cached_time + PONG_TOLERANCE).0 as u64 / 1_000) as u32;
         let mut rest = &packet.gossip[..];
         loop {
@@ -126,7 +130,8 @@ impl Node {
             rest = behind;
             match self.bus.table.find(gossip.node) {
                 Some(ix) => self.merge_doubtful(ctx, sender, ix, gossip, limit),
-                None => self.add_gossiped(ctx, gossip),
+                None if sender.is_some() => self.add_gossiped(ctx, gossip),
+                None => {}
             }
         }
     }
@@ -136,12 +141,15 @@ impl Node {
     fn merge_doubtful(
         &mut self,
         ctx: &mut Ctx<'_>,
-        sender: PeerIx,
+        sender: Option<PeerIx>,
         ix: PeerIx,
         gossip: &Gossip,
         limit: u32,
     ) {
-        if self.bus.table.flags(sender).is_master() && ix != self.bus.myself {
+        if let Some(sender) = sender
+            && self.bus.table.flags(sender).is_master()
+            && ix != self.bus.myself
+        {
             self.hear_report(ctx, sender, ix, gossip.flags.is_failing());
         }
         if gossip.flags.is_failing() {
@@ -178,7 +186,10 @@ impl Node {
         self.bus.add_node(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
     }
 
-    pub(crate) fn log_gossip(&self, ctx: &mut Ctx<'_>, packet: &Packet) {
+    fn log_gossip(&self, ctx: &mut Ctx<'_>, packet: &Packet) {
+        if !self.logs(ctx, Level::Debug) {
+            return;
+        }
         for gossip in &packet.gossip {
             let id = ctx.ids.id(gossip.node);
             let at = address(ctx.ids, gossip);

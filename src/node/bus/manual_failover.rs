@@ -4,7 +4,7 @@
 //! until it has processed all of it, and then has itself elected although the master is well.
 
 use crate::node::Node;
-use crate::node::bus::Todo;
+use crate::node::bus::{Bus, Todo};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::flags::Flags;
 use crate::node::log::Level;
@@ -37,6 +37,14 @@ pub enum FailoverMode {
     Takeover,
 }
 
+/// How it is begun.
+enum Way {
+    TakeOver,
+    Force,
+    /// By asking the master, to which this is my link.
+    Ask(LinkId),
+}
+
 /// A manual failover that takes longer is given up.
 const TIME_LIMIT: Millis = Millis(5_000);
 /// The master stops writes for this long; nothing lifts the pause early in 6.2.3 (§8.5.4).
@@ -56,6 +64,15 @@ impl ManualFailover {
     }
 }
 
+impl Bus {
+    /// Who wants my place. The cron pings it each time, so that it hears of the end of the stream at
+    /// once (§7.4.4).
+    pub(crate) fn successor(&self) -> Option<PeerIx> {
+        let manual = self.manual_failover;
+        manual.replica.filter(|_| manual.runs() && self.is_master())
+    }
+}
+
 impl Node {
     /// CLUSTER FAILOVER (§9.15, §8.5.1).
     pub(crate) fn start_manual_failover(&mut self, ctx: &mut Ctx<'_>, mode: FailoverMode) -> Reply {
@@ -67,38 +84,32 @@ impl Node {
         };
         let link = self.bus.table.link(master);
         let reachable = link.filter(|_| !self.bus.table.flags(master).any(Flags::FAIL));
-        if mode == FailoverMode::Agreed && reachable.is_none() {
-            return Reply::err("Master is down or failed, please use CLUSTER FAILOVER FORCE");
-        }
+        let way = match (mode, reachable) {
+            (FailoverMode::Takeover, _) => Way::TakeOver,
+            (FailoverMode::Force, _) => Way::Force,
+            (FailoverMode::Agreed, Some(link)) => Way::Ask(link),
+            (FailoverMode::Agreed, None) => {
+                return Reply::err("Master is down or failed, please use CLUSTER FAILOVER FORCE");
+            }
+        };
         self.reset_manual_failover();
         self.bus.manual_failover.end = ctx.now.millis() + TIME_LIMIT;
-        match (mode, reachable) {
-            (FailoverMode::Takeover, _) => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!("Taking over the master (user request)."),
-                );
+        let line = match way {
+            Way::TakeOver => "Taking over the master (user request).",
+            Way::Ask(_) => "Manual failover user request accepted.",
+            Way::Force => "Forced failover user request accepted.",
+        };
+        self.log(ctx, Level::Warning, format_args!("{line}"));
+        match way {
+            Way::TakeOver => {
                 self.bump_epoch_without_consensus(ctx);
                 self.replace_my_master(ctx);
             }
-            (FailoverMode::Agreed, Some(link)) => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!("Manual failover user request accepted."),
-                );
+            Way::Ask(link) => {
                 let request = self.message(ctx, MessageType::MfStart);
                 self.queue(ctx, link, request);
             }
-            (FailoverMode::Force | FailoverMode::Agreed, _) => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!("Forced failover user request accepted."),
-                );
-                self.bus.manual_failover.can_start = true;
-            }
+            Way::Force => self.bus.manual_failover.can_start = true,
         }
         Reply::ok()
     }
@@ -112,6 +123,7 @@ impl Node {
         self.reset_manual_failover();
         self.bus.manual_failover.end = now + TIME_LIMIT;
         self.bus.manual_failover.replica = Some(from);
+        self.bus.watch.restart_soon();
         self.pause_writes(now + PAUSE);
         let replica = ctx.ids.id(self.bus.table.node(from));
         self.log(
@@ -168,19 +180,6 @@ impl Node {
         if manual.runs() && manual.end < ctx.now.millis() {
             self.log(ctx, Level::Warning, format_args!("Manual failover timed out."));
             self.reset_manual_failover();
-        }
-    }
-
-    /// The paused master pings who wants its place at every cron, so that it hears of the end of the
-    /// stream at once (§7.4.4).
-    pub(crate) fn ping_successor(&mut self, ctx: &mut Ctx<'_>) {
-        let manual = self.bus.manual_failover;
-        let Some(replica) = manual.replica.filter(|_| manual.runs() && self.bus.is_master()) else {
-            return;
-        };
-        let pinged = self.bus.table.ping_sent(replica) == ctx.now.millis();
-        if let Some(link) = self.bus.table.link(replica).filter(|_| !pinged) {
-            self.send_ping(ctx, link, Some(replica), MessageType::Ping);
         }
     }
 

@@ -163,6 +163,15 @@ impl Bus {
         self.table.flags(self.myself).is_master()
     }
 
+    /// Who speaks for a node's slots: itself, or its master if it is a replica and that is known.
+    #[must_use]
+    pub fn slot_speaker(&self, ix: PeerIx) -> Option<PeerIx> {
+        match self.table.flags(ix).is_master() {
+            true => Some(ix),
+            false => self.table.peer(ix).replica_of(),
+        }
+    }
+
     /// My master, if I am a replica and know it.
     #[must_use]
     pub fn my_master(&self) -> Option<PeerIx> {

@@ -90,7 +90,7 @@ impl Node {
         self.learn_my_address(ctx, end, packet.kind);
         if sender.is_none() && packet.kind == MessageType::Meet {
             self.bus.meet_back(ctx, Bus::sender_endpoint(ctx.ids, end, packet));
-            self.log_gossip(ctx, packet);
+            self.merge_gossip(ctx, None, packet);
         }
         self.send_ping(ctx, end.id, end.peer, MessageType::Pong);
     }
@@ -120,7 +120,7 @@ impl Node {
         if let Some(sender) = sender {
             self.bus.hear_role(sender, packet);
             self.hear_claim(ctx, sender, packet);
-            self.merge_gossip(ctx, sender, packet);
+            self.merge_gossip(ctx, Some(sender), packet);
         }
     }
 
@@ -163,9 +163,11 @@ impl std::fmt::Display for Pointer {
 
 #[cfg(test)]
 mod tests {
+    use crate::id::Endpoint;
     use crate::node::flags::Flags;
-    use crate::node::lab::{Lab, id};
+    use crate::node::lab::{Lab, endpoint, id};
     use crate::node::packet::{Epoch, Gossip, MessageType};
+    use crate::time::Millis;
 
     #[test]
     fn a_known_sender_raises_my_epoch_without_a_save_5_1_5() {
@@ -277,6 +279,30 @@ mod tests {
         let node = lab.nodes[0].as_ref().unwrap();
         let line = node.bus.node_line(&lab.ids, stranger);
         assert!(line.contains(" 10.0.0.2:7000@17000 handshake - 0 0 0 disconnected"), "{line}");
+    }
+
+    #[test]
+    fn a_stranger_that_meets_me_is_believed_about_whom_i_know_5_3_2() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        lab.isolate(0);
+        let (calm, failing) = (lab.peer(0, 1), lab.peer(0, 2));
+        let second = lab.now.secs() as u32;
+        let now = lab.now.millis();
+        let table = &mut lab.node(0).bus.table;
+        table.set_pong_received(calm, Millis(now.0 - 9_000));
+        table.set_ping_sent(calm, Millis::NEVER);
+        table.set_flags(failing, Flags::PFAIL);
+        let mut meet = lab.message(1, MessageType::Meet);
+        meet.sender = lab.ids.intern(id(77));
+        let known = lab.gossip(1, Flags::MASTER);
+        let mut moved = lab.gossip(2, Flags::MASTER);
+        moved.endpoint = lab.ids.intern_endpoint(Endpoint { port: 7_777, ..endpoint(2) });
+        meet.gossip = vec![Gossip { pong_received: second, ..known }, moved];
+        lab.hear(0, 1, &meet);
+        let pong = lab.node(0).bus.table.pong_received(calm);
+        assert_eq!(pong, Millis(i64::from(second) * 1_000));
+        assert!(lab.line(0, 2).contains(" 10.0.0.3:7777@17000 "), "{}", lab.line(0, 2));
     }
 
     #[test]

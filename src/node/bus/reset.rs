@@ -10,12 +10,13 @@ use crate::node::table::PeerIx;
 use crate::slot::Slot;
 
 impl Node {
-    /// Forgets the cluster (§9.21.1-6). If I was a replica, deleting my keys is up to the caller.
+    /// Forgets the cluster (§9.21).
     pub(crate) fn reset_cluster(&mut self, ctx: &mut Ctx<'_>, hard: bool) {
         let me = self.bus.myself;
         if !self.bus.is_master() {
             self.bus.set_as_master(me);
             self.unfollow(ctx);
+            self.empty_keys();
         }
         self.bus.slots.close_all();
         self.reset_manual_failover();

@@ -27,7 +27,7 @@ impl Node {
         let mut packet = ctx.out.packets.take(kind, bus.table.node(bus.myself));
         let me = bus.table.peer(bus.myself);
         let flags = bus.table.flags(bus.myself);
-        let owner = me.replica_of().filter(|_| flags.is_replica()).unwrap_or(bus.myself);
+        let owner = bus.slot_speaker(bus.myself).unwrap_or(bus.myself);
         packet.replica_of = me.replica_of().map(|master| bus.table.node(master));
         packet.flags = flags;
         packet.current_epoch = bus.current_epoch;

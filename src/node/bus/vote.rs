@@ -17,8 +17,6 @@ const VOTE_SPACING_TIMEOUTS: i64 = 2;
 /// Why a vote is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Denial {
-    /// I have no vote: said by silence.
-    NoVote,
     OldRequest(Epoch),
     AlreadyVoted,
     IsMaster,
@@ -29,12 +27,14 @@ enum Denial {
 }
 
 impl Node {
-    /// Gives a replica my vote, or says why not (§8.4).
+    /// Gives a replica my vote, or says why not (§8.4). Who has no vote says nothing.
     pub(crate) fn vote(&mut self, ctx: &mut Ctx<'_>, from: PeerIx, request: &Packet) {
         let replica = ctx.ids.id(self.bus.table.node(from));
+        if !self.bus.is_master() || self.bus.table.peer(self.bus.myself).slot_count == 0 {
+            return;
+        }
         let master = match self.may_vote(ctx, from, request) {
             Ok(master) => master,
-            Err(Denial::NoVote) => return,
             Err(denial) => return self.deny(ctx, replica, request, denial),
         };
         let bus = &mut self.bus;
@@ -58,9 +58,6 @@ impl Node {
     fn may_vote(&self, ctx: &Ctx<'_>, from: PeerIx, request: &Packet) -> Result<PeerIx, Denial> {
         let bus = &self.bus;
         let table = &bus.table;
-        if !bus.is_master() || table.peer(bus.myself).slot_count == 0 {
-            return Err(Denial::NoVote);
-        }
         if request.current_epoch < bus.current_epoch {
             return Err(Denial::OldRequest(request.current_epoch));
         }
@@ -95,7 +92,6 @@ impl Node {
     ) {
         let current = self.bus.current_epoch;
         let why = match denial {
-            Denial::NoVote => return,
             Denial::OldRequest(epoch) => format!("reqEpoch ({epoch}) < curEpoch({current})"),
             Denial::AlreadyVoted => format!("already voted for epoch {current}"),
             Denial::IsMaster => "it is a master node".to_owned(),

@@ -56,6 +56,11 @@ impl Watch {
         }
     }
 
+    /// Looks at everybody at the next look: something is due that the moments do not know of.
+    pub(super) fn restart_soon(&mut self) {
+        self.due.clear();
+    }
+
     #[cold]
     fn restart(&mut self, peers: usize, now: Millis) {
         self.due.clear();

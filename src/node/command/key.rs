@@ -69,12 +69,7 @@ fn check_flush(call: &Call<'_, '_>) -> Result<(), CommandError> {
 }
 
 fn flush(call: &mut Call<'_, '_>) {
-    for key in call.node.clients.watched_keys() {
-        if call.node.keys.get(&key).is_some() {
-            call.node.clients.touch(&key);
-        }
-    }
-    let flushed = call.node.keys.clear();
+    let flushed = call.node.empty_keys();
     call.also_changed(flushed);
 }
 

@@ -49,9 +49,7 @@ impl Node {
     /// Puts a data set from the master in the place of my keys (A.9). While a large one is being
     /// loaded the process does nothing else: no cron runs, no ping is sent (15.37).
     pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
-        for key in self.clients.watched_keys() {
-            self.clients.touch(&key);
-        }
+        self.empty_keys();
         self.keys = dump.keys.clone();
         self.keys.saved_at = None;
         self.keys.position = None;

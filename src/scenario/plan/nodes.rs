@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::id::NodeId;
+use crate::id::{Endpoint, NodeId};
 use crate::node::config::{self, Config, ConfigError};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::{
@@ -16,8 +16,7 @@ use crate::scenario::source::Bytes;
 use crate::scenario::suggest;
 use crate::scenario::units;
 
-/// The bus port is this much above the port for clients (§1.1).
-const BUS_OFFSET: u16 = 10_000;
+const BUS_OFFSET: u16 = Endpoint::BUS_PORT_OFFSET;
 const PORT_MAX: u16 = u16::MAX - BUS_OFFSET;
 /// The greatest process id of a 64-bit Linux.
 const PID_MAX: u32 = 4_194_304;

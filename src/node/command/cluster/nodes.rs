@@ -14,9 +14,6 @@ use crate::node::number;
 use crate::node::packet::Epoch;
 use crate::resp::Reply;
 
-/// The bus port is so much higher than the port for clients (§1.1).
-const BUS_PORT_OFFSET: i64 = 10_000;
-
 /// `CLUSTER MEET ip port [bus-port]` (§9.2)
 pub(super) fn meet(call: &mut Call<'_, '_>) -> Answer {
     let number = |at: usize, which: &str| {
@@ -29,7 +26,7 @@ pub(super) fn meet(call: &mut Call<'_, '_>) -> Answer {
     let port = number(3, "base")?;
     let cport = match call.args.len() {
         5 => number(4, "bus")?,
-        _ => port.saturating_add(BUS_PORT_OFFSET),
+        _ => port.saturating_add(Endpoint::BUS_PORT_OFFSET.into()),
     };
     let Some(to) = endpoint(&text(call.word(2)), port, cport) else {
         return Err(CommandError::err(format_args!(
@@ -144,15 +141,11 @@ pub(super) fn reset(call: &mut Call<'_, '_>) -> Answer {
         3 if !call.is(2, "soft") => return Err(CommandError::SYNTAX),
         _ => false,
     };
-    let was_master = call.node.bus.is_master();
-    if was_master && !call.node.keys.is_empty() {
+    if call.node.bus.is_master() && !call.node.keys.is_empty() {
         return Err(CommandError::fixed(
             "ERR CLUSTER RESET can't be called with master nodes containing keys",
         ));
     }
     call.node.reset_cluster(call.ctx, hard);
-    if !was_master {
-        call.node.keys.clear();
-    }
     Ok(Reply::ok())
 }

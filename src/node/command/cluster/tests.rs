@@ -215,6 +215,18 @@ fn a_replica_that_is_reset_keeps_nothing_of_its_master_9_21() {
 }
 
 #[test]
+fn who_watches_a_key_notices_that_a_reset_has_deleted_it_9_21() {
+    let mut lab = formed();
+    lab.act(3, |node, _| node.keys.insert_string(b"{b}", b"v"));
+    for words in ["READONLY", "WATCH {b}", "MULTI"] {
+        ok(&mut lab, 3, words);
+    }
+    let other = crate::node::effect::LinkId(1_000_005);
+    assert_eq!(lab.ask_as(3, other, args(["CLUSTER", "RESET"])), Reply::ok());
+    assert_eq!(lab.ask(3, "EXEC"), Reply::NilArray);
+}
+
+#[test]
 fn a_published_message_reaches_listeners_of_other_nodes_4_7() {
     let mut lab = formed();
     lab.input(1, Input::Command(CLIENT, args(["SUBSCRIBE", "news"])));
