@@ -22,6 +22,8 @@ pub enum Message {
     Reply(Box<Reply>),
     /// The sender has closed its end.
     Close,
+    /// The sender's end is gone, and with it something that was sent to it and never read.
+    Reset,
 }
 
 /// What a connection is used for.

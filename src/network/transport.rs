@@ -196,7 +196,9 @@ impl Network {
         let silence = unanswered.map(|since| now.since(since));
         let rule = Rule { path, unanswered: silence, receiver, behind_others };
         match rule.judge(&self.config, &mut flow.draws) {
-            Verdict::Deliver(_) if may_send_at > now && !matches!(message, Message::Close) => {
+            Verdict::Deliver(_)
+                if may_send_at > now && !matches!(message, Message::Close | Message::Reset) =>
+            {
                 self.held.push(&mut flow.held, now, message);
                 Sent::HeldUntil(may_send_at)
             }

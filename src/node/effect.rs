@@ -70,6 +70,8 @@ pub enum Loss {
     Refused,
     /// The other side closed it.
     Closed,
+    /// The other side was gone before it had read everything.
+    Reset,
 }
 
 /// What can happen to a process.

@@ -120,7 +120,7 @@ impl<P: Program> World<P> {
         match message {
             Message::Reply(reply) => self.client_event(client, ClientEvent::Reply(*reply)),
             Message::Replication(_) => {}
-            Message::Close => {
+            Message::Close | Message::Reset => {
                 self.forget_end(link);
                 self.client_event(client, ClientEvent::Closed);
             }

@@ -169,6 +169,10 @@ impl<P: Program> World<P> {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 21);
                 self.lost(node, link, Loss::Closed);
             }
+            Message::Reset => {
+                self.fingerprint.absorb(u64::from(link.0) << 8 | 21);
+                self.lost(node, link, Loss::Reset);
+            }
         }
     }
 

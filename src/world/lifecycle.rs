@@ -1,6 +1,9 @@
 //! Starting and ending processes.
 
+use std::collections::BTreeSet;
+
 use crate::id::Endpoint;
+use crate::network::message::Message;
 use crate::network::{NodeNo, Site};
 use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
@@ -112,16 +115,21 @@ impl<P: Program> World<P> {
         }
         machine.disk.write_keys(running.program.surviving_keys(death));
         self.listeners.retain(|_, (owner, _)| *owner != node);
+        let mut unread = BTreeSet::new();
         for pending in running.inbox {
             if let Some(link) = pending.arrived.link() {
                 if let Arrived::Message(link, message) = pending.arrived {
+                    if !matches!(message, Message::Close | Message::Reset) {
+                        unread.insert(link);
+                    }
                     self.lose(link.other(), message);
                 }
                 self.drop_reference(link);
             }
         }
         for link in self.network.ends_at(Site::Node(node)) {
-            self.close(link);
+            let last = if unread.contains(&link) { Message::Reset } else { Message::Close };
+            self.close_with(link, last);
         }
         if self.observers.wants.faults {
             self.record(What::Ended { node, pid: running.pid, exit });

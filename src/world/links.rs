@@ -153,7 +153,7 @@ impl<P: Program> World<P> {
             Sent::Lost(message) => self.lose(from, message),
             Sent::Rejected(at, message) => {
                 self.lose(from, message);
-                self.schedule(at, Happening::Arrival(from, Message::Close));
+                self.schedule(at, Happening::Arrival(from, Message::Reset));
             }
         }
     }
@@ -177,6 +177,11 @@ impl<P: Program> World<P> {
 
     /// A process closes its end.
     pub(super) fn close(&mut self, link: LinkId) {
+        self.close_with(link, Message::Close);
+    }
+
+    /// A process closes its end, and its kernel tells the other side so.
+    pub(super) fn close_with(&mut self, link: LinkId, last: Message) {
         let connection = self.network.connection_mut(link);
         let was = std::mem::replace(&mut connection.end_mut(link).state, EndState::Closed);
         if !was.is_in_use() {
@@ -195,7 +200,7 @@ impl<P: Program> World<P> {
             if self.network.connection_mut(link).acknowledge(self.now) {
                 self.send_held(link);
             }
-            self.transmit(link, Message::Close);
+            self.transmit(link, last);
             if let Some(at) = self.network.gives_up_at(link) {
                 self.schedule(at.max(self.now), Happening::Orphan(link));
             }

@@ -91,6 +91,11 @@ impl Node {
                     self.log(ctx, Level::Verbose, text);
                 }
             }
+            (Loss::Reset, _) => {
+                let text =
+                    format_args!("I/O error reading from node link: Connection reset by peer");
+                self.log(ctx, Level::Debug, text);
+            }
             _ => {
                 let text = format_args!("I/O error reading from node link: connection closed");
                 self.log(ctx, Level::Debug, text);

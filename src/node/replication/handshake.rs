@@ -2,15 +2,17 @@
 //! two REPLCONFs, PSYNC, each answered by one line.
 
 use crate::node::Node;
-use crate::node::effect::{Ctx, Effect, LinkId};
+use crate::node::effect::{Ctx, Effect, LinkId, Loss};
 use crate::node::log::Level;
 use crate::node::replication::id::ReplicationId;
 use crate::node::replication::message::{Position, ReplMessage};
-use crate::node::replication::upstream::{Step, Upstream};
+use crate::node::replication::upstream::{Step, Upstream, loss_text};
 
 impl Node {
-    /// The connection was lost in the middle of the handshake. Redis takes the error for an answer.
-    pub(super) fn handshake_cut(&mut self, ctx: &mut Ctx<'_>, awaits: Step, why: &str) {
+    /// The connection was lost in the middle of the handshake. Redis takes the error for the answer
+    /// that it waits for, and goes on until an error matters.
+    pub(super) fn handshake_cut(&mut self, ctx: &mut Ctx<'_>, awaits: Step, loss: Loss) {
+        let why = loss_text(loss);
         self.replication.upstream = Upstream::Waiting;
         match awaits {
             Step::Ping => self.log(
@@ -18,26 +20,67 @@ impl Node {
                 Level::Warning,
                 format_args!("Error reply to PING from master: '-Reading from master: {why}'"),
             ),
-            Step::ListeningPort | Step::Capabilities => self.log(
-                ctx,
-                Level::Warning,
-                format_args!(
-                    "Sending command to master in replication handshake: -Writing to master: {why}"
-                ),
-            ),
-            Step::Psync => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!(
-                        "Unexpected reply to PSYNC from master: -Reading from master: {why}"
-                    ),
-                );
-                self.discard_cached_master(ctx);
-                self.void_history(ctx);
-                self.log(ctx, Level::Notice, format_args!("Retrying with SYNC..."));
-                self.log(ctx, Level::Warning, format_args!("I/O error writing to MASTER: {why}"));
+            Step::ListeningPort => {
+                self.port_cut(ctx, why);
+                self.capabilities_cut(ctx, loss);
             }
+            Step::Capabilities => self.capabilities_cut(ctx, loss),
+            Step::Psync => self.psync_cut(ctx, loss, 1),
+        }
+    }
+
+    fn port_cut(&self, ctx: &mut Ctx<'_>, why: &str) {
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!(
+                "(Non critical) Master does not understand REPLCONF listening-port: -Reading from \
+                 master: {why}"
+            ),
+        );
+    }
+
+    fn capabilities_cut(&mut self, ctx: &mut Ctx<'_>, loss: Loss) {
+        let why = loss_text(loss);
+        self.log(
+            ctx,
+            Level::Notice,
+            format_args!(
+                "(Non critical) Master does not understand REPLCONF capa: -Reading from master: \
+                 {why}"
+            ),
+        );
+        self.log_request(ctx);
+        if loss != Loss::Reset {
+            // The kernel takes what is written to an end that the other side has closed, once.
+            return self.psync_cut(ctx, loss, 0);
+        }
+        for text in [
+            "Unable to send PSYNC to master: -Writing to master: Success",
+            "Sending command to master in replication handshake: Write error sending the PSYNC \
+             command.",
+        ] {
+            self.log(ctx, Level::Warning, format_args!("{text}"));
+        }
+    }
+
+    /// The error is the answer to PSYNC. Of what is still written to a closed connection, the kernel
+    /// takes so many requests before it refuses; to one that was reset, none.
+    fn psync_cut(&mut self, ctx: &mut Ctx<'_>, loss: Loss, writes_left: u32) {
+        let why = loss_text(loss);
+        self.log(
+            ctx,
+            Level::Warning,
+            format_args!("Unexpected reply to PSYNC from master: -Reading from master: {why}"),
+        );
+        self.discard_cached_master(ctx);
+        self.void_history(ctx);
+        self.log(ctx, Level::Notice, format_args!("Retrying with SYNC..."));
+        if loss == Loss::Reset || writes_left == 0 {
+            let text = format_args!("I/O error writing to MASTER: Broken pipe");
+            self.log(ctx, Level::Warning, text);
+        } else {
+            self.transfer_cut(ctx, loss);
         }
     }
 
@@ -82,8 +125,13 @@ impl Node {
     }
 
     fn ask_for_sync(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
+        self.log_request(ctx);
         let known = self.replication.cached_master;
-        match known {
+        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Psync(known)));
+    }
+
+    fn log_request(&self, ctx: &mut Ctx<'_>) {
+        match self.replication.cached_master {
             Some(Position { id, offset }) => self.log(
                 ctx,
                 Level::Notice,
@@ -95,7 +143,6 @@ impl Node {
                 format_args!("Partial resynchronization not possible (no cached master)"),
             ),
         }
-        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Psync(known)));
     }
 
     fn psync_answered(&mut self, ctx: &mut Ctx<'_>, link: LinkId, answer: ReplMessage) {

@@ -112,11 +112,13 @@ impl Upstream {
     }
 }
 
-/// Why a link ended, as the C library says it.
-const fn loss_text(loss: Loss) -> &'static str {
+/// Why a link ended, as the C library says it. A close in good order is no error: what is told then
+/// is the last error of the process, which in a busy cluster is that of a socket read to its end.
+pub(super) const fn loss_text(loss: Loss) -> &'static str {
     match loss {
         Loss::Refused => "Connection refused",
-        Loss::Closed => "Connection reset by peer",
+        Loss::Closed => "Resource temporarily unavailable",
+        Loss::Reset => "Connection reset by peer",
     }
 }
 
@@ -280,26 +282,31 @@ impl Node {
                 );
                 self.replication.upstream = Upstream::Waiting;
             }
-            Upstream::Handshake { awaits, .. } => self.handshake_cut(ctx, awaits, why),
-            Upstream::Transfer { size: None, .. } => {
-                self.log(
-                    ctx,
-                    Level::Warning,
-                    format_args!("I/O error reading bulk count from MASTER: {why}"),
-                );
-                self.connect_upstream(ctx, "Reconnecting to MASTER", " after failure");
-            }
+            Upstream::Handshake { awaits, .. } => self.handshake_cut(ctx, awaits, loss),
+            Upstream::Transfer { size: None, .. } => self.transfer_cut(ctx, loss),
             Upstream::Transfer { .. } => {
+                let why = if loss == Loss::Reset { why } else { "connection lost" };
                 self.log(
                     ctx,
                     Level::Warning,
-                    format_args!("I/O error trying to sync with MASTER: connection lost"),
+                    format_args!("I/O error trying to sync with MASTER: {why}"),
                 );
                 self.connect_upstream(ctx, "Reconnecting to MASTER", " after failure");
             }
             Upstream::Connected { .. } => self.master_lost(ctx),
             Upstream::Idle | Upstream::Waiting => {}
         }
+    }
+
+    /// The connection was lost while the data set was awaited.
+    pub(super) fn transfer_cut(&mut self, ctx: &mut Ctx<'_>, loss: Loss) {
+        let why = loss_text(loss);
+        self.log(
+            ctx,
+            Level::Warning,
+            format_args!("I/O error reading bulk count from MASTER: {why}"),
+        );
+        self.connect_upstream(ctx, "Reconnecting to MASTER", " after failure");
     }
 
     /// My data will be replaced: nobody may continue from what I remember (A.9).

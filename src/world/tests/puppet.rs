@@ -136,7 +136,7 @@ impl Program for Puppet {
             Input::Command(client, words) => return self.obey(client, &words, ctx.out),
             Input::LinkUp(_) => Seen::Up,
             Input::LinkLost(_, Loss::Refused) | Input::ReplLost(_, Loss::Refused) => Seen::Refused,
-            Input::LinkLost(_, Loss::Closed) | Input::ReplLost(_, Loss::Closed) => Seen::Closed,
+            Input::LinkLost(..) | Input::ReplLost(..) => Seen::Closed,
             Input::ReplUp(_) => Seen::Follows,
             Input::ReplAccepted(_) => Seen::Followed,
             Input::ReplMessage(_, message) => Seen::Told(match message {

@@ -1,5 +1,6 @@
 //! Replication between a few nodes, rule by rule.
 
+mod cut;
 mod full;
 
 use crate::node::Node;
