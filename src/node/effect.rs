@@ -100,6 +100,8 @@ pub enum Input<'a> {
     ReplMessage(LinkEnd, ReplMessage),
     /// The child with this process id has ended ([`Effect::Fork`]).
     ChildExit(u32),
+    /// The data set of this number is written to its connection ([`Effect::Transfer`]).
+    TransferDone(u32),
     /// A client sent a command. Clients are known by the accepting end of their connection.
     Command(LinkId, Args),
     /// A client closed its connection.
@@ -180,6 +182,14 @@ pub enum Effect {
         pid: u32,
         /// How long it runs.
         runs: Span,
+    },
+    /// Write a large data set to a connection, which takes some time; the end of it is
+    /// [`Input::TransferDone`].
+    Transfer {
+        /// A number that the process has given to no other.
+        number: u32,
+        /// How long it takes.
+        takes: Span,
     },
     /// Answer a client.
     Reply(LinkId, Reply),

@@ -54,6 +54,13 @@ struct Connection {
     replicates: bool,
 }
 
+/// What takes its time beside a process.
+#[derive(Clone, Copy)]
+enum Running {
+    Child(u32),
+    Transfer(u32),
+}
+
 enum Delivery {
     Packet(LinkId, Box<Packet>),
     Replication(LinkId, ReplMessage),
@@ -79,8 +86,8 @@ pub(crate) struct Lab {
     /// Pairs (from, to) between which nothing passes, silently.
     pub(crate) cut: BTreeSet<(usize, usize)>,
     listening: Vec<bool>,
-    /// Children that run: until when, whose, and their process ids.
-    children: Vec<(Wall, usize, u32)>,
+    /// Children and transfers that run: until when, whose, and their numbers.
+    running: Vec<(Wall, usize, Running)>,
     connections: BTreeMap<usize, Connection>,
     queue: VecDeque<Delivery>,
     setups: Vec<Boot>,
@@ -180,7 +187,7 @@ impl Lab {
             replies: Vec::new(),
             cut: BTreeSet::new(),
             listening: vec![false; count],
-            children: Vec::new(),
+            running: Vec::new(),
             connections: BTreeMap::new(),
             queue: VecDeque::new(),
             setups: setups.collect(),
@@ -210,7 +217,7 @@ impl Lab {
     pub(crate) fn kill(&mut self, node: usize) {
         self.nodes[node] = None;
         self.listening[node] = false;
-        self.children.retain(|(_, parent, _)| *parent != node);
+        self.running.retain(|(_, parent, _)| *parent != node);
         let ends: Vec<(usize, Connection)> = self
             .connections
             .iter()
@@ -356,7 +363,7 @@ impl Lab {
     pub(crate) fn run(&mut self, millis: u64) {
         for _ in 0..millis {
             self.now = Wall(self.now.0 + 1_000);
-            self.end_children();
+            self.end_running();
             let phase = (self.now.0 / 1_000 % 100) as usize;
             for node in 0..self.nodes.len() {
                 if phase == 7 * node % 100 && self.listening[node] {
@@ -367,12 +374,18 @@ impl Lab {
         }
     }
 
-    fn end_children(&mut self) {
+    fn end_running(&mut self) {
         let now = self.now;
-        for (_, node, pid) in
-            self.children.extract_if(.., |(end, ..)| *end <= now).collect::<Vec<_>>()
+        for (_, node, what) in
+            self.running.extract_if(.., |(end, ..)| *end <= now).collect::<Vec<_>>()
         {
-            self.input(node, Input::ChildExit(pid));
+            self.input(
+                node,
+                match what {
+                    Running::Child(pid) => Input::ChildExit(pid),
+                    Running::Transfer(number) => Input::TransferDone(number),
+                },
+            );
             self.settle();
         }
     }
@@ -511,7 +524,14 @@ impl Lab {
                 Effect::ReplConnect { link, to } => self.dial(node, link, None, to),
                 Effect::ReplSend(link, message) => self.post_replication(node, link, message),
                 Effect::ReplClose(link) => self.close(node, link),
-                Effect::Fork { pid, runs } => self.children.push((self.now + runs, node, pid)),
+                // Nobody is blocked here.
+                Effect::Sleep(_) => {}
+                Effect::Fork { pid, runs } => {
+                    self.running.push((self.now + runs, node, Running::Child(pid)));
+                }
+                Effect::Transfer { number, takes } => {
+                    self.running.push((self.now + takes, node, Running::Transfer(number)));
+                }
                 Effect::Send(link, packet) => self.post(node, link, packet),
                 Effect::Close(link) => self.close(node, link),
                 Effect::Log { level, role, text } => {
@@ -527,7 +547,6 @@ impl Lab {
                 Effect::Reply(client, reply) => self.replies.push((node, client, Some(reply))),
                 Effect::CloseClient(client) => self.replies.push((node, client, None)),
                 Effect::Call { to, requests, .. } => self.call(node, to, requests),
-                effect => panic!("the laboratory knows nothing of {effect:?}"),
             }
         }
     }

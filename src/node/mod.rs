@@ -35,7 +35,6 @@ pub mod stats;
 pub mod storage;
 pub mod table;
 pub mod value;
-pub mod wire;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
@@ -91,6 +90,7 @@ impl Node {
             | Input::ReplLost(..)
             | Input::ReplAccepted(_)
             | Input::ReplMessage(..)
+            | Input::TransferDone(_)
             | Input::ChildExit(_) => self.handle_replication(ctx, input),
             Input::Command(client, args) => {
                 self.process.cached_time = ctx.now.millis();

@@ -74,6 +74,9 @@ impl<P: Program> World<P> {
                 self.transmit(link, Message::Replication(message));
             }
             Effect::ReplClose(link) => self.close(link),
+            Effect::Transfer { number, takes } => {
+                self.due_in(node, takes, Due::TransferDone(number));
+            }
             Effect::Fork { pid, runs } => self.due_in(node, runs, Due::ChildExit(pid)),
             Effect::Reply(link, reply) => self.reply(node, link, reply),
             Effect::CloseClient(link) => self.close(link),

@@ -47,6 +47,8 @@ pub(crate) enum Due {
     BootStep,
     /// The end of a child with this process id.
     ChildExit(u32),
+    /// The end of writing the data set of this number.
+    TransferDone(u32),
     /// The end of its sleep.
     Awake,
     /// The end of its crash report.

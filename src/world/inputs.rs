@@ -76,6 +76,10 @@ impl<P: Program> World<P> {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 24);
                 self.handle(node, Input::ChildExit(pid));
             }
+            Arrived::TransferDone(number) => {
+                self.fingerprint.absorb(u64::from(node.0) << 8 | 26);
+                self.handle(node, Input::TransferDone(number));
+            }
             Arrived::Terminate => {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 18);
                 self.handle(node, Input::Terminate);
@@ -225,6 +229,7 @@ impl<P: Program> World<P> {
         match due {
             Due::BootStep => self.take_in(node, Arrived::BootStep),
             Due::ChildExit(pid) => self.take_in(node, Arrived::ChildExit(pid)),
+            Due::TransferDone(number) => self.take_in(node, Arrived::TransferDone(number)),
             Due::Awake => {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 23);
                 running.busy = Busy::No;

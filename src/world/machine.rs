@@ -105,6 +105,7 @@ pub(crate) enum Arrived {
     Message(LinkId, Message),
     CallDone(CallResult),
     ChildExit(u32),
+    TransferDone(u32),
     Terminate,
 }
 
@@ -117,6 +118,7 @@ impl Arrived {
             Arrived::BootStep
             | Arrived::CallDone(_)
             | Arrived::ChildExit(_)
+            | Arrived::TransferDone(_)
             | Arrived::Terminate => None,
         }
     }

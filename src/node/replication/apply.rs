@@ -29,6 +29,7 @@ impl Node {
                 true => self.upstream_message(ctx, end.id, message),
                 false => self.replica_message(ctx, end.id, message),
             },
+            Input::TransferDone(number) => self.transfer_done(ctx, number),
             Input::ChildExit(pid) => self.child_exit(ctx, pid),
             _ => {}
         }

@@ -3,7 +3,6 @@
 use crate::node::Node;
 use crate::node::effect::{Ctx, Effect, LinkId};
 use crate::node::log::Level;
-use crate::node::replication::downstream::Stage;
 use crate::node::replication::message::{ReplMessage, StreamCommand};
 use crate::node::replication::upstream::Upstream;
 
@@ -76,7 +75,7 @@ impl Node {
 
     fn keep_waiting_replicas_alive(&self, ctx: &mut Ctx<'_>) {
         let replicas = self.replication.replicas.iter();
-        for replica in replicas.filter(|replica| replica.stage != Stage::Online) {
+        for replica in replicas.filter(|replica| replica.stage.awaits_child()) {
             ctx.out.effects.push(Effect::ReplSend(replica.link, ReplMessage::Newline));
         }
     }

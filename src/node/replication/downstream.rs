@@ -15,6 +15,12 @@ use crate::node::replication::Replication;
 use crate::node::replication::history::Refusal;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
 use crate::resp::Args;
+use crate::time::Span;
+
+/// How many bytes of a data set are written to a connection in a microsecond.
+const SENT_BYTES_PER_MICRO: u64 = 100;
+/// What takes less is written at once.
+const NOTICEABLE: Span = Span::millis(1);
 
 /// A connection whose other end has not asked for synchronization yet.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,8 @@ pub struct Replica {
     pub ack_time: i64,
     /// What is kept back until it has the data set.
     pub held_back: Vec<StreamCommand>,
+    /// The data set that is being sent to it.
+    sending: Option<Arc<Dump>>,
 }
 
 /// The stages of a replica as its master sees it.
@@ -51,6 +59,8 @@ pub enum Stage {
     WaitSave,
     /// It waits for the end of a child whose data set is that of this position.
     Saving(Position),
+    /// The data set is being sent to it, in the transfer of this number.
+    SendBulk(u32),
     /// It gets the stream.
     Online,
 }
@@ -61,8 +71,16 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Stage::WaitSave | Stage::Saving(_) => "wait_bgsave",
+            Stage::SendBulk(_) => "send_bulk",
             Stage::Online => "online",
         }
+    }
+}
+
+impl Stage {
+    /// Whether it waits for the end of a child, or for its beginning.
+    pub(super) const fn awaits_child(self) -> bool {
+        matches!(self, Stage::WaitSave | Stage::Saving(_))
     }
 }
 
@@ -180,6 +198,7 @@ impl Node {
             acknowledged: 0,
             ack_time: self.unix_now(),
             held_back: Vec::new(),
+            sending: None,
         };
         self.log(ctx, Level::Notice, format_args!("Replica {replica} asks for synchronization"));
         match self.replication.history.can_continue(known) {
@@ -313,7 +332,7 @@ impl Node {
     fn attach_to_save(&mut self, ctx: &mut Ctx<'_>) {
         let earlier = self.replication.replicas.iter().find_map(|other| match other.stage {
             Stage::Saving(position) => Some((position, other.held_back.clone())),
-            Stage::WaitSave | Stage::Online => None,
+            Stage::WaitSave | Stage::SendBulk(_) | Stage::Online => None,
         });
         match earlier {
             Some((position, held_back)) => {
@@ -376,29 +395,52 @@ impl Node {
 
     /// The child has written the data set: whoever waits for it gets it, and then the stream.
     pub(crate) fn send_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
-        let unix_now = self.unix_now();
+        let takes = Span::micros(dump.bytes() / SENT_BYTES_PER_MICRO);
         for at in 0..self.replication.replicas.len() {
             let replica = &mut self.replication.replicas[at];
             if !matches!(replica.stage, Stage::Saving(_)) {
                 continue;
             }
-            let link = replica.link;
-            let effects = &mut ctx.out.effects;
-            effects.push(Effect::ReplSend(link, ReplMessage::DumpSize(dump.bytes())));
-            effects.push(Effect::ReplSend(link, ReplMessage::Dump(Arc::clone(dump))));
-            for command in replica.held_back.drain(..) {
-                effects.push(Effect::ReplSend(link, ReplMessage::Command(command)));
+            let size = ReplMessage::DumpSize(dump.bytes());
+            ctx.out.effects.push(Effect::ReplSend(replica.link, size));
+            replica.sending = Some(Arc::clone(dump));
+            if takes < NOTICEABLE {
+                self.put_online(ctx, at);
+                continue;
             }
-            replica.stage = Stage::Online;
-            replica.ack_time = unix_now;
-            let replica = &self.replication.replicas[at];
-            self.log(
-                ctx,
-                Level::Notice,
-                format_args!("Synchronization with replica {replica} succeeded"),
-            );
+            self.replication.transfers += 1;
+            let number = self.replication.transfers;
+            replica.stage = Stage::SendBulk(number);
+            ctx.out.effects.push(Effect::Transfer { number, takes });
         }
+    }
+
+    /// The last byte of a data set is on its way.
+    pub(super) fn transfer_done(&mut self, ctx: &mut Ctx<'_>, number: u32) {
+        let mut replicas = self.replication.replicas.iter();
+        if let Some(at) = replicas.position(|replica| replica.stage == Stage::SendBulk(number)) {
+            self.put_online(ctx, at);
+        }
+    }
+
+    /// A replica that was sent everything gets the stream from now on.
+    fn put_online(&mut self, ctx: &mut Ctx<'_>, at: usize) {
+        let unix_now = self.unix_now();
+        let replica = &mut self.replication.replicas[at];
+        let link = replica.link;
+        let effects = &mut ctx.out.effects;
+        if let Some(dump) = replica.sending.take() {
+            effects.push(Effect::ReplSend(link, ReplMessage::Dump(dump)));
+        }
+        for command in replica.held_back.drain(..) {
+            effects.push(Effect::ReplSend(link, ReplMessage::Command(command)));
+        }
+        replica.stage = Stage::Online;
+        replica.ack_time = unix_now;
         self.count_good_replicas();
+        let replica = &self.replication.replicas[at];
+        let text = format_args!("Synchronization with replica {replica} succeeded");
+        self.log(ctx, Level::Notice, text);
     }
 
     /// Whether this is a master that keeps a stream of its writes.
@@ -428,7 +470,9 @@ impl Node {
         for replica in &mut self.replication.replicas {
             match replica.stage {
                 Stage::WaitSave => {}
-                Stage::Saving(_) => replica.held_back.push(command.clone()),
+                Stage::Saving(_) | Stage::SendBulk(_) => {
+                    replica.held_back.push(command.clone());
+                }
                 Stage::Online => {
                     let message = ReplMessage::Command(command.clone());
                     ctx.out.effects.push(Effect::ReplSend(replica.link, message));

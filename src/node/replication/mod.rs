@@ -52,6 +52,8 @@ pub struct Replication {
     pub callers: BTreeMap<LinkId, Caller>,
     /// My replicas, in the order in which they asked for synchronization.
     pub replicas: Vec<Replica>,
+    /// How many data sets were sent that took a while.
+    pub(super) transfers: u32,
     /// When the link to the master was lost, in Unix seconds; 0 = never, which makes my data look
     /// decades old (§8.2.2, 15.14).
     pub down_since: i64,
@@ -82,6 +84,7 @@ impl Replication {
             history: History::new(&mut draws),
             callers: BTreeMap::new(),
             replicas: Vec::new(),
+            transfers: 0,
             down_since: 0,
             alone_since: 0,
             cron_loops: 0,

@@ -144,6 +144,7 @@ impl Program for Puppet {
                 _ => 0,
             }),
             Input::ChildExit(pid) => Seen::Child(pid),
+            Input::TransferDone(_) => return,
             Input::Accepted(end) => {
                 self.accepted = Some(end.id);
                 Seen::Accepted

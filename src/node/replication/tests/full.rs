@@ -117,7 +117,7 @@ fn a_replica_with_an_append_only_file_rewrites_it_after_a_full_resync_a9() {
 fn saving() -> Lab {
     let mut lab = Lab::formed(3, 0, 2_000);
     lab.run(3_000);
-    lab.ask(0, "DEBUG POPULATE 1000 {b} 5000");
+    lab.ask(0, "DEBUG POPULATE 100 {b} 3000");
     lab.act(1, |node, ctx| node.follow(ctx, endpoint(0)));
     assert!(matches!(lab.node(0).replication.replicas[0].stage, Stage::Saving(_)));
     lab
@@ -165,10 +165,39 @@ fn a_replica_that_waits_for_another_child_gets_its_own_as_soon_as_that_ends_a9()
 }
 
 #[test]
+fn a_large_data_set_takes_a_while_to_send_a2() {
+    let mut lab = saving();
+    lab.run_until(1_000, |lab| lab.logged(0, "Background saving terminated with success"));
+    let online = "Synchronization with replica 10.0.0.2:7000 succeeded";
+    let state = |lab: &mut Lab| lab.node(0).replication_info();
+    assert!(state(&mut lab).contains(",state=send_bulk,offset=0,lag=0"), "{}", state(&mut lab));
+    assert!(!lab.logged(0, online));
+    assert!(lab.node(1).replication_info().contains("master_sync_in_progress:1"));
+    write(&mut lab, 0, "SET {b}:last v");
+    assert!(lab.node(1).keys.is_empty(), "it comes behind the data set");
+    lab.run(2);
+    assert!(!lab.logged(0, online), "300 kB take three milliseconds");
+    lab.run(2);
+    assert!(lab.logged(0, online));
+    assert!(state(&mut lab).contains(",state=online,"));
+    assert_eq!(lab.node(1).keys.len(), 101);
+}
+
+#[test]
+fn a_replica_that_is_lost_while_it_gets_the_data_set_asks_anew_a10() {
+    let mut lab = saving();
+    lab.run_until(1_000, |lab| lab.logged(0, "Background saving terminated with success"));
+    lab.kill(1);
+    lab.run(2_000);
+    assert!(lab.node(0).replication.replicas.is_empty());
+    assert!(!lab.logged(0, "Synchronization with replica 10.0.0.2:7000 succeeded"));
+}
+
+#[test]
 fn a_child_is_told_from_its_successor_whatever_the_statistics_say() {
     let mut lab = Lab::formed(3, 0, 2_000);
     lab.run(3_000);
-    lab.ask(0, "DEBUG POPULATE 1000 {b} 5000");
+    lab.ask(0, "DEBUG POPULATE 100 {b} 3000");
     lab.ask(0, "BGSAVE");
     lab.ask(0, "FLUSHALL");
     lab.run(100);

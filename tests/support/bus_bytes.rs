@@ -1,16 +1,16 @@
 //! The bytes of the bus (§4.2): packets encoded as a real node would send them, and decoded as a
 //! real node would read them.
 //!
-//! Virtual nodes exchange typed packets and need none of this. It is here so that one of them can
-//! talk to a real one, and it proves that the typed packets carry everything that the real ones do.
+//! Virtual nodes exchange typed packets and need none of this. It proves that the typed packets carry
+//! everything that the real ones do, and in as many bytes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::id::{Endpoint, Ids, NodeId, NodeIx};
-use crate::node::flags::Flags;
-use crate::node::packet::{Body, Epoch, Gossip, HEADER_BYTES, MessageType, Packet};
-use crate::slot::{SLOTS, SlotSet};
+use redis_cluster_sim::id::{Endpoint, Ids, NodeId, NodeIx};
+use redis_cluster_sim::node::flags::Flags;
+use redis_cluster_sim::node::packet::{Body, Epoch, Gossip, HEADER_BYTES, MessageType, Packet};
+use redis_cluster_sim::slot::{SLOTS, SlotSet};
 
 const SIGNATURE: &[u8; 4] = b"RCmb";
 const VERSION: u16 = 1;
@@ -19,11 +19,11 @@ const IP_BYTES: usize = 46;
 const SLOT_BYTES: usize = SLOTS as usize / 8;
 const RESERVED_BYTES: usize = 32;
 const PAUSED: u8 = 1;
-const FORCE_ACK: u8 = 2;
+pub(crate) const FORCE_ACK: u8 = 2;
 
 /// Why bytes are not a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
+pub(crate) enum WireError {
     /// The first bytes are not those of a bus packet, or announce less than a header (§3.6): a
     /// node closes such a link.
     #[error("bad message length or signature")]
@@ -39,7 +39,7 @@ pub enum WireError {
 
 /// Encodes a packet.
 #[must_use]
-pub fn encode(packet: &Packet, ids: &Ids) -> Vec<u8> {
+pub(crate) fn encode(packet: &Packet, ids: &Ids) -> Vec<u8> {
     let mut out = Writer(Vec::with_capacity(packet.wire_bytes() as usize));
     out.header(packet, ids);
     match &packet.body {
@@ -64,7 +64,7 @@ pub fn encode(packet: &Packet, ids: &Ids) -> Vec<u8> {
 ///
 /// # Errors
 /// If the bytes are not exactly one packet that a node would look at.
-pub fn decode(bytes: &[u8], ids: &mut Ids) -> Result<Packet, WireError> {
+pub(crate) fn decode(bytes: &[u8], ids: &mut Ids) -> Result<Packet, WireError> {
     let mut input = Reader(bytes);
     let signed = input.take(4) == Ok(SIGNATURE.as_slice());
     let length = input.u32().map_err(|_| WireError::Signature)?;
@@ -275,148 +275,5 @@ impl<'a> Reader<'a> {
         let [pport, _unused] = [self.u16()?, self.u16()?];
         let endpoint = ids.intern_endpoint(Endpoint { ip, port, cport, pport });
         Ok(Gossip { node, endpoint, ping_sent, pong_received, flags })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const KINDS: [MessageType; 9] = [
-        MessageType::Ping,
-        MessageType::Pong,
-        MessageType::Meet,
-        MessageType::Fail,
-        MessageType::Publish,
-        MessageType::AuthRequest,
-        MessageType::AuthAck,
-        MessageType::Update,
-        MessageType::MfStart,
-    ];
-
-    fn an_id() -> impl Strategy<Value = NodeId> {
-        "[0-9a-f]{40}".prop_map(|text| text.parse().unwrap())
-    }
-
-    fn an_endpoint() -> impl Strategy<Value = Endpoint> {
-        (any::<Option<IpAddr>>(), any::<[u16; 3]>())
-            .prop_map(|(ip, [port, cport, pport])| Endpoint { ip, port, cport, pport })
-    }
-
-    fn slots() -> impl Strategy<Value = Arc<SlotSet>> {
-        prop::collection::vec(0..SLOTS, 0..50).prop_map(|numbers| {
-            Arc::new(numbers.into_iter().filter_map(crate::slot::Slot::new).collect())
-        })
-    }
-
-    prop_compose! {
-        fn a_packet()(
-            kind in prop::sample::select(KINDS.to_vec()),
-            names in prop::collection::vec(an_id(), 3),
-            master in prop::option::of(an_id()),
-            endpoint in an_endpoint(),
-            numbers in any::<[u64; 4]>(),
-            bits in any::<[bool; 3]>(),
-            flags in any::<u16>(),
-            (slots, more) in (slots(), slots()),
-            told in prop::collection::vec((an_id(), an_endpoint(), any::<[u32; 2]>(), any::<u16>()), 0..5),
-            texts in any::<[Vec<u8>; 2]>(),
-        ) -> (Packet, Ids) {
-            let mut ids = Ids::new();
-            let sender = ids.intern(names[0]);
-            let about = ids.intern(names[1]);
-            let [current, config, offset, other] = numbers;
-            let chatty = matches!(kind, MessageType::Ping | MessageType::Pong | MessageType::Meet);
-            let gossip = told.into_iter().filter(|_| chatty).map(|(id, at, times, flags)| Gossip {
-                node: ids.intern(id),
-                endpoint: ids.intern_endpoint(at),
-                ping_sent: times[0],
-                pong_received: times[1],
-                flags: Flags(flags),
-            }).collect();
-            let body = match kind {
-                MessageType::Fail => Body::Fail(about),
-                MessageType::Publish => {
-                    let [channel, message] = texts;
-                    Body::Publish { channel, message }
-                }
-                MessageType::Update => {
-                    Body::Update { node: about, config_epoch: Epoch(other), slots: more }
-                }
-                _ => Body::Empty,
-            };
-            let packet = Packet {
-                kind,
-                sender,
-                endpoint: ids.intern_endpoint(endpoint),
-                flags: Flags(flags),
-                current_epoch: Epoch(current),
-                config_epoch: Epoch(config),
-                offset,
-                slots,
-                replica_of: master.map(|id| ids.intern(id)),
-                state_ok: bits[0],
-                paused: bits[1],
-                force_ack: bits[2],
-                gossip,
-                body,
-            };
-            (packet, ids)
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_packet_survives_the_wire_4_2((packet, mut ids) in a_packet()) {
-            let bytes = encode(&packet, &ids);
-            prop_assert_eq!(bytes.len(), packet.wire_bytes() as usize);
-            let back = decode(&bytes, &mut ids).unwrap();
-            prop_assert_eq!(format!("{back:?}"), format!("{packet:?}"));
-        }
-
-        #[test]
-        fn no_bytes_make_the_decoder_fall_over(
-            (packet, mut ids) in a_packet(),
-            cut in any::<prop::sample::Index>(),
-            wrong in any::<u8>(),
-        ) {
-            let mut bytes = encode(&packet, &ids);
-            let at = cut.index(bytes.len());
-            bytes[at] ^= wrong;
-            let _ = decode(&bytes, &mut ids);
-            bytes.truncate(at);
-            prop_assert!(decode(&bytes, &mut ids).is_err());
-        }
-    }
-
-    #[test]
-    fn fields_stand_where_the_server_expects_them_4_2() {
-        let mut ids = Ids::new();
-        let sender = ids.intern("9f876cbd724438705f7a5ee8bfda9c4d7999aaba".parse().unwrap());
-        let ip = Some("127.0.0.1".parse().unwrap());
-        let endpoint = ids.intern_endpoint(Endpoint { ip, port: 7_000, cport: 17_000, pport: 9 });
-        let mut packet = crate::node::packet::PacketPool::default().take(MessageType::Pong, sender);
-        packet.endpoint = endpoint;
-        packet.current_epoch = Epoch(5);
-        packet.flags = Flags::MASTER | Flags::MYSELF;
-        packet.slots = Arc::new([crate::slot::Slot::new(9).unwrap()].into_iter().collect());
-        packet.force_ack = true;
-        let bytes = encode(&packet, &ids);
-        assert_eq!(&bytes[..16], b"RCmb\0\0\x08\xd0\0\x01\x1b\x58\0\x01\0\0");
-        assert_eq!(&bytes[16..24], &5_u64.to_be_bytes());
-        assert_eq!(&bytes[40..80], b"9f876cbd724438705f7a5ee8bfda9c4d7999aaba");
-        assert_eq!(bytes[80..83], [0, 2, 0], "slot 9 is bit 1 of byte 1");
-        assert_eq!(&bytes[2_168..2_178], b"127.0.0.1\0");
-        assert_eq!(&bytes[2_246..2_252], &[0, 9, 0x42, 0x68, 0, 17]);
-        assert_eq!(&bytes[2_252..2_256], &[1, FORCE_ACK, 0, 0]);
-    }
-
-    #[test]
-    fn what_is_not_a_bus_packet_closes_the_link_3_6() {
-        let mut ids = Ids::new();
-        assert_eq!(decode(b"GET / HTTP/1.1\r\n", &mut ids).err(), Some(WireError::Signature));
-        assert_eq!(decode(b"RCmb\0\0\x08\xcf", &mut ids).err(), Some(WireError::Signature));
-        assert_eq!(decode(b"RC", &mut ids).err(), Some(WireError::Signature));
     }
 }
