@@ -18,6 +18,16 @@ pub struct Entry {
     pub value: Value,
     /// When it expires, on the wall clock.
     pub expires: Option<Millis>,
+    /// Whether it is a string that was changed in place, which Redis then keeps as raw bytes.
+    pub raw: bool,
+}
+
+impl Entry {
+    /// The name that OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        if self.raw { "raw" } else { self.value.encoding() }
+    }
 }
 
 type Keys = BTreeMap<Vec<u8>, Entry>;
@@ -65,9 +75,12 @@ impl Keyspace {
     pub fn insert(&mut self, key: &[u8], value: Value) {
         let keys = self.slots.entry(Slot::of_key(key)).or_default();
         match keys.get_mut(key) {
-            Some(entry) => entry.value = value,
+            Some(entry) => {
+                entry.value = value;
+                entry.raw = false;
+            }
             None => {
-                keys.insert(key.to_vec(), Entry { value, expires: None });
+                keys.insert(key.to_vec(), Entry { value, expires: None, raw: false });
                 self.len += 1;
             }
         }
@@ -75,10 +88,32 @@ impl Keyspace {
 
     /// Gives a key a string, into the memory of the string that was there.
     pub fn insert_string(&mut self, key: &[u8], string: &[u8]) {
-        match self.value_mut(key) {
-            Some(Value::String(old)) => string.clone_into(old),
+        let keys = self.slots.get_mut(&Slot::of_key(key));
+        match keys.and_then(|keys| keys.get_mut(key)) {
+            Some(Entry { value: Value::String(old), raw, .. }) => {
+                string.clone_into(old);
+                *raw = false;
+            }
             _ => self.insert(key, Value::String(string.to_vec())),
         }
+    }
+
+    /// A string was changed in place.
+    pub fn make_raw(&mut self, key: &[u8]) {
+        let keys = self.slots.get_mut(&Slot::of_key(key));
+        if let Some(entry) = keys.and_then(|keys| keys.get_mut(key)) {
+            entry.raw = true;
+        }
+    }
+
+    /// The keys as a process has them that loads this copy: each value anew.
+    #[must_use]
+    pub fn loaded(&self) -> Keyspace {
+        let mut keys = self.clone();
+        keys.slots.values_mut().flat_map(Keys::values_mut).for_each(|entry| entry.raw = false);
+        keys.saved_at = None;
+        keys.position = None;
+        keys
     }
 
     /// Deletes a key.

@@ -77,11 +77,9 @@ impl Node {
         }
         self.tell_of_file(ctx, found.saved_at.unwrap_or(now));
         self.log(ctx, Level::Notice, format_args!("DB loaded from disk: 0.000 seconds"));
-        self.keys = found.clone();
-        self.keys.saved_at = None;
+        self.keys = found.loaded();
         let position = found.position;
         self.server.storage.file = Some(Arc::new(Dump::new(found)));
-        self.keys.position = None;
         if let Some(position) = position.filter(|_| !self.bus.is_master()) {
             self.resume_replication(ctx, position);
         }
@@ -385,6 +383,27 @@ mod tests {
         }
         assert_eq!(lab.node(0).keys.len(), 1);
         assert_eq!(after(lab, Death::Killed), ["k", "dead"], "the file is as it was");
+    }
+
+    #[test]
+    fn a_string_that_was_changed_in_place_is_raw_until_it_is_written_or_loaded_anew() {
+        let mut lab = alone(&[], None);
+        let encoding = |lab: &mut Lab, key: &str| {
+            let reply = lab.ask(0, &format!("OBJECT ENCODING {key}"));
+            reply.text().unwrap().to_owned()
+        };
+        for words in ["SET {k}a 1", "APPEND {k}a 0", "SETRANGE {k}b 5 x", "APPEND {k}c 7"] {
+            lab.ask(0, words);
+        }
+        let all: Vec<String> =
+            ["{k}a", "{k}b", "{k}c"].iter().map(|key| encoding(&mut lab, key)).collect();
+        assert_eq!(all, ["raw", "raw", "int"]);
+        assert_eq!(lab.ask(0, "OBJECT REFCOUNT {k}a"), crate::resp::Reply::Int(1));
+        lab.ask(0, "RENAME {k}a {k}d");
+        assert_eq!(encoding(&mut lab, "{k}d"), "raw");
+        assert_eq!(lab.node(0).keys.loaded().get(b"{k}d").unwrap().encoding(), "int");
+        lab.ask(0, "INCR {k}d");
+        assert_eq!(encoding(&mut lab, "{k}d"), "int");
     }
 
     #[test]

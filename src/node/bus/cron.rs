@@ -361,6 +361,29 @@ mod tests {
     }
 
     #[test]
+    fn the_state_is_looked_at_after_a_new_pfail_and_while_it_is_fail_7_8() {
+        let mut lab = Lab::formed(3, 0, 1_000);
+        lab.run(4_000);
+        lab.isolate(0);
+        // Whom nobody hears has lost the majority as soon as it suspects the others.
+        lab.run_until(3_000, |lab| !lab.node(0).bus.state_ok);
+        let (one, other) = (lab.peer(0, 1), lab.peer(0, 2));
+        let table = &lab.node(0).bus.table;
+        assert!([one, other].iter().all(|&ix| table.flags(ix).any(Flags::PFAIL)));
+        // Nothing new happens but that time goes by: only the cron can find the state ok again.
+        lab.act(0, |node, _| {
+            node.bus.table.clear_flags(one, Flags::PFAIL);
+            node.bus.table.clear_flags(other, Flags::PFAIL);
+            let now = node.process.cached_time;
+            for ix in [one, other] {
+                node.bus.table.set_ping_sent(ix, Millis::NEVER);
+                node.bus.table.set_pong_received(ix, now + Millis(60_000));
+            }
+        });
+        lab.run_until(6_000, |lab| lab.node(0).bus.state_ok);
+    }
+
+    #[test]
     fn somebody_is_pinged_every_tenth_cron_7_3() {
         let mut lab = Lab::formed(6, 0, 1_000_000);
         lab.run(901);

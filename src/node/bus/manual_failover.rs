@@ -413,6 +413,52 @@ mod tests {
     }
 
     #[test]
+    fn the_three_ways_begin_differently_8_5_1() {
+        for (mode, line, asks) in [
+            (FailoverMode::Agreed, "Manual failover user request accepted.", 1),
+            (FailoverMode::Force, "Forced failover user request accepted.", 0),
+            (FailoverMode::Takeover, "Taking over the master (user request).", 0),
+        ] {
+            let mut lab = calm();
+            lab.isolate(4);
+            lab.forget_records();
+            assert_eq!(fail_over(&mut lab, 4, mode), Reply::ok());
+            assert!(lab.logged(4, line), "{mode:?}");
+            assert_eq!(lab.count(4, 1, MessageType::MfStart), asks, "{mode:?}");
+            assert_eq!(lab.node(4).bus.is_master(), mode == FailoverMode::Takeover);
+        }
+    }
+
+    #[test]
+    fn a_master_that_is_asked_pauses_writes_and_says_so_at_once_8_5_2() {
+        let mut lab = calm();
+        lab.cut.insert((1, 4));
+        lab.forget_records();
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        assert!(lab.logged(1, &format!("Manual failover requested by replica {}.", id(4))));
+        assert_eq!(lab.node(1).clients.pause, Some(Pause::Writes));
+        let pings: Vec<bool> = lab
+            .sent
+            .iter()
+            .filter(|sent| (sent.from, sent.packet.kind) == (1, MessageType::Ping))
+            .map(|sent| sent.packet.paused)
+            .collect();
+        assert_eq!(pings, [true], "to the replica, and it says that writes are paused");
+    }
+
+    #[test]
+    fn a_manual_failover_is_given_up_after_five_seconds_7_6() {
+        let mut lab = calm();
+        lab.cut.extend([(1, 4), (4, 1)]);
+        fail_over(&mut lab, 4, FailoverMode::Agreed);
+        lab.run(4_990);
+        assert!(lab.node(4).bus.manual_failover.runs());
+        lab.run(120);
+        assert!(!lab.node(4).bus.manual_failover.runs());
+        assert!(lab.logged(4, "Manual failover timed out."));
+    }
+
+    #[test]
     fn the_pause_outlives_the_failover_8_5_4() {
         let mut lab = calm();
         fail_over(&mut lab, 4, FailoverMode::Agreed);

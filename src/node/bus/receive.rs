@@ -306,6 +306,21 @@ mod tests {
     }
 
     #[test]
+    fn the_flag_against_failovers_is_copied_either_way_5_6_1() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let peer = lab.peer(0, 1);
+        for flag in [true, false] {
+            let mut ping = lab.message(1, MessageType::Ping);
+            if flag {
+                ping.flags = ping.flags | Flags::NOFAILOVER;
+            }
+            lab.hear(0, 1, &ping);
+            assert_eq!(lab.node(0).bus.table.flags(peer).any(Flags::NOFAILOVER), flag);
+        }
+    }
+
+    #[test]
     fn packets_are_told_in_debug_lines_13_2() {
         let mut lab = Lab::formed(2, 0, 15_000);
         lab.run(300);

@@ -69,7 +69,7 @@ fn object(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Status(format!(
         "Value at:0x7f0000000000 refcount:1 encoding:{} serializedlength:{} lru:0 \
          lru_seconds_idle:0",
-        entry.value.encoding(),
+        entry.encoding(),
         rdb::encode_value(&entry.value).len() - 1,
     )))
 }

@@ -3,7 +3,7 @@
 use crate::node::command::error::{self, Answer, text};
 use crate::node::command::{Call, CommandError, help};
 use crate::node::glob;
-use crate::node::keyspace::{Keyspace, Value};
+use crate::node::keyspace::{Entry, Keyspace, Value};
 use crate::resp::Reply;
 use crate::time::Millis;
 
@@ -193,16 +193,19 @@ fn rename_to(call: &mut Call<'_, '_>, overwrite: bool) -> Result<bool, CommandEr
     }
     call.node.keys.remove(to);
     if let Some(entry) = call.node.keys.remove(from) {
-        insert(&mut call.node.keys, to, entry.value, entry.expires);
+        insert(&mut call.node.keys, to, entry);
     }
     call.node.clients.touch(from);
     call.touched(to);
     Ok(true)
 }
 
-fn insert(keys: &mut Keyspace, key: &[u8], value: Value, expires: Option<Millis>) {
-    keys.insert(key, value);
-    keys.set_expiry(key, expires);
+fn insert(keys: &mut Keyspace, key: &[u8], entry: Entry) {
+    keys.insert(key, entry.value);
+    keys.set_expiry(key, entry.expires);
+    if entry.raw {
+        keys.make_raw(key);
+    }
 }
 
 /// `databases`: of which a cluster uses the first only.
@@ -241,7 +244,7 @@ pub(super) fn copy(call: &mut Call<'_, '_>) -> Answer {
     }
     call.node.keys.remove(to);
     if let Some(entry) = call.node.keys.get(from).cloned() {
-        insert(&mut call.node.keys, to, entry.value, entry.expires);
+        insert(&mut call.node.keys, to, entry);
     }
     call.touched(to);
     Ok(Reply::Int(1))
@@ -261,23 +264,23 @@ pub(super) fn object(call: &mut Call<'_, '_>) -> Answer {
     let dead = call.node.expire_if_needed(call.ctx, key);
     let Some(entry) = call.node.keys.get(key).filter(|_| !dead) else { return Ok(Reply::Nil) };
     match text(call.word(1)).to_ascii_lowercase().as_str() {
-        "encoding" => Ok(Reply::bulk(entry.value.encoding())),
+        "encoding" => Ok(Reply::bulk(entry.encoding())),
         "freq" => Err(CommandError::fixed(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
              note that when switching between policies at runtime LRU and LFU data will take \
              some time to adjust.",
         )),
         "idletime" => Ok(Reply::Int(0)),
-        _ => Ok(Reply::Int(references(&entry.value))),
+        _ => Ok(Reply::Int(references(entry))),
     }
 }
 
 /// Small numbers are shared by all keys that hold them and by the server itself.
-fn references(value: &Value) -> i64 {
+fn references(entry: &Entry) -> i64 {
     const SHARED: std::ops::Range<i64> = 0..10_000;
-    let Value::String(bytes) = value else { return 1 };
+    let Value::String(bytes) = &entry.value else { return 1 };
     match crate::node::number::parse(bytes) {
-        Some(number) if SHARED.contains(&number) => i64::from(i32::MAX),
+        Some(number) if !entry.raw && SHARED.contains(&number) => i64::from(i32::MAX),
         _ => 1,
     }
 }

@@ -292,6 +292,7 @@ pub(super) fn setrange(call: &mut Call<'_, '_>) -> Answer {
         }
         bytes[offset..offset + piece.len()].copy_from_slice(piece);
         length = bytes.len();
+        call.node.keys.make_raw(key);
     }
     call.touched(key);
     Ok(Reply::Int(length as i64))
@@ -395,7 +396,9 @@ pub(super) fn append(call: &mut Call<'_, '_>) -> Answer {
     let length = match write(call, key)? {
         Some(bytes) => {
             bytes.extend_from_slice(tail);
-            bytes.len()
+            let length = bytes.len();
+            call.node.keys.make_raw(key);
+            length
         }
         None => {
             call.node.keys.insert_string(key, tail);

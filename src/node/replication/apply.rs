@@ -51,9 +51,7 @@ impl Node {
     /// loaded the process does nothing else: no cron runs, no ping is sent (15.37).
     pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
         self.empty_keys();
-        self.keys = dump.keys.clone();
-        self.keys.saved_at = None;
-        self.keys.position = None;
+        self.keys = dump.keys.loaded();
         self.tell_of_file(ctx, dump.keys.saved_at.unwrap_or(ctx.now.secs()));
         let takes = Span::micros(dump.bytes() / LOADED_BYTES_PER_MICRO);
         if takes >= NOTICEABLE {

@@ -268,3 +268,117 @@ fn a_transaction_goes_on_after_a_migrate_in_it() {
     let replies = vec![Reply::ok(), Reply::ok(), Reply::Int(0)];
     assert_eq!(lab.ask(0, "EXEC"), Reply::Array(replies));
 }
+
+fn text(lab: &mut Lab, node: usize, words: &str) -> String {
+    lab.ask(node, words).text().expect("a text").to_owned()
+}
+
+#[test]
+fn subcommands_ignore_case_and_count_their_words_9_0_1() {
+    let mut lab = formed();
+    assert_eq!(text(&mut lab, 0, "cluster MyId"), id(0));
+    let unknown = "ERR Unknown subcommand or wrong number of arguments for 'MyId'. Try CLUSTER \
+                   HELP.";
+    assert_eq!(error(&mut lab, 0, "cluster MyId extra"), unknown);
+}
+
+#[test]
+fn bad_numbers_and_slots_have_texts_of_their_own_9_0_5_9_0_6() {
+    let mut lab = formed();
+    let integer = "ERR value is not an integer or out of range";
+    assert_eq!(error(&mut lab, 0, "CLUSTER COUNTKEYSINSLOT x"), integer);
+    let slot = "ERR Invalid or out of range slot";
+    for words in ["CLUSTER ADDSLOTS x", "CLUSTER DELSLOTS 16384", "CLUSTER SETSLOT -1 STABLE"] {
+        assert_eq!(error(&mut lab, 0, words), slot, "{words}");
+    }
+}
+
+#[test]
+fn myid_names_who_is_asked_and_a_hard_reset_changes_it_9_3() {
+    let mut lab = formed();
+    for node in 0..4 {
+        assert_eq!(text(&mut lab, node, "CLUSTER MYID"), id(node));
+    }
+    ok(&mut lab, 3, "CLUSTER RESET HARD");
+    assert_ne!(text(&mut lab, 3, "CLUSTER MYID"), id(3));
+}
+
+#[test]
+fn nodes_lists_everybody_in_the_order_of_my_own_table_9_4() {
+    let mut lab = formed();
+    let listed = text(&mut lab, 2, "CLUSTER NODES");
+    let order = lab.node(2).bus.table.order().to_vec();
+    let expected: Vec<String> = order
+        .iter()
+        .map(|&ix| lab.nodes[2].as_ref().unwrap().bus.node_line(&lab.ids, ix))
+        .collect();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(listed.matches("myself").count(), 1);
+}
+
+#[test]
+fn slots_is_empty_where_no_slot_has_an_owner_9_5() {
+    let mut lab = Lab::alone(1);
+    assert_eq!(lab.ask(0, "CLUSTER SLOTS"), Reply::Array(Vec::new()));
+    ok(&mut lab, 0, "CLUSTER ADDSLOTS 5 6 8");
+    let Reply::Array(ranges) = lab.ask(0, "CLUSTER SLOTS") else { panic!("an array") };
+    let bounds: Vec<&[Reply]> = ranges
+        .iter()
+        .map(|range| match range {
+            Reply::Array(parts) => &parts[..2],
+            other => panic!("{other:?} is no range"),
+        })
+        .collect();
+    assert_eq!(bounds, [[Reply::Int(5), Reply::Int(6)], [Reply::Int(8), Reply::Int(8)]]);
+}
+
+#[test]
+fn info_tells_the_view_of_who_is_asked_9_6() {
+    let mut lab = formed();
+    ok(&mut lab, 0, "CLUSTER DELSLOTS 16000");
+    lab.run(100);
+    for (node, state, assigned) in [(0, "fail", 16_383), (1, "ok", 16_384)] {
+        let info = text(&mut lab, node, "CLUSTER INFO");
+        assert!(info.starts_with(&format!(
+            "cluster_state:{state}\r\ncluster_slots_assigned:{assigned}\r\n"
+        )));
+    }
+}
+
+#[test]
+fn flushslots_is_for_nodes_without_keys_9_7() {
+    let mut lab = Lab::alone(1);
+    ok(&mut lab, 0, "CLUSTER ADDSLOTS 3300");
+    lab.act(0, |node, _| node.keys.insert_string(b"{b}", b"v"));
+    let refused = "ERR DB must be empty to perform CLUSTER FLUSHSLOTS.";
+    assert_eq!(error(&mut lab, 0, "CLUSTER FLUSHSLOTS"), refused);
+    lab.act(0, |node, _| node.keys.clear());
+    ok(&mut lab, 0, "CLUSTER FLUSHSLOTS");
+    assert_eq!(lab.node(0).bus.slots.assigned(), 0);
+}
+
+#[test]
+fn saveconfig_saves_at_once_and_to_the_disk_9_11() {
+    let mut lab = formed();
+    lab.forget_records();
+    ok(&mut lab, 0, "CLUSTER SAVECONFIG");
+    assert_eq!(lab.saves, [(0, true)]);
+}
+
+#[test]
+fn countkeysinslot_counts_what_is_here_whoever_owns_the_slot_9_13() {
+    let mut lab = formed();
+    ok(&mut lab, 0, "SET {b}1 v");
+    ok(&mut lab, 0, "SET {b}2 v");
+    for (node, count) in [(0, 2), (3, 2), (1, 0)] {
+        assert_eq!(lab.ask(node, "CLUSTER COUNTKEYSINSLOT 3300"), Reply::Int(count));
+    }
+    let slot = "ERR Invalid slot";
+    assert_eq!(error(&mut lab, 0, "CLUSTER COUNTKEYSINSLOT 16384"), slot);
+}
+
+#[test]
+fn info_says_that_this_is_a_cluster_10_4() {
+    let mut lab = formed();
+    assert_eq!(text(&mut lab, 0, "INFO cluster"), "# Cluster\r\ncluster_enabled:1\r\n");
+}
