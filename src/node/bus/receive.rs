@@ -313,7 +313,7 @@ mod tests {
         for flag in [true, false] {
             let mut ping = lab.message(1, MessageType::Ping);
             if flag {
-                ping.flags = ping.flags | Flags::NOFAILOVER;
+                ping.flags |= Flags::NOFAILOVER;
             }
             lab.hear(0, 1, &ping);
             assert_eq!(lab.node(0).bus.table.flags(peer).any(Flags::NOFAILOVER), flag);

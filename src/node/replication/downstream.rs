@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::child::Task;
 use crate::node::command::propagate::Transacting;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
@@ -15,12 +14,6 @@ use crate::node::replication::Replication;
 use crate::node::replication::history::Refusal;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
 use crate::resp::Args;
-use crate::time::Span;
-
-/// How many bytes of a data set are written to a connection in a microsecond.
-const SENT_BYTES_PER_MICRO: u64 = 100;
-/// What takes less is written at once.
-const NOTICEABLE: Span = Span::millis(1);
 
 /// A connection whose other end has not asked for synchronization yet.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +42,7 @@ pub struct Replica {
     /// What is kept back until it has the data set.
     pub held_back: Vec<StreamCommand>,
     /// The data set that is being sent to it.
-    sending: Option<Arc<Dump>>,
+    pub(super) sending: Option<Arc<Dump>>,
 }
 
 /// The stages of a replica as its master sees it.
@@ -293,154 +286,6 @@ impl Node {
                 format_args!("Full resync requested by replica {replica}"),
             ),
         }
-    }
-
-    /// Gives a replica everything: with the child that runs already, if that serves, or with a new
-    /// one (A.9).
-    fn restart_replica(&mut self, ctx: &mut Ctx<'_>, replica: Replica) {
-        self.replication.replicas.push(replica);
-        let replication = &mut self.replication;
-        if replication.replicas.len() == 1 && replication.history.backlog.is_none() {
-            replication.history.restart(&mut replication.draws);
-            replication.history.remember(self.config.repl_backlog_size);
-            let history = &self.replication.history;
-            self.log(
-                ctx,
-                Level::Notice,
-                format_args!(
-                    "Replication backlog created, my new replication IDs are '{}' and '{}'",
-                    history.id,
-                    history.former_text()
-                ),
-            );
-        }
-        match self.server.storage.child.as_ref().map(|child| child.task) {
-            None => self.save_for_replicas(ctx),
-            Some(Task::Save) => self.attach_to_save(ctx),
-            Some(Task::Rewrite) => self.log(
-                ctx,
-                Level::Notice,
-                format_args!(
-                    "No BGSAVE in progress, but another BG operation is active. BGSAVE for \
-                     replication delayed"
-                ),
-            ),
-        }
-    }
-
-    /// Lets the newest replica wait for a child that already saves for another one, if it does.
-    fn attach_to_save(&mut self, ctx: &mut Ctx<'_>) {
-        let earlier = self.replication.replicas.iter().find_map(|other| match other.stage {
-            Stage::Saving(position) => Some((position, other.held_back.clone())),
-            Stage::WaitSave | Stage::SendBulk(_) | Stage::Online => None,
-        });
-        match earlier {
-            Some((position, held_back)) => {
-                if let Some(replica) = self.replication.replicas.last_mut() {
-                    replica.held_back = held_back;
-                }
-                let last = self.replication.replicas.len() - 1;
-                self.announce_dump(ctx, last, position);
-                self.log(ctx, Level::Notice, format_args!("Waiting for end of BGSAVE for SYNC"));
-            }
-            None => self.log(
-                ctx,
-                Level::Notice,
-                format_args!(
-                    "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for \
-                     SYNC"
-                ),
-            ),
-        }
-    }
-
-    /// Starts a child if replicas wait for one and none is at work.
-    pub(crate) fn start_pending_save(&mut self, ctx: &mut Ctx<'_>) {
-        let waits = |replica: &Replica| replica.stage == Stage::WaitSave;
-        if self.server.storage.child.is_none() && self.replication.replicas.iter().any(waits) {
-            self.save_for_replicas(ctx);
-        }
-    }
-
-    /// Starts a child for all replicas that wait for one.
-    fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
-        self.log(ctx, Level::Notice, format_args!("Starting BGSAVE for SYNC with target: disk"));
-        self.save_in_background(ctx, false);
-        let position = self.replication.history.position();
-        for at in 0..self.replication.replicas.len() {
-            if self.replication.replicas[at].stage == Stage::WaitSave {
-                self.announce_dump(ctx, at, position);
-            }
-        }
-    }
-
-    fn announce_dump(&mut self, ctx: &mut Ctx<'_>, at: usize, position: Position) {
-        let replica = &mut self.replication.replicas[at];
-        replica.stage = Stage::Saving(position);
-        self.replication.history.select_pending = true;
-        let announcement = ReplMessage::FullResync(position);
-        ctx.out.effects.push(Effect::ReplSend(replica.link, announcement));
-    }
-
-    /// The child was killed: whoever waits for what it was to write shall ask anew.
-    pub(crate) fn drop_replicas_without_dump(&mut self, ctx: &mut Ctx<'_>) {
-        let waiting = |replica: &&Replica| matches!(replica.stage, Stage::Saving(_));
-        let replicas = self.replication.replicas.iter().filter(waiting);
-        for link in replicas.map(|replica| replica.link).collect::<Vec<_>>() {
-            self.drop_replica(ctx, link);
-            let text = format_args!("SYNC failed. BGSAVE child returned an error");
-            self.log(ctx, Level::Warning, text);
-        }
-    }
-
-    /// The child has written the data set: whoever waits for it gets it, and then the stream.
-    pub(crate) fn send_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
-        let takes = Span::micros(dump.bytes() / SENT_BYTES_PER_MICRO);
-        for at in 0..self.replication.replicas.len() {
-            let replica = &mut self.replication.replicas[at];
-            if !matches!(replica.stage, Stage::Saving(_)) {
-                continue;
-            }
-            let size = ReplMessage::DumpSize(dump.bytes());
-            ctx.out.effects.push(Effect::ReplSend(replica.link, size));
-            replica.sending = Some(Arc::clone(dump));
-            if takes < NOTICEABLE {
-                self.put_online(ctx, at);
-                continue;
-            }
-            self.replication.transfers += 1;
-            let number = self.replication.transfers;
-            replica.stage = Stage::SendBulk(number);
-            ctx.out.effects.push(Effect::Transfer { number, takes });
-        }
-    }
-
-    /// The last byte of a data set is on its way.
-    pub(super) fn transfer_done(&mut self, ctx: &mut Ctx<'_>, number: u32) {
-        let mut replicas = self.replication.replicas.iter();
-        if let Some(at) = replicas.position(|replica| replica.stage == Stage::SendBulk(number)) {
-            self.put_online(ctx, at);
-        }
-    }
-
-    /// A replica that was sent everything gets the stream from now on.
-    fn put_online(&mut self, ctx: &mut Ctx<'_>, at: usize) {
-        let unix_now = self.unix_now();
-        let replica = &mut self.replication.replicas[at];
-        let link = replica.link;
-        let effects = &mut ctx.out.effects;
-        if let Some(dump) = replica.sending.take() {
-            effects.push(Effect::ReplSend(link, ReplMessage::Dump(dump)));
-        }
-        for command in replica.held_back.drain(..) {
-            effects.push(Effect::ReplSend(link, ReplMessage::Command(command)));
-        }
-        replica.stage = Stage::Online;
-        replica.ack_time = unix_now;
-        self.count_good_replicas();
-        let replica = &self.replication.replicas[at];
-        let text = format_args!("Synchronization with replica {replica} succeeded");
-        self.log(ctx, Level::Notice, text);
     }
 
     /// Whether this is a master that keeps a stream of its writes.

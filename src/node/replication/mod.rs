@@ -6,7 +6,8 @@
 //! which replicas are ranked, §8.3), and how old that knowledge is (§8.2.2).
 //!
 //! One file for each side of the conversation: [`upstream`] talks to the own master, [`downstream`]
-//! to the own replicas, [`cron`] does what is done once a second. A replica passes on to its own
+//! to the own replicas, with `full` for those that need everything; [`cron`] does what is done once a
+//! second. A replica passes on to its own
 //! replicas, byte for byte, what it gets; so all of them have one [`history`].
 //!
 //! What must not be known here: slots, epochs, votes.
@@ -15,6 +16,7 @@ mod apply;
 pub mod backlog;
 pub mod cron;
 pub mod downstream;
+mod full;
 mod handshake;
 pub mod history;
 pub mod id;

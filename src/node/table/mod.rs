@@ -10,7 +10,9 @@
 //! the *calm*, of whom only the time of the last pong can change, and the *fit*, who can be
 //! spoken of.
 
+mod census;
 mod marks;
+mod members;
 mod names;
 mod order;
 mod peer;
@@ -23,9 +25,9 @@ use crate::node::effect::LinkId;
 use crate::node::flags::Flags;
 use crate::node::packet::Gossip;
 use crate::rng::Stream;
-use crate::slot::SlotSet;
 use crate::time::Millis;
 
+pub use census::Census;
 pub use marks::Marks;
 pub use names::Names;
 use order::Order;
@@ -57,17 +59,6 @@ impl PeerIx {
     }
 }
 
-/// How many nodes there are of the kinds that make the cron look closer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Census {
-    /// Nodes that should have an outbound link and have none (§3.1).
-    pub unlinked: u32,
-    /// Nodes in handshake.
-    pub handshakes: u32,
-    /// Nodes in PFAIL with a known address (§7.2).
-    pub pfail: u32,
-}
-
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
 pub struct Table {
@@ -88,23 +79,6 @@ pub struct Table {
 #[inline]
 fn whole_seconds(time: Millis) -> u32 {
     (time.0 as u64 / 1_000) as u32
-}
-
-impl Census {
-    fn of(flags: Flags, linked: bool) -> Census {
-        let hidden = flags.any(Flags::MYSELF | Flags::NOADDR);
-        Census {
-            unlinked: u32::from(!hidden && !linked),
-            handshakes: u32::from(flags.any(Flags::HANDSHAKE)),
-            pfail: u32::from(!hidden && flags.any(Flags::PFAIL)),
-        }
-    }
-
-    fn replace(&mut self, old: Census, new: Census) {
-        self.unlinked = self.unlinked - old.unlinked + new.unlinked;
-        self.handshakes = self.handshakes - old.handshakes + new.handshakes;
-        self.pfail = self.pfail - old.pfail + new.pfail;
-    }
 }
 
 impl Table {
@@ -241,100 +215,6 @@ impl Table {
         self.vitals.is_fit(ix)
     }
 
-    /// How many nodes there are of each kind that the cron cares for.
-    #[must_use]
-    #[inline]
-    pub fn census(&self) -> Census {
-        self.census
-    }
-
-    /// Sets flags of a node.
-    pub fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
-        let flags = self.flags(ix) | flags;
-        self.change(ix, |table| table.vitals.set_flags(ix, flags));
-    }
-
-    /// Clears flags of a node.
-    pub fn clear_flags(&mut self, ix: PeerIx, flags: Flags) {
-        let flags = self.flags(ix).without(flags);
-        self.change(ix, |table| table.vitals.set_flags(ix, flags));
-    }
-
-    /// Notes my outbound link to a node, or that there is none any more.
-    pub fn set_link(&mut self, ix: PeerIx, link: Option<LinkId>) {
-        self.change(ix, |table| table.peer_mut(ix).link = link.map_or(NO_LINK, |link| link.0));
-    }
-
-    fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Table)) {
-        let before = self.flags(ix);
-        let old = Census::of(before, self.link(ix).is_some());
-        change(self);
-        let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
-        self.census.replace(old, Census::of(flags, linked));
-        self.topology += u64::from(before != flags);
-        self.refresh_fit(ix);
-        self.refresh_calm(ix);
-    }
-
-    fn refresh_fit(&mut self, ix: PeerIx) {
-        let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
-        let worth_it = self.link(ix).is_some() || self.peer(ix).slot_count > 0;
-        self.vitals.set_fit(ix, worth_it && !self.flags(ix).any(unfit));
-    }
-
-    fn refresh_calm(&mut self, ix: PeerIx) {
-        let calm =
-            self.ping_sent(ix).is_never() && !self.is_reported(ix) && !self.flags(ix).is_failing();
-        self.vitals.set_calm(ix, calm);
-    }
-
-    /// Notes when the oldest unanswered ping left, or that none is pending.
-    #[inline]
-    pub fn set_ping_sent(&mut self, ix: PeerIx, time: Millis) {
-        self.peer_mut(ix).ping_sent = time;
-        self.refresh_calm(ix);
-    }
-
-    /// Notes that a node answered me.
-    #[inline]
-    pub fn set_pong_received(&mut self, ix: PeerIx, time: Millis) {
-        self.peer_mut(ix).answered = time;
-        self.vitals.set_pulse(ix, whole_seconds(time));
-    }
-
-    /// Notes that a node answered somebody else, if that is news (§5.9.2).
-    #[inline]
-    pub fn advance_pulse(&mut self, ix: PeerIx, seconds: u32) {
-        self.vitals.advance_pulse(ix, seconds);
-    }
-
-    /// Whether anybody says that a node fails, as far as reports were purged (§6.4).
-    #[must_use]
-    #[inline]
-    pub fn is_reported(&self, ix: PeerIx) -> bool {
-        self.peer(ix).reported
-    }
-
-    /// Who says that a node fails, in order of arrival; expired reports included until they are
-    /// purged (§6.4).
-    #[must_use]
-    pub fn fail_reports(&self, ix: PeerIx) -> &[FailReport] {
-        &self.history(ix).fail_reports
-    }
-
-    /// Changes who says that a node fails.
-    pub fn change_reports<T>(
-        &mut self,
-        ix: PeerIx,
-        change: impl FnOnce(&mut Vec<FailReport>) -> T,
-    ) -> T {
-        let reports = &mut self.history[ix.index()].fail_reports;
-        let result = change(reports);
-        self.peers[ix.index()].reported = !reports.is_empty();
-        self.refresh_calm(ix);
-        result
-    }
-
     /// A node's replicas, in the order in which they were added (§2.4).
     #[must_use]
     pub fn replicas(&self, ix: PeerIx) -> &[PeerIx] {
@@ -346,21 +226,6 @@ impl Table {
     #[must_use]
     pub fn topology(&self) -> u64 {
         self.topology
-    }
-
-    /// Notes which slots I assign to a node, and how many they are.
-    pub fn set_slots(&mut self, ix: PeerIx, slots: Arc<SlotSet>, count: u16) {
-        self.peer_mut(ix).slots = slots;
-        self.set_slot_count(ix, count);
-    }
-
-    /// Notes how many slots I assign to a node.
-    pub fn set_slot_count(&mut self, ix: PeerIx, count: u16) {
-        let old = std::mem::replace(&mut self.peer_mut(ix).slot_count, count);
-        if (old == 0) != (count == 0) {
-            self.topology += 1;
-            self.refresh_fit(ix);
-        }
     }
 
     /// Appends to a master's list of replicas; returns whether it was not there yet (§2.4).
@@ -412,102 +277,6 @@ impl Table {
     #[must_use]
     pub fn find_id(&self, ids: &Ids, id: NodeId) -> Option<PeerIx> {
         self.find(ids.find(id)?)
-    }
-
-    /// Adds a node that is not in the table yet (§2.1).
-    ///
-    /// # Panics
-    /// If a node with this id is already there.
-    pub fn insert(
-        &mut self,
-        ids: &Ids,
-        node: NodeIx,
-        flags: Flags,
-        endpoint: EndpointIx,
-        now: Millis,
-        no_slots: Arc<SlotSet>,
-    ) -> PeerIx {
-        let ix = self.free.pop().unwrap_or_else(|| PeerIx::nth(self.peers.len()));
-        Arc::make_mut(&mut self.names).put(ix, node, endpoint);
-        self.place(ids, ix, flags, now, no_slots);
-        ix
-    }
-
-    /// Fills an empty table with named nodes that nothing is known of yet.
-    ///
-    /// # Panics
-    /// If the table is not empty.
-    pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis, no_slots: &Arc<SlotSet>) {
-        assert!(self.is_empty() && self.free.is_empty(), "only an empty table can be filled");
-        self.names = Arc::clone(names);
-        for at in 0..names.len() {
-            self.place(ids, PeerIx::nth(at), Flags::NONE, now, Arc::clone(no_slots));
-        }
-    }
-
-    /// Puts a named node in its place.
-    fn place(&mut self, ids: &Ids, ix: PeerIx, flags: Flags, now: Millis, no_slots: Arc<SlotSet>) {
-        let at = ix.index();
-        let (peer, history) = (Peer::new(no_slots), History::new(now));
-        if at == self.peers.len() {
-            self.peers.push(peer);
-            self.history.push(history);
-        } else {
-            self.peers[at] = peer;
-            self.history[at] = history;
-        }
-        self.vitals.reset(ix, flags);
-        self.census.replace(Census::default(), Census::of(flags, false));
-        self.topology += 1;
-        self.refresh_calm(ix);
-        self.put_in_order(ids, ix);
-    }
-
-    fn put_in_order(&mut self, ids: &Ids, ix: PeerIx) {
-        if self.order.insert(ix, ids.id(self.node(ix))) {
-            for &other in self.order.sequence() {
-                self.vitals.set_crowd(other, self.order.bucket(other).count());
-            }
-        } else {
-            self.refresh_crowd(ix);
-        }
-    }
-
-    fn take_out_of_order(&mut self, ix: PeerIx) {
-        self.order.remove(ix);
-        self.vitals.set_crowd(ix, 0);
-        self.refresh_crowd(ix);
-    }
-
-    /// Counts who stands in a bucket, for everybody who stands there.
-    fn refresh_crowd(&mut self, bucket_of: PeerIx) {
-        let crowd = self.order.bucket(bucket_of).count();
-        for ix in self.order.bucket(bucket_of) {
-            self.vitals.set_crowd(ix, crowd);
-        }
-    }
-
-    /// Takes a node out of the table. What points to it is the caller's business (§2.5).
-    pub fn remove(&mut self, ix: PeerIx) {
-        let census = Census::of(self.flags(ix), self.link(ix).is_some());
-        self.census.replace(census, Census::default());
-        self.topology += 1;
-        Arc::make_mut(&mut self.names).forget(ix);
-        self.take_out_of_order(ix);
-        self.free.push(ix);
-    }
-
-    /// Gives a node its real id (§3.8.4): it is taken out and put in again (§0.6.2).
-    ///
-    /// # Panics
-    /// If a node with the new id is already there.
-    pub fn rename(&mut self, ids: &Ids, ix: PeerIx, node: NodeIx) {
-        let endpoint = self.endpoint(ix);
-        let names = Arc::make_mut(&mut self.names);
-        names.forget(ix);
-        names.put(ix, node, endpoint);
-        self.take_out_of_order(ix);
-        self.put_in_order(ids, ix);
     }
 
     /// All nodes in table order (§0.6.2).
@@ -569,7 +338,7 @@ mod tests {
     use crate::rng::{Purpose, Seed};
     use std::collections::BTreeSet;
 
-    fn filled(count: u64, seed: u64) -> (Table, Ids, Vec<PeerIx>) {
+    pub(super) fn filled(count: u64, seed: u64) -> (Table, Ids, Vec<PeerIx>) {
         let mut ids = Ids::new();
         let mut table = Table::new(seed);
         let mut stream = Seed(count).stream(Purpose::Identity, 0, 0);
@@ -653,72 +422,5 @@ mod tests {
         assert_eq!(copies[0].endpoint(peers[1]), elsewhere);
         assert_eq!(copies[1].endpoint(peers[1]), Ids::NOWHERE);
         assert_eq!(copies[1].find(table.node(peers[2])), Some(peers[2]));
-    }
-
-    #[test]
-    fn the_census_follows_flags_and_links() {
-        let (mut table, _, peers) = filled(3, 1);
-        assert_eq!(table.census(), Census { unlinked: 3, handshakes: 0, pfail: 0 });
-        table.set_flags(peers[0], Flags::MYSELF);
-        table.set_link(peers[1], Some(LinkId(4)));
-        table.set_flags(peers[1], Flags::PFAIL | Flags::HANDSHAKE);
-        assert_eq!(table.census(), Census { unlinked: 1, handshakes: 1, pfail: 1 });
-        table.set_flags(peers[1], Flags::NOADDR);
-        table.set_link(peers[1], None);
-        assert_eq!(table.census(), Census { unlinked: 1, handshakes: 1, pfail: 0 });
-        table.remove(peers[2]);
-        table.clear_flags(peers[1], Flags::NOADDR | Flags::HANDSHAKE);
-        assert_eq!(table.census(), Census { unlinked: 1, handshakes: 0, pfail: 1 });
-    }
-
-    #[test]
-    fn a_pong_is_known_to_the_millisecond_until_gossip_knows_a_later_second_5_9_2() {
-        let (mut table, _, peers) = filled(1, 1);
-        table.set_pong_received(peers[0], Millis(7_654));
-        table.advance_pulse(peers[0], 7);
-        assert_eq!(table.pong_received(peers[0]), Millis(7_654));
-        table.advance_pulse(peers[0], 8);
-        assert_eq!(table.pong_received(peers[0]), Millis(8_000));
-        table.set_pong_received(peers[0], Millis(7_700));
-        assert_eq!(table.pong_received(peers[0]), Millis(7_700), "my own eyes count most");
-    }
-
-    #[test]
-    fn who_is_pinged_reported_or_failing_is_not_calm() {
-        let (mut table, _, peers) = filled(1, 1);
-        let ix = peers[0];
-        assert!(table.is_calm(ix));
-        table.set_ping_sent(ix, Millis(5));
-        assert!(!table.is_calm(ix));
-        table.set_ping_sent(ix, Millis::NEVER);
-        table.set_flags(ix, Flags::FAIL);
-        assert!(!table.is_calm(ix));
-        table.clear_flags(ix, Flags::FAIL);
-        table.change_reports(ix, |all| all.push(FailReport { reporter: ix, time: Millis(1) }));
-        assert!(!table.is_calm(ix));
-        table.change_reports(ix, Vec::clear);
-        assert!(table.is_calm(ix));
-    }
-
-    #[test]
-    fn who_has_a_link_or_slots_and_an_address_is_fit_to_be_spoken_of_4_4() {
-        let (mut table, _, peers) = filled(1, 1);
-        let ix = peers[0];
-        assert!(!table.is_fit(ix));
-        table.set_link(ix, Some(LinkId(2)));
-        assert!(table.is_fit(ix));
-        table.set_link(ix, None);
-        table.set_slot_count(ix, 1);
-        assert!(table.is_fit(ix));
-        table.set_slot_count(ix, 0);
-        assert!(!table.is_fit(ix));
-        table.set_link(ix, Some(LinkId(2)));
-        for flag in [Flags::MYSELF, Flags::PFAIL, Flags::HANDSHAKE, Flags::NOADDR] {
-            table.set_flags(ix, flag);
-            assert!(!table.is_fit(ix));
-            table.clear_flags(ix, flag);
-        }
-        table.set_flags(ix, Flags::FAIL);
-        assert!(table.is_fit(ix), "nodes in FAIL are spoken of");
     }
 }

@@ -136,6 +136,7 @@ impl Vitals {
     /// nodes there are never so many that it matters where the count ends.
     pub(super) fn set_crowd(&mut self, ix: PeerIx, crowd: usize) {
         let vital = &mut self.all[ix.index()];
+        debug_assert!(crowd <= usize::from(CROWD_MAX), "a bucket is never so full");
         let crowd = u16::try_from(crowd).unwrap_or(CROWD_MAX).min(CROWD_MAX);
         vital.0 = vital.0 & !CROWD_MAX | crowd;
     }
