@@ -17,9 +17,10 @@ use crate::node::effect::{
 use crate::node::flags::Flags;
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::Entry;
-use crate::node::packet::{Epoch, Gossip, MessageType, Packet};
+use crate::node::packet::{Epoch, MessageType, Packet};
 use crate::node::process::{Boot, Disk, Host};
 use crate::node::replication::message::ReplMessage;
+use crate::node::section::Gossip;
 use crate::node::table::PeerIx;
 use crate::resp::{Args, Reply, args};
 use crate::rng::Seed;

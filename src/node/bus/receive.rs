@@ -165,7 +165,8 @@ impl std::fmt::Display for Pointer {
 mod tests {
     use crate::node::flags::Flags;
     use crate::node::lab::{Lab, id};
-    use crate::node::packet::{Epoch, Gossip, MessageType};
+    use crate::node::packet::{Epoch, MessageType};
+    use crate::node::section::Gossip;
 
     #[test]
     fn a_known_sender_raises_my_epoch_without_a_save_5_1_5() {

@@ -11,7 +11,6 @@
 //! spoken of.
 
 mod marks;
-mod names;
 mod order;
 mod peer;
 mod vital;
@@ -21,41 +20,18 @@ use std::sync::Arc;
 use crate::id::{EndpointIx, Ids, NodeId, NodeIx};
 use crate::node::effect::LinkId;
 use crate::node::flags::Flags;
-use crate::node::packet::Gossip;
+use crate::node::section::{Gossip, Section};
 use crate::rng::Stream;
 use crate::slot::SlotSet;
 use crate::time::Millis;
 
+pub use crate::node::names::{Names, PeerIx};
 pub use marks::Marks;
-pub use names::Names;
 use order::Order;
 use peer::NO_LINK;
 pub use peer::{FailReport, History, Peer};
-use vital::Vitals;
-pub use vital::{Lottery, Ticket};
-
-/// A node's index in one process's own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerIx(pub u16);
-
-impl PeerIx {
-    /// As an index.
-    #[must_use]
-    #[inline]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The index of the next node of a table that holds this many.
-    ///
-    /// # Panics
-    /// If the table is full: a cluster has at most one master for each of its 16,384 slots.
-    #[must_use]
-    pub fn nth(count: usize) -> PeerIx {
-        let index = u16::try_from(count).ok().filter(|&index| index < u16::MAX);
-        PeerIx(index.expect("a table holds fewer than 65,535 nodes"))
-    }
-}
+use vital::{Left, Vitals};
+pub use vital::{Lottery, Quota};
 
 /// How many nodes there are of the kinds that make the cron look closer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,10 +156,16 @@ impl Table {
         self.names.endpoint(ix)
     }
 
+    /// The names, to be changed: from here on they are mine alone, and mean nothing to others.
+    fn names_mut(&mut self) -> &mut Names {
+        self.vitals.set_concise(false);
+        Arc::make_mut(&mut self.names)
+    }
+
     /// Changes a node's address.
     pub fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
         if self.endpoint(ix) != endpoint {
-            Arc::make_mut(&mut self.names).set_endpoint(ix, endpoint);
+            self.names_mut().set_endpoint(ix, endpoint);
         }
     }
 
@@ -428,7 +410,7 @@ impl Table {
         no_slots: Arc<SlotSet>,
     ) -> PeerIx {
         let ix = self.free.pop().unwrap_or_else(|| PeerIx::nth(self.peers.len()));
-        Arc::make_mut(&mut self.names).put(ix, node, endpoint);
+        self.names_mut().put(ix, node, endpoint);
         self.place(ids, ix, flags, now, no_slots);
         ix
     }
@@ -440,6 +422,7 @@ impl Table {
     pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis, no_slots: &Arc<SlotSet>) {
         assert!(self.is_empty() && self.free.is_empty(), "only an empty table can be filled");
         self.names = Arc::clone(names);
+        self.vitals.set_concise(true);
         for at in 0..names.len() {
             self.place(ids, PeerIx::nth(at), Flags::NONE, now, Arc::clone(no_slots));
         }
@@ -492,7 +475,7 @@ impl Table {
         let census = Census::of(self.flags(ix), self.link(ix).is_some());
         self.census.replace(census, Census::default());
         self.topology += 1;
-        Arc::make_mut(&mut self.names).forget(ix);
+        self.names_mut().forget(ix);
         self.take_out_of_order(ix);
         self.free.push(ix);
     }
@@ -503,7 +486,7 @@ impl Table {
     /// If a node with the new id is already there.
     pub fn rename(&mut self, ids: &Ids, ix: PeerIx, node: NodeIx) {
         let endpoint = self.endpoint(ix);
-        let names = Arc::make_mut(&mut self.names);
+        let names = self.names_mut();
         names.forget(ix);
         names.put(ix, node, endpoint);
         self.take_out_of_order(ix);
@@ -537,21 +520,23 @@ impl Table {
         self.vitals.lottery(stream.burst())
     }
 
-    /// Says what I know of some nodes (§4.2.1).
+    /// Begins a gossip section.
     #[inline]
-    pub fn describe(&self, peers: &[PeerIx], gossip: &mut Vec<Gossip>) {
-        let (nodes, endpoints) = self.names.nodes_and_endpoints();
-        gossip.extend(peers.iter().map(|&ix| {
-            let vital = self.vitals.at(ix);
-            let ping_sent = if vital.is_calm() { Millis::NEVER } else { self.ping_sent(ix) };
-            Gossip {
-                node: nodes[ix.index()],
-                endpoint: endpoints[ix.index()],
-                ping_sent: whole_seconds(ping_sent),
-                pong_received: self.vitals.seconds(ix, vital),
-                flags: self.vitals.flags_of(ix, vital),
-            }
-        }));
+    pub(crate) fn open_section(&self, section: &mut Section) {
+        let (base, newest) = (self.vitals.base(), self.vitals.newest());
+        section.brief.open(&self.names, base, newest, self.capacity());
+    }
+
+    /// Says what I know of a node (§4.2.1).
+    #[inline]
+    pub fn describe(&self, ix: PeerIx) -> Gossip {
+        Gossip {
+            node: self.node(ix),
+            endpoint: self.endpoint(ix),
+            ping_sent: whole_seconds(self.ping_sent(ix)),
+            pong_received: self.pulse(ix),
+            flags: self.flags(ix),
+        }
     }
 
     /// Merges gossip about calm peers until an entry that takes more than that: about somebody
@@ -560,6 +545,27 @@ impl Table {
     #[inline]
     pub fn merge(&mut self, gossip: &[Gossip], limit: u32) -> usize {
         self.vitals.merge(self.names.by_node(), gossip, limit)
+    }
+
+    /// Merges what a section says briefly, likewise; what takes more than that is added to `rest`.
+    #[inline]
+    pub(crate) fn merge_briefs(&mut self, section: &Section, limit: u32, rest: &mut Vec<Gossip>) {
+        let briefs = &section.brief;
+        if briefs.who.is_empty() {
+            return;
+        }
+        let left = match briefs.speaks_of(&self.names) {
+            true => self.vitals.merge_briefs(briefs, limit),
+            false => Left::All,
+        };
+        match left {
+            Left::Nothing => {}
+            Left::WhoIsNotCalm => {
+                let restless = briefs.iter().filter(|(ix, _)| !self.is_calm(*ix));
+                rest.extend(restless.map(|(_, entry)| entry));
+            }
+            Left::All => rest.extend(briefs.iter().map(|(_, entry)| entry)),
+        }
     }
 }
 
@@ -622,8 +628,7 @@ mod tests {
         let mut lottery = table.lottery(&mut stream);
         let mut counts = [0_u32; 7];
         while counts.iter().sum::<u32>() < 30_000 {
-            let ticket = lottery.ticket();
-            counts[ticket.peer.index()] += u32::from(ticket.drawn);
+            counts[lottery.draw().index()] += 1;
         }
         let crowds: Vec<u32> = table.order().iter().map(|&ix| crowd(&table, ix)).collect();
         assert!(crowds.iter().any(|&crowd| crowd > 1), "the sample must show a collision");
