@@ -11,7 +11,8 @@ use bus_bytes::{FORCE_ACK, WireError, decode, encode};
 use proptest::prelude::*;
 use redis_cluster_sim::id::{Endpoint, Ids, NodeId};
 use redis_cluster_sim::node::flags::Flags;
-use redis_cluster_sim::node::packet::{Body, Epoch, Gossip, MessageType, Packet};
+use redis_cluster_sim::node::packet::{Body, Epoch, MessageType, Packet};
+use redis_cluster_sim::node::section::Gossip;
 use redis_cluster_sim::slot::{SLOTS, SlotSet};
 
 const KINDS: [MessageType; 9] = [

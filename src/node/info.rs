@@ -269,7 +269,7 @@ mod tests {
             ("get", calls(1, 2, 0)),
             ("lpush", calls(1, 0, 1)),
             ("incr", calls(1, 0, 1)),
-            ("exec", calls(1, 0, 1)),
+            ("exec", calls(1, 0, 0)),
             ("multi", calls(1, 0, 0)),
             ("del", String::new()),
         ] {

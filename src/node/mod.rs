@@ -22,6 +22,7 @@ pub mod keyspace;
 #[cfg(test)]
 mod lab;
 pub mod log;
+pub mod names;
 pub mod nodes_conf;
 pub mod number;
 pub mod packet;
@@ -30,6 +31,7 @@ pub mod pubsub;
 pub mod rdb;
 pub mod redirect;
 pub mod replication;
+pub mod section;
 pub mod server;
 pub mod stats;
 pub mod storage;

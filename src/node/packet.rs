@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::id::{EndpointIx, Ids, NodeIx};
 use crate::node::flags::Flags;
+use crate::node::section::Section;
 use crate::slot::SlotSet;
 
 /// A configuration epoch or the cluster's current epoch.
@@ -89,21 +90,6 @@ impl MessageType {
     }
 }
 
-/// One entry of a gossip section (§4.2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gossip {
-    /// The node that is spoken of.
-    pub node: NodeIx,
-    /// Its address as the sender knows it.
-    pub endpoint: EndpointIx,
-    /// When the sender pinged it without an answer yet, in whole seconds (§0.3.3).
-    pub ping_sent: u32,
-    /// When it last answered the sender, in whole seconds (§0.3.3).
-    pub pong_received: u32,
-    /// Its flags as the sender sees them.
-    pub flags: Flags,
-}
-
 /// What follows the header, other than gossip.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Body {
@@ -159,7 +145,7 @@ pub struct Packet {
     /// `mflags` bit FORCEACK: vote although the master is not in FAIL.
     pub force_ack: bool,
     /// The gossip section of PING, PONG and MEET.
-    pub gossip: Vec<Gossip>,
+    pub gossip: Section,
     /// Everything else behind the header.
     pub body: Body,
 }
@@ -215,7 +201,7 @@ impl PacketPool {
                 state_ok: false,
                 paused: false,
                 force_ack: false,
-                gossip: Vec::new(),
+                gossip: Section::default(),
                 body: Body::Empty,
             })
         });
@@ -236,6 +222,7 @@ impl PacketPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::section::Gossip;
 
     #[test]
     fn messages_have_their_length_on_the_wire_4_2_2() {
@@ -249,7 +236,7 @@ mod tests {
             pong_received: 0,
             flags: Flags::MASTER,
         };
-        packet.gossip.extend([entry; 3]);
+        (0..3).for_each(|_| packet.gossip.push(entry));
         assert_eq!(packet.wire_bytes(), 2_568);
         packet.gossip.clear();
         packet.body = Body::Fail(NodeIx(1));

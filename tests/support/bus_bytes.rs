@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use redis_cluster_sim::id::{Endpoint, Ids, NodeId, NodeIx};
 use redis_cluster_sim::node::flags::Flags;
-use redis_cluster_sim::node::packet::{Body, Epoch, Gossip, HEADER_BYTES, MessageType, Packet};
+use redis_cluster_sim::node::packet::{Body, Epoch, HEADER_BYTES, MessageType, Packet};
+use redis_cluster_sim::node::section::{Gossip, Section};
 use redis_cluster_sim::slot::{SLOTS, SlotSet};
 
 const SIGNATURE: &[u8; 4] = b"RCmb";
@@ -43,7 +44,7 @@ pub(crate) fn encode(packet: &Packet, ids: &Ids) -> Vec<u8> {
     let mut out = Writer(Vec::with_capacity(packet.wire_bytes() as usize));
     out.header(packet, ids);
     match &packet.body {
-        Body::Empty => packet.gossip.iter().for_each(|entry| out.gossip(entry, ids)),
+        Body::Empty => packet.gossip.iter().for_each(|entry| out.gossip(&entry, ids)),
         Body::Fail(about) => out.name(Some(*about), ids),
         Body::Publish { channel, message } => {
             out.u32(channel.len() as u32);
@@ -260,7 +261,7 @@ impl<'a> Reader<'a> {
             state_ok,
             paused: mflags & PAUSED != 0,
             force_ack: mflags & FORCE_ACK != 0,
-            gossip: Vec::new(),
+            gossip: Section::default(),
             body: Body::Empty,
         };
         Ok((packet, entries))

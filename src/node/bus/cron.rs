@@ -147,14 +147,10 @@ impl Bus {
     fn draw_silent(&mut self) -> Option<PeerIx> {
         let mut lottery = self.table.lottery(&mut self.gossip_draws);
         let mut silent: Option<(Millis, PeerIx)> = None;
-        let mut draws = 0;
-        while draws < RANDOM_PING_DRAWS {
-            let ticket = lottery.ticket();
-            draws += u32::from(ticket.drawn);
-            let ix = ticket.peer;
+        for _ in 0..RANDOM_PING_DRAWS {
+            let ix = lottery.draw();
             let idle = self.table.link(ix).is_some() && self.table.ping_sent(ix).is_never();
-            let left_out = self.table.flags(ix).any(Flags::MYSELF | Flags::HANDSHAKE);
-            if !ticket.drawn || !idle || left_out {
+            if !idle || self.table.flags(ix).any(Flags::MYSELF | Flags::HANDSHAKE) {
                 continue;
             }
             let pong = self.table.pong_received(ix);

@@ -10,68 +10,60 @@ use crate::node::bus::Bus;
 use crate::node::effect::Ctx;
 use crate::node::flags::Flags;
 use crate::node::log::Level;
-use crate::node::packet::{Gossip, Packet};
-use crate::node::table::{Marks, PeerIx, Table};
+use crate::node::packet::Packet;
+use crate::node::section::{Gossip, Section};
+use crate::node::table::{Marks, PeerIx, Quota, Table};
 use crate::time::Millis;
 
 /// A pong may be this far in the future of my cached clock (§5.9.2).
 const PONG_TOLERANCE: Millis = Millis(500);
 
-/// Working memory for choosing gossip: it holds nothing in between.
+/// Working memory for gossip: it holds nothing in between.
 #[derive(Debug, Default)]
 pub struct Drawn {
-    /// Whom a packet speaks of already.
+    /// Of whom a packet speaks in full already.
     seen: Marks,
-    /// The same, in order, and one more place.
-    chosen: Vec<PeerIx>,
+    /// Nodes in PFAIL.
+    failing: Vec<PeerIx>,
+    /// Entries that take a closer look.
+    rest: Vec<Gossip>,
 }
 
 impl Bus {
     /// Chooses whom a message speaks of (§4.4).
-    pub(crate) fn select_gossip(&mut self, drawn: &mut Drawn, gossip: &mut Vec<Gossip>) {
-        let added = self.draw_gossip(drawn);
-        self.table.describe(&drawn.chosen[..added], gossip);
+    pub(crate) fn select_gossip(&mut self, drawn: &mut Drawn, section: &mut Section) {
+        self.draw_gossip(&mut drawn.seen, section);
         if self.pfail_nodes > 0 {
-            self.append_pfail(&mut drawn.chosen);
-            self.table.describe(&drawn.chosen, gossip);
+            self.append_pfail(&mut drawn.failing);
+            drawn.failing.iter().for_each(|&ix| section.push(self.table.describe(ix)));
         }
     }
 
-    /// Draws nodes at random (§4.4); returns how many were chosen. Who was drawn already is written
-    /// over by the next one rather than branched upon: the draws of a large table would otherwise
-    /// wait for each other.
-    fn draw_gossip(&mut self, drawn: &mut Drawn) -> usize {
+    /// Draws nodes at random (§4.4).
+    fn draw_gossip(&mut self, seen: &mut Marks, section: &mut Section) {
         let known = self.table.len();
         let hoped_for = known.saturating_sub(2);
-        let wanted = (known / 10).max(3).min(hoped_for);
-        let mut draws = 3 * wanted;
+        let most = (known / 10).max(3).min(hoped_for);
         let mut useless = 0;
-        let mut goal = wanted;
-        let mut added = 0;
-        drawn.seen.reset(self.table.capacity());
-        drawn.chosen.resize(wanted + 1, self.myself);
+        let mut quota = Quota { draws: 3 * most, wanted: most };
+        seen.reset(self.table.capacity());
+        self.table.open_section(section);
         let mut lottery = self.table.lottery(&mut self.gossip_draws);
-        while added < goal && draws > 0 {
-            let ticket = lottery.ticket();
-            draws -= usize::from(ticket.drawn);
-            if !ticket.fit {
-                if !ticket.drawn {
-                    continue;
+        while let Some(ix) = lottery.draw_plain(&mut section.brief, &mut quota) {
+            match self.table.suitability(ix) {
+                Suitability::Skipped => {}
+                Suitability::Useless => {
+                    useless += 1;
+                    let goal = most.min(hoped_for.saturating_sub(useless));
+                    quota.wanted = goal.saturating_sub(section.len());
                 }
-                match self.table.suitability(ticket.peer) {
-                    Suitability::Skipped => continue,
-                    Suitability::Useless => {
-                        useless += 1;
-                        goal = wanted.min(hoped_for.saturating_sub(useless));
-                        continue;
-                    }
-                    Suitability::Usable => {}
+                Suitability::Usable if seen.insert(ix) => {
+                    section.push(self.table.describe(ix));
+                    quota.wanted = quota.wanted.saturating_sub(1);
                 }
+                Suitability::Usable => {}
             }
-            drawn.chosen[added] = ticket.peer;
-            added += usize::from(drawn.seen.insert_if(ticket.drawn, ticket.peer));
         }
-        added
     }
 
     /// Nodes in PFAIL are always spoken of, as far as the last cron counted them (§4.4).
@@ -97,8 +89,7 @@ enum Suitability {
 }
 
 impl Table {
-    /// Looks closer at a node that is not simply fit to be spoken of (§4.4).
-    #[cold]
+    /// Looks closer at a node that cannot be spoken of briefly (§4.4).
     fn suitability(&self, ix: PeerIx) -> Suitability {
         let flags = self.flags(ix);
         if flags.any(Flags::MYSELF | Flags::PFAIL) {
@@ -123,11 +114,25 @@ impl Node {
     ) {
         self.log_gossip(ctx, packet);
         let limit = ((self.process.cached_time + PONG_TOLERANCE).0 as u64 / 1_000) as u32;
-        let mut rest = &packet.gossip[..];
+        let mut rest = std::mem::take(&mut ctx.out.drawn.rest);
+        self.bus.table.merge_briefs(&packet.gossip, limit, &mut rest);
+        self.merge_entries(ctx, sender, &rest, limit);
+        rest.clear();
+        ctx.out.drawn.rest = rest;
+        self.merge_entries(ctx, sender, packet.gossip.full(), limit);
+    }
+
+    fn merge_entries(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        sender: Option<PeerIx>,
+        mut entries: &[Gossip],
+        limit: u32,
+    ) {
         loop {
-            rest = &rest[self.bus.table.merge(rest, limit)..];
-            let Some((gossip, behind)) = rest.split_first() else { return };
-            rest = behind;
+            entries = &entries[self.bus.table.merge(entries, limit)..];
+            let Some((gossip, behind)) = entries.split_first() else { return };
+            entries = behind;
             match self.bus.table.find(gossip.node) {
                 Some(ix) => self.merge_doubtful(ctx, sender, ix, gossip, limit),
                 None if sender.is_some() => self.add_gossiped(ctx, gossip),
@@ -190,9 +195,9 @@ impl Node {
         if !self.logs(ctx, Level::Debug) {
             return;
         }
-        for gossip in &packet.gossip {
+        for gossip in packet.gossip.iter() {
             let id = ctx.ids.id(gossip.node);
-            let at = address(ctx.ids, gossip);
+            let at = address(ctx.ids, &gossip);
             let flags = gossip.flags;
             self.log(ctx, Level::Debug, format_args!("GOSSIP {id} {at} {flags}"));
         }
@@ -213,7 +218,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn chosen(lab: &mut Lab, at: usize) -> Vec<PeerIx> {
-        let mut gossip = Vec::new();
+        let mut gossip = Section::default();
         lab.act(at, |node, ctx| node.bus.select_gossip(&mut ctx.out.drawn, &mut gossip));
         let table = &lab.node(at).bus.table;
         gossip.iter().filter_map(|entry| table.find(entry.node)).collect()
@@ -262,12 +267,8 @@ mod tests {
         let table = &lab.node(0).bus.table;
         let mut stream = crate::rng::Seed(1).stream(crate::rng::Purpose::Gossip, 9, 9);
         let mut lottery = table.lottery(&mut stream);
-        let (mut draws, mut mine) = (0_u64, 0_u64);
-        while draws < 40_000 {
-            let ticket = lottery.ticket();
-            draws += u64::from(ticket.drawn);
-            mine += u64::from(ticket.drawn && ticket.peer == me);
-        }
+        let draws = 40_000_u64;
+        let mine = (0..draws).filter(|_| lottery.draw() == me).count() as u64;
         let expected = (4_000 * mine.pow(3) / draws.pow(3)) as usize;
         assert!(misses.abs_diff(expected) < 60, "{misses} of {expected}");
     }
@@ -312,10 +313,9 @@ mod tests {
         let table = &mut lab.node(0).bus.table;
         table.set_ping_sent(peer, Millis(7_999));
         table.set_pong_received(peer, Millis(5_001));
-        let mut gossip = Vec::new();
-        table.describe(&[peer], &mut gossip);
-        assert_eq!((gossip[0].ping_sent, gossip[0].pong_received), (7, 5));
-        assert_eq!(gossip[0].flags, Flags::MASTER);
+        let gossip = table.describe(peer);
+        assert_eq!((gossip.ping_sent, gossip.pong_received), (7, 5));
+        assert_eq!(gossip.flags, Flags::MASTER);
     }
 
     /// Lets 0 hear from 1 that 2 has answered in a certain second.
@@ -402,7 +402,7 @@ mod tests {
         ping.gossip.push(entry);
         lab.hear(0, 1, &ping);
         assert_eq!(lab.find(0, 9), None);
-        ping.gossip[0].flags = Flags::MASTER;
+        ping.gossip = [Gossip { flags: Flags::MASTER, ..entry }].into_iter().collect();
         ping.sender = lab.ids.intern(id(8));
         lab.hear(0, 1, &ping);
         assert_eq!(lab.find(0, 9), None);

@@ -166,7 +166,8 @@ mod tests {
     use crate::id::Endpoint;
     use crate::node::flags::Flags;
     use crate::node::lab::{Lab, endpoint, id};
-    use crate::node::packet::{Epoch, Gossip, MessageType};
+    use crate::node::packet::{Epoch, MessageType};
+    use crate::node::section::Gossip;
     use crate::time::Millis;
 
     #[test]
@@ -298,7 +299,9 @@ mod tests {
         let known = lab.gossip(1, Flags::MASTER);
         let mut moved = lab.gossip(2, Flags::MASTER);
         moved.endpoint = lab.ids.intern_endpoint(Endpoint { port: 7_777, ..endpoint(2) });
-        meet.gossip = vec![Gossip { pong_received: second, ..known }, moved];
+        meet.gossip.clear();
+        meet.gossip.push(Gossip { pong_received: second, ..known });
+        meet.gossip.push(moved);
         lab.hear(0, 1, &meet);
         let pong = lab.node(0).bus.table.pong_received(calm);
         assert_eq!(pong, Millis(i64::from(second) * 1_000));

@@ -267,23 +267,13 @@ fn call(
     if node.server.storage.dirty > dirty && spec.name != "exec" {
         propagate::changed(node, ctx, args, instead);
     }
-    node.server.stats.count_call(spec.name, has_failed(spec, &outcome));
+    let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
+    node.server.stats.count_call(spec.name, failed);
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;
     }
     outcome
-}
-
-/// Whether a command counts as failed. EXEC does, too, if its last command failed.
-fn has_failed(spec: &Spec, outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Reply(Reply::Array(replies)) if spec.name == "exec" => {
-            replies.last().is_some_and(|last| last.error().is_some())
-        }
-        Outcome::Reply(reply) => reply.error().is_some(),
-        _ => false,
-    }
 }
 
 /// Refuses a command before it is carried out: a transaction that it was meant for will fail, and

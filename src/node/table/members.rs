@@ -26,7 +26,7 @@ impl Table {
         no_slots: Arc<SlotSet>,
     ) -> PeerIx {
         let ix = self.free.pop().unwrap_or_else(|| PeerIx::nth(self.peers.len()));
-        Arc::make_mut(&mut self.names).put(ix, node, endpoint);
+        self.names_mut().put(ix, node, endpoint);
         self.place(ids, ix, flags, now, no_slots);
         ix
     }
@@ -38,6 +38,7 @@ impl Table {
     pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis, no_slots: &Arc<SlotSet>) {
         assert!(self.is_empty() && self.free.is_empty(), "only an empty table can be filled");
         self.names = Arc::clone(names);
+        self.vitals.set_concise(true);
         for at in 0..names.len() {
             self.place(ids, PeerIx::nth(at), Flags::NONE, now, Arc::clone(no_slots));
         }
@@ -90,7 +91,7 @@ impl Table {
         let census = Census::of(self.flags(ix), self.link(ix).is_some());
         self.census.replace(census, Census::default());
         self.topology += 1;
-        Arc::make_mut(&mut self.names).forget(ix);
+        self.names_mut().forget(ix);
         self.take_out_of_order(ix);
         self.free.push(ix);
     }
@@ -101,7 +102,7 @@ impl Table {
     /// If a node with the new id is already there.
     pub fn rename(&mut self, ids: &Ids, ix: PeerIx, node: NodeIx) {
         let endpoint = self.endpoint(ix);
-        let names = Arc::make_mut(&mut self.names);
+        let names = self.names_mut();
         names.forget(ix);
         names.put(ix, node, endpoint);
         self.take_out_of_order(ix);

@@ -13,7 +13,6 @@
 mod census;
 mod marks;
 mod members;
-mod names;
 mod order;
 mod peer;
 mod vital;
@@ -23,41 +22,18 @@ use std::sync::Arc;
 use crate::id::{EndpointIx, Ids, NodeId, NodeIx};
 use crate::node::effect::LinkId;
 use crate::node::flags::Flags;
-use crate::node::packet::Gossip;
+use crate::node::section::{Gossip, Section};
 use crate::rng::Stream;
 use crate::time::Millis;
 
+pub use crate::node::names::{Names, PeerIx};
 pub use census::Census;
 pub use marks::Marks;
-pub use names::Names;
 use order::Order;
 use peer::NO_LINK;
 pub use peer::{FailReport, History, Peer};
-use vital::Vitals;
-pub use vital::{Lottery, Ticket};
-
-/// A node's index in one process's own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerIx(pub u16);
-
-impl PeerIx {
-    /// As an index.
-    #[must_use]
-    #[inline]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The index of the next node of a table that holds this many.
-    ///
-    /// # Panics
-    /// If the table is full: a cluster has at most one master for each of its 16,384 slots.
-    #[must_use]
-    pub fn nth(count: usize) -> PeerIx {
-        let index = u16::try_from(count).ok().filter(|&index| index < u16::MAX);
-        PeerIx(index.expect("a table holds fewer than 65,535 nodes"))
-    }
-}
+use vital::{Left, Vitals};
+pub use vital::{Lottery, Quota};
 
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
@@ -154,10 +130,16 @@ impl Table {
         self.names.endpoint(ix)
     }
 
+    /// The names, to be changed: from here on they are mine alone, and mean nothing to others.
+    fn names_mut(&mut self) -> &mut Names {
+        self.vitals.set_concise(false);
+        Arc::make_mut(&mut self.names)
+    }
+
     /// Changes a node's address.
     pub fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
         if self.endpoint(ix) != endpoint {
-            Arc::make_mut(&mut self.names).set_endpoint(ix, endpoint);
+            self.names_mut().set_endpoint(ix, endpoint);
         }
     }
 
@@ -306,21 +288,23 @@ impl Table {
         self.vitals.lottery(stream.burst())
     }
 
-    /// Says what I know of some nodes (§4.2.1).
+    /// Begins a gossip section.
     #[inline]
-    pub fn describe(&self, peers: &[PeerIx], gossip: &mut Vec<Gossip>) {
-        let (nodes, endpoints) = self.names.nodes_and_endpoints();
-        gossip.extend(peers.iter().map(|&ix| {
-            let vital = self.vitals.at(ix);
-            let ping_sent = if vital.is_calm() { Millis::NEVER } else { self.ping_sent(ix) };
-            Gossip {
-                node: nodes[ix.index()],
-                endpoint: endpoints[ix.index()],
-                ping_sent: whole_seconds(ping_sent),
-                pong_received: self.vitals.seconds(ix, vital),
-                flags: self.vitals.flags_of(ix, vital),
-            }
-        }));
+    pub(crate) fn open_section(&self, section: &mut Section) {
+        let (base, newest) = (self.vitals.base(), self.vitals.newest());
+        section.brief.open(&self.names, base, newest, self.capacity());
+    }
+
+    /// Says what I know of a node (§4.2.1).
+    #[inline]
+    pub fn describe(&self, ix: PeerIx) -> Gossip {
+        Gossip {
+            node: self.node(ix),
+            endpoint: self.endpoint(ix),
+            ping_sent: whole_seconds(self.ping_sent(ix)),
+            pong_received: self.pulse(ix),
+            flags: self.flags(ix),
+        }
     }
 
     /// Merges gossip about calm peers until an entry that takes more than that: about somebody
@@ -329,6 +313,27 @@ impl Table {
     #[inline]
     pub fn merge(&mut self, gossip: &[Gossip], limit: u32) -> usize {
         self.vitals.merge(self.names.by_node(), gossip, limit)
+    }
+
+    /// Merges what a section says briefly, likewise; what takes more than that is added to `rest`.
+    #[inline]
+    pub(crate) fn merge_briefs(&mut self, section: &Section, limit: u32, rest: &mut Vec<Gossip>) {
+        let briefs = &section.brief;
+        if briefs.who.is_empty() {
+            return;
+        }
+        let left = match briefs.speaks_of(&self.names) {
+            true => self.vitals.merge_briefs(briefs, limit),
+            false => Left::All,
+        };
+        match left {
+            Left::Nothing => {}
+            Left::WhoIsNotCalm => {
+                let restless = briefs.iter().filter(|(ix, _)| !self.is_calm(*ix));
+                rest.extend(restless.map(|(_, entry)| entry));
+            }
+            Left::All => rest.extend(briefs.iter().map(|(_, entry)| entry)),
+        }
     }
 }
 
@@ -391,8 +396,7 @@ mod tests {
         let mut lottery = table.lottery(&mut stream);
         let mut counts = [0_u32; 7];
         while counts.iter().sum::<u32>() < 30_000 {
-            let ticket = lottery.ticket();
-            counts[ticket.peer.index()] += u32::from(ticket.drawn);
+            counts[lottery.draw().index()] += 1;
         }
         let crowds: Vec<u32> = table.order().iter().map(|&ix| crowd(&table, ix)).collect();
         assert!(crowds.iter().any(|&crowd| crowd > 1), "the sample must show a collision");

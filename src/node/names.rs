@@ -6,7 +6,29 @@
 use std::sync::Arc;
 
 use crate::id::{EndpointIx, NodeIx};
-use crate::node::table::PeerIx;
+
+/// A node's index in one process's own table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerIx(pub u16);
+
+impl PeerIx {
+    /// As an index.
+    #[must_use]
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The index of the next node of a table that holds this many.
+    ///
+    /// # Panics
+    /// If the table is full: a cluster has at most one master for each of its 16,384 slots.
+    #[must_use]
+    pub fn nth(count: usize) -> PeerIx {
+        let index = u16::try_from(count).ok().filter(|&index| index < u16::MAX);
+        PeerIx(index.expect("a table holds fewer than 65,535 nodes"))
+    }
+}
 
 /// Ids and addresses by index, and indices by id.
 #[derive(Debug, Clone, Default)]
@@ -46,17 +68,17 @@ impl Names {
     }
 
     #[inline]
-    pub(super) fn node(&self, ix: PeerIx) -> NodeIx {
+    pub(crate) fn node(&self, ix: PeerIx) -> NodeIx {
         self.nodes[ix.index()]
     }
 
     #[inline]
-    pub(super) fn endpoint(&self, ix: PeerIx) -> EndpointIx {
+    pub(crate) fn endpoint(&self, ix: PeerIx) -> EndpointIx {
         self.endpoints[ix.index()]
     }
 
     #[inline]
-    pub(super) fn find(&self, node: NodeIx) -> Option<PeerIx> {
+    pub(crate) fn find(&self, node: NodeIx) -> Option<PeerIx> {
         match self.by_node.get(node.0 as usize) {
             Some(&at) if at != NOBODY => Some(PeerIx(at)),
             _ => None,
@@ -65,21 +87,16 @@ impl Names {
 
     /// Indices by interned id, out of range for who is not known.
     #[inline]
-    pub(super) fn by_node(&self) -> &[u16] {
+    pub(crate) fn by_node(&self) -> &[u16] {
         &self.by_node
     }
 
-    #[inline]
-    pub(super) fn nodes_and_endpoints(&self) -> (&[NodeIx], &[EndpointIx]) {
-        (&self.nodes, &self.endpoints)
-    }
-
-    pub(super) fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
+    pub(crate) fn set_endpoint(&mut self, ix: PeerIx, endpoint: EndpointIx) {
         self.endpoints[ix.index()] = endpoint;
     }
 
     /// Gives an index a name; it is the next new one, or one that was freed.
-    pub(super) fn put(&mut self, ix: PeerIx, node: NodeIx, endpoint: EndpointIx) {
+    pub(crate) fn put(&mut self, ix: PeerIx, node: NodeIx, endpoint: EndpointIx) {
         let at = ix.index();
         if at == self.nodes.len() {
             self.nodes.push(node);
@@ -96,7 +113,7 @@ impl Names {
         self.by_node[key] = ix.0;
     }
 
-    pub(super) fn forget(&mut self, ix: PeerIx) {
+    pub(crate) fn forget(&mut self, ix: PeerIx) {
         let key = self.node(ix).0 as usize;
         self.by_node[key] = NOBODY;
     }
