@@ -11,6 +11,8 @@
 //! and of the event queue. It says when something arrives; the engine makes that happen. Messages
 //! that were under way when a path was cut arrive: their fate was decided when they were sent.
 //!
+//! A process that ends before it has read everything resets its connections instead of closing them.
+//!
 //! Not modelled: bandwidth, congestion and receive windows, the RST that a kernel sends for data to
 //! a closed socket (the close that caused it is seen instead).
 

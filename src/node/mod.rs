@@ -70,7 +70,7 @@ pub struct Node {
     pub(crate) clients: Clients,
     /// Whom it replicates.
     pub(crate) replication: Replication,
-    /// What its administration knows.
+    /// What it knows of itself as a program: counters, files, the configuration file.
     pub(crate) server: Server,
 }
 

@@ -128,6 +128,8 @@ impl Node {
         // The address is cleared while the old link is dropped, so that nothing reconnects and the
         // lines about it carry a master's letter (§13.1).
         let was_master = self.replication.master.take().is_none();
+        // A link that works is closed and what was known by it kept, so that the next one can go on
+        // from there.
         if self.replication.upstream.is_connected() {
             self.close_upstream(ctx);
             self.cache_master(ctx);
@@ -135,6 +137,7 @@ impl Node {
         self.dismiss_waiting_clients(ctx);
         self.replication.master = Some(master);
         self.drop_replicas(ctx);
+        // One that does not work yet is given up.
         self.close_upstream(ctx);
         if was_master {
             self.discard_cached_master(ctx);
@@ -163,6 +166,8 @@ impl Node {
         if self.replication.master.take().is_none() {
             return;
         }
+        // What is known by a link that works is kept for a moment only, as the log shows; one that
+        // does not work yet is given up after that.
         if self.replication.upstream.is_connected() {
             self.close_upstream(ctx);
             self.cache_master(ctx);

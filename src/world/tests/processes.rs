@@ -31,7 +31,7 @@ fn a_crashing_process_is_silent_with_open_sockets_until_its_report_is_written() 
     stage.run(Span::millis(140));
     assert_eq!(stage.seen(0), [Seen::Up], "its sockets are still open");
     stage.run(Span::millis(30));
-    assert_eq!(stage.seen(0), [Seen::Up, Seen::Closed]);
+    assert_eq!(stage.seen(0), [Seen::Up, Seen::Reset], "it has not read the packet");
     assert_eq!(stage.world.status(NodeNo(1)), ProcessStatus::Down);
 }
 
@@ -66,7 +66,7 @@ fn a_process_killed_while_paused_leaves_nothing_behind() {
     stage.pull(0, "send 1");
     stage.world.kill(NodeNo(1)).unwrap();
     stage.run(Span::millis(10));
-    assert_eq!(stage.seen(0), [Seen::Up, Seen::Closed]);
+    assert_eq!(stage.seen(0), [Seen::Up, Seen::Reset]);
     assert_eq!(stage.world.stats().lost, 1);
     assert!(stage.world.out.free_connections.len() >= 2);
 }
