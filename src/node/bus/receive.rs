@@ -324,6 +324,24 @@ mod tests {
     }
 
     #[test]
+    fn gossip_is_heard_after_the_senders_role_5_6_9() {
+        for (role, counts) in [(Flags::MASTER, true), (Flags::REPLICA, false)] {
+            let mut lab = Lab::formed(3, 0, 15_000);
+            lab.run(300);
+            let about = lab.peer(0, 2);
+            let mut ping = lab.message(1, MessageType::Ping);
+            ping.flags = role;
+            if role == Flags::REPLICA {
+                ping.replica_of = Some(lab.ids.intern(id(0)));
+            }
+            let entry = lab.gossip(2, Flags::MASTER | Flags::PFAIL);
+            ping.gossip.push(entry);
+            lab.hear(0, 1, &ping);
+            assert_eq!(lab.node(0).bus.table.is_reported(about), counts, "{role}");
+        }
+    }
+
+    #[test]
     fn packets_are_told_in_debug_lines_13_2() {
         let mut lab = Lab::formed(2, 0, 15_000);
         lab.run(300);
