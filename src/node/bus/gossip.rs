@@ -47,6 +47,7 @@ impl Bus {
         let mut useless = 0;
         let mut quota = Quota { draws: 3 * most, wanted: most };
         seen.reset(self.table.capacity());
+        section.reserve(most);
         self.table.open_section(section);
         let mut lottery = self.table.lottery(&mut self.gossip_draws);
         while let Some(ix) = lottery.draw_plain(&mut section.brief, &mut quota) {
@@ -111,6 +112,7 @@ impl Node {
         }
         let limit = ((self.process.cached_time + PONG_TOLERANCE).0 as u64 / 1_000) as u32;
         let mut rest = std::mem::take(&mut ctx.out.drawn.rest);
+        rest.reserve(packet.gossip.len());
         self.bus.table.merge_briefs(&packet.gossip, limit, &mut rest);
         self.merge_entries(ctx, sender, &rest, limit);
         rest.clear();
