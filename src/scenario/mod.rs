@@ -13,6 +13,7 @@
 pub mod condition;
 pub mod diagnostic;
 pub mod file;
+pub mod inquiry;
 pub mod located;
 pub mod plan;
 pub mod record;

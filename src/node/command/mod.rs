@@ -60,6 +60,11 @@ impl From<Result<Reply, CommandError>> for Outcome {
     }
 }
 
+/// The names of all commands, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    table::COMMANDS.iter().map(|spec| spec.name)
+}
+
 /// Carries out a client's command. The reply, if it is due now, is among the effects.
 pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) {
     if args.is_empty() {

@@ -8,6 +8,7 @@ mod prompts;
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::inquiry::{Asked, Inquiry};
 use crate::scenario::plan::{Formation, PlannedStep};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
@@ -31,6 +32,7 @@ pub(super) fn check(
         limit,
         earliest: Time::ZERO,
         status: roster.all().map(status).collect(),
+        writes: Writes::None,
         mistakes: Vec::new(),
     };
     for step in steps {
@@ -54,12 +56,21 @@ enum Status {
     Unclear,
 }
 
+/// What is certain of the background client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    None,
+    Running,
+    Ended,
+}
+
 struct Check<'a> {
     roster: &'a Roster,
     limit: Span,
     /// The earliest time at which the step can begin.
     earliest: Time,
     status: Vec<Status>,
+    writes: Writes,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -114,6 +125,17 @@ impl Check<'_> {
             Step::WaitUntil(condition, _) | Step::Expect(condition) => {
                 self.condition(condition, step)
             }
+            Step::Send(inquiry) | Step::ExpectReply(inquiry) | Step::WaitReply(inquiry, _) => {
+                self.inquiry(inquiry, step);
+            }
+            Step::BeginWrites(node, _) => self.begin_writes(*node, step),
+            Step::EndWrites => {
+                if self.writes != Writes::Running {
+                    self.complain("nothing is written here", step, "no `begin writes` before it");
+                }
+                self.writes = Writes::Ended;
+            }
+            Step::ExpectWritesKept => self.writes_must_have_ended(step),
             Step::Log(nodes) => {
                 for &node in nodes {
                     self.must_have_run(node, step);
@@ -121,6 +143,25 @@ impl Check<'_> {
             }
             Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Note(_) => {}
         }
+    }
+
+    fn begin_writes(&mut self, node: NodeNo, step: &PlannedStep) {
+        self.must_have_run(node, step);
+        if self.writes == Writes::Running {
+            let mistake =
+                Diagnostic::new("somebody writes already", step.span.clone(), "again here");
+            self.mistakes.push(mistake.hint("`end writes` comes before the next `begin writes`"));
+        }
+        self.writes = Writes::Running;
+    }
+
+    fn writes_must_have_ended(&mut self, step: &PlannedStep) {
+        let label = match self.writes {
+            Writes::Ended => return,
+            Writes::Running => "put `end writes` before it",
+            Writes::None => "no `begin writes` before it",
+        };
+        self.complain("there are no writes to look for yet", step, label);
     }
 
     fn process(&mut self, action: ProcessAction, node: NodeNo, step: &PlannedStep) {
@@ -146,11 +187,16 @@ impl Check<'_> {
             self.mistakes.push(mistake);
         }
         let typed = cli.typed.iter().map(|line| &line.text);
+        self.mind(cli.words.iter().chain(typed));
+    }
+
+    /// Commands may end processes.
+    fn mind<'w>(&mut self, mut words: impl Iterator<Item = &'w String>) {
         let fatal = |text: &String| {
             let text = text.to_ascii_lowercase();
             text.contains("shutdown") || text.contains("debug")
         };
-        if cli.words.iter().chain(typed).any(fatal) {
+        if words.any(fatal) {
             for status in &mut self.status {
                 if matches!(status, Status::Runs(_)) {
                     *status = Status::Unclear;
@@ -163,13 +209,11 @@ impl Check<'_> {
     fn condition(&mut self, condition: &Condition, step: &PlannedStep) {
         match condition {
             Condition::Not(inner) => self.condition(inner, step),
-            Condition::Cluster(_) | Condition::NodesAgree | Condition::SlotOwner(..) => {
-                if self.status.iter().all(|status| *status == Status::NeverStarted) {
-                    let message = "no node was started yet";
-                    let mistake = Diagnostic::new(message, step.span.clone(), "nobody can answer");
-                    self.mistakes.push(mistake.hint("start nodes first: `start all`"));
-                }
-            }
+            Condition::Cluster(_)
+            | Condition::NodesAgree
+            | Condition::EpochsDiffer
+            | Condition::Every(_)
+            | Condition::SlotOwner(..) => self.somebody_must_have_run(step),
             Condition::Running(_, false) | Condition::Output(_) => {}
             Condition::Running(node, true)
             | Condition::State(node, _)
@@ -177,6 +221,25 @@ impl Check<'_> {
             | Condition::Sees(node, ..)
             | Condition::Field(node, ..)
             | Condition::Key(node, ..) => self.must_have_run(*node, step),
+        }
+    }
+
+    /// Complains about commands for processes that nothing has started, and takes into account that
+    /// they may end processes.
+    fn inquiry(&mut self, inquiry: &Inquiry, step: &PlannedStep) {
+        match &inquiry.asked {
+            Asked::Running => self.somebody_must_have_run(step),
+            Asked::Cluster(node) => self.must_have_run(*node, step),
+            Asked::Nodes(nodes) => nodes.iter().for_each(|&node| self.must_have_run(node, step)),
+        }
+        self.mind(inquiry.command.iter());
+    }
+
+    fn somebody_must_have_run(&mut self, step: &PlannedStep) {
+        if self.status.iter().all(|status| *status == Status::NeverStarted) {
+            let message = "no node was started yet";
+            let mistake = Diagnostic::new(message, step.span.clone(), "nobody can answer");
+            self.mistakes.push(mistake.hint("start nodes first: `start all`"));
         }
     }
 

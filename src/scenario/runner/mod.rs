@@ -3,12 +3,15 @@
 //! Steps are done one after another. Virtual time passes only while a step takes time: while a
 //! program runs, somebody types, a process starts or something is waited for.
 
+mod ask;
+mod client;
 mod commands;
 mod logs;
 mod processes;
 mod question;
 mod setup;
 mod waits;
+mod writer;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -21,6 +24,7 @@ use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
+use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Fault, Step};
 use crate::scenario::units::human;
@@ -88,6 +92,8 @@ struct Runner<'a> {
     sink: &'a mut dyn Sink,
     world: World,
     tools: Tools,
+    /// The client that writes in the background, if one was begun.
+    writer: Option<Writer>,
     logs: SharedLogBook,
     /// When the run is over at the latest.
     horizon: Time,
@@ -111,6 +117,7 @@ impl<'a> Runner<'a> {
             sink,
             world,
             tools: Tools::new(plan.header.seed),
+            writer: None,
             logs,
             horizon,
             output: String::new(),
@@ -178,6 +185,12 @@ impl<'a> Runner<'a> {
             Step::Expect(condition) => {
                 return self.expect(condition, &step.text);
             }
+            Step::ExpectReply(inquiry) => return self.expect_reply(inquiry, &step.text),
+            Step::ExpectWritesKept => return self.expect_writes_kept(&step.text),
+            Step::Send(inquiry) => self.send(inquiry)?,
+            Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
+            Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
+            Step::EndWrites => return self.end_writes(&step.text),
             Step::Process(action, nodes) => self.process(*action, nodes)?,
             Step::Network(fault) => self.disturb(fault),
             Step::Wait(span) => self.advance(begin + *span)?,

@@ -36,6 +36,11 @@ impl<'a> Question<'a> {
     fn ask(&mut self, world: &World, condition: &Condition) -> bool {
         match condition {
             Condition::Not(inner) => !self.ask(world, inner),
+            Condition::Every(each) => {
+                let mut running = each.iter().filter(|(node, _)| is_up(world, *node)).peekable();
+                running.peek().is_some() && running.all(|(_, inner)| self.ask(world, inner))
+            }
+            Condition::EpochsDiffer => self.all_say(world, |_, node| epochs_differ(node)),
             Condition::Cluster(state) => {
                 let ok = *state == State::Ok;
                 self.all_say(world, |_, node| node.bus.state_ok == ok)
@@ -145,7 +150,19 @@ impl<'a> Question<'a> {
             Condition::Cluster(_) => self.tally(world, |_, node| {
                 if node.bus.state_ok { "ok".to_owned() } else { "fail".to_owned() }
             }),
+            Condition::Every(each) => {
+                let mut running = each.iter().filter(|(node, _)| is_up(world, *node));
+                let Some((node, inner)) = running
+                    .find(|(_, inner)| !Question::new(self.plan, inner, self.output).holds(world))
+                else {
+                    return "no node runs".to_owned();
+                };
+                format!("{}: {}", self.plan.name(*node), self.describe(world, inner))
+            }
             Condition::NodesAgree => "they do not".to_owned(),
+            Condition::EpochsDiffer => self.tally(world, |_, node| {
+                if epochs_differ(node) { "they do".to_owned() } else { "they do not".to_owned() }
+            }),
             Condition::SlotOwner(slot, _) => self
                 .tally(world, |world, node| self.owner_name(world, owner_id(world, node, *slot))),
             Condition::Running(node, _) => format!("it is {}", status_word(world.status(*node))),
@@ -211,6 +228,15 @@ impl<'a> Question<'a> {
         let node = self.plan.roster.all().find(|&node| self.id(world, node) == Some(id));
         node.map_or_else(|| id.to_string(), |node| self.plan.name(node))
     }
+}
+
+/// Whether no two nodes of a node's table have the same config epoch.
+fn epochs_differ(node: &Node) -> bool {
+    let table = &node.bus.table;
+    let mut epochs: Vec<_> =
+        table.order().iter().map(|&peer| table.peer(peer).config_epoch).collect();
+    epochs.sort_unstable();
+    epochs.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Whether a node's process runs and takes part in the cluster.

@@ -5,7 +5,7 @@ use crate::network::NodeNo;
 use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
-use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner};
+use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner, Writer};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::{ProcessStatus, World};
@@ -28,14 +28,26 @@ impl Runner<'_> {
             if done(&self.world, &self.tools) {
                 return Ok(true);
             }
-            // There is no budget of events that could be spent.
-            if !self.tools.step(&mut self.world, end).is_ok_and(|happened| happened) {
+            if !self.go_on(end)? {
                 break;
             }
-            self.show_fresh_logs()?;
-            self.report_progress();
         }
         if time > self.horizon { Err(Halt::TimeUp) } else { Ok(false) }
+    }
+
+    /// Lets the next thing happen, and whatever clients and tools do because of it. Says whether
+    /// anything did until `end`.
+    pub(super) fn go_on(&mut self, end: Time) -> Outcome<bool> {
+        let wakes = self.writer.as_ref().and_then(Writer::wakes_at).unwrap_or(FOREVER);
+        // There is no budget of events that could be spent.
+        let step = self.tools.step(&mut self.world, end.min(wakes));
+        let happened = step.is_ok_and(|happened| happened) || wakes <= end;
+        if let Some(writer) = &mut self.writer {
+            writer.advance(&mut self.world);
+        }
+        self.show_fresh_logs()?;
+        self.report_progress();
+        Ok(happened)
     }
 
     fn report_progress(&mut self) {
@@ -74,22 +86,30 @@ impl Runner<'_> {
             Ok(true) => Ok(()),
             Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => Err(Halt::TimeUp),
             Ok(false) | Err(Halt::TimeUp) => {
-                let waited = self.world.now().since(begin);
                 let found = question.found(&self.world);
-                let message = format!("waited {} in vain", human(waited));
-                let mistake = Diagnostic::new(message, self.span.clone(), found);
-                let limited = deadline > self.horizon;
-                let ending = if limited { Ending::Limit } else { Ending::InVain };
-                Err(Halt::Failed(ending, match limited {
-                    true => mistake.hint(format!(
-                        "the run has reached its limit of {}; `limit` at the top of the file sets it",
-                        human(self.plan.header.limit)
-                    )),
-                    false => mistake,
-                }))
+                Err(self.in_vain(begin, deadline, found))
             }
             Err(halt) => Err(halt),
         }
+    }
+
+    /// The complaint that something did not come true until `deadline`.
+    pub(super) fn in_vain(&self, begin: Time, deadline: Time, found: String) -> Halt {
+        let waited = self.world.now().since(begin);
+        let message = format!("waited {} in vain", human(waited));
+        let mistake = Diagnostic::new(message, self.span.clone(), found);
+        let limited = deadline > self.horizon;
+        let ending = if limited { Ending::Limit } else { Ending::InVain };
+        Halt::Failed(
+            ending,
+            match limited {
+                true => mistake.hint(format!(
+                    "the run has reached its limit of {}; `limit` at the top of the file sets it",
+                    human(self.plan.header.limit)
+                )),
+                false => mistake,
+            },
+        )
     }
 
     /// `expect CONDITION`

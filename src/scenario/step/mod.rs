@@ -5,6 +5,7 @@
 //! whether it can be is checked in [`plan`](crate::scenario::plan), and the
 //! [`runner`](crate::scenario::runner) does it.
 
+mod client;
 mod network;
 mod process;
 mod show;
@@ -18,6 +19,7 @@ pub use typed::{Command, DocumentFile, RedisCli, TypedLine};
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::inquiry::Inquiry;
 use crate::scenario::roster::Roster;
 use crate::scenario::suggest;
 use crate::scenario::units;
@@ -39,6 +41,18 @@ pub enum Step {
     WaitUntil(Condition, Option<Span>),
     /// Ends the run unless something is so.
     Expect(Condition),
+    /// Sends a command; the run ends if the reply is an error.
+    Send(Inquiry),
+    /// Ends the run unless the reply to a command is as it should be.
+    ExpectReply(Inquiry),
+    /// Asks again and again until the reply is as it should be, but not longer than a limit.
+    WaitReply(Inquiry, Option<Span>),
+    /// A client in the background writes, one command after another with a pause in between.
+    BeginWrites(NodeNo, Span),
+    /// It stops.
+    EndWrites,
+    /// Ends the run unless everything that was acknowledged to it can be read.
+    ExpectWritesKept,
     /// Prints what a node has written to its log since the last time.
     Log(Vec<NodeNo>),
     /// Prints a remark.
@@ -65,7 +79,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 24] = [
+const VERBS: [(&str, Parse); 27] = [
     ("redis-cli", typed::redis_cli),
     ("redis-server", typed::redis_server),
     ("cat", typed::show_file),
@@ -86,6 +100,9 @@ const VERBS: [(&str, Parse); 24] = [
     ("drop", network::drop),
     ("wait", wait::wait),
     ("expect", wait::expect),
+    ("send", client::send),
+    ("begin", client::begin),
+    ("end", client::end),
     ("log", show::log),
     ("note", show::note),
     ("#", show::note),

@@ -8,7 +8,7 @@ use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::Step;
 use crate::scenario::suggest;
-use crate::scenario::words::{Cursor, Word, node};
+use crate::scenario::words::{Cursor, Word, expand, node};
 
 /// A program that is run at the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +81,7 @@ impl DocumentFile {
 pub(super) fn redis_cli(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     let words = cursor.rest_words();
     check_addresses(words, cursor.roster())?;
-    let words = words.iter().map(|word| word.text.clone()).collect();
-    Ok(Step::Command(Command::RedisCli(RedisCli { words, typed: Vec::new() })))
+    Ok(Step::Command(Command::RedisCli(RedisCli { words: expand(words), typed: Vec::new() })))
 }
 
 /// An address that no node has is most likely a slip: nobody would ever answer there.

@@ -2,6 +2,7 @@
 
 use crate::scenario::condition::{self, Condition};
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::inquiry;
 use crate::scenario::step::Step;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
@@ -11,6 +12,10 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     if cursor.take_if("until").is_none() {
         let what = "a duration, or `until` and a condition";
         return Ok(Step::Wait(cursor.value(what, units::duration)?));
+    }
+    if inquiry::begins(cursor) {
+        let (inquiry, limit) = inquiry::parse_with_limit(cursor)?;
+        return Ok(Step::WaitReply(inquiry, limit));
     }
     let first = cursor.peek().map(|word| word.span.clone());
     let condition = condition::parse(cursor)?;
@@ -26,8 +31,14 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     Ok(Step::WaitUntil(condition, limit))
 }
 
-/// `expect CONDITION`
+/// `expect CONDITION`, `expect writes kept`
 pub(super) fn expect(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    if inquiry::begins(cursor) {
+        return inquiry::parse(cursor).map(Step::ExpectReply);
+    }
+    if cursor.take_if("writes").is_some() {
+        return cursor.keyword("kept").map(|_| Step::ExpectWritesKept);
+    }
     condition::parse(cursor).map(Step::Expect)
 }
 
