@@ -118,8 +118,52 @@ pub struct NodeTable {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ScriptTable {
-    /// The steps, each a line of text.
-    pub steps: Vec<Located<String>>,
+    /// The steps: lines of text, and blocks of steps that are repeated.
+    pub steps: Vec<Located<ScriptStep>>,
+}
+
+/// A line of the script, or some that are repeated.
+#[derive(Debug, JsonSchema)]
+#[serde(untagged)]
+pub enum ScriptStep {
+    /// A line of text.
+    Line(String),
+    /// Steps that are done again and again.
+    Repeat(RepeatTable),
+}
+
+/// Steps that are done again and again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RepeatTable {
+    /// How often.
+    pub repeat: Located<u64>,
+    /// What is repeated. `{round}` in it counts from 1.
+    pub steps: Vec<Located<ScriptStep>>,
+}
+
+impl<'de> Deserialize<'de> for ScriptStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ScriptStep, D::Error> {
+        deserializer.deserialize_any(ScriptStepVisitor)
+    }
+}
+
+struct ScriptStepVisitor;
+
+impl<'de> Visitor<'de> for ScriptStepVisitor {
+    type Value = ScriptStep;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a line of text, or a table with `repeat` and `steps`")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<ScriptStep, E> {
+        Ok(ScriptStep::Line(value.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScriptStep, A::Error> {
+        RepeatTable::deserialize(de::value::MapAccessDeserializer::new(map)).map(ScriptStep::Repeat)
+    }
 }
 
 /// A value of `nodes-conf`.

@@ -24,6 +24,7 @@ mod shape;
 pub mod source;
 pub mod step;
 pub(crate) mod suggest;
+pub mod template;
 mod tree;
 pub mod units;
 pub mod words;

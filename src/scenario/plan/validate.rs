@@ -115,6 +115,16 @@ impl Check<'_> {
 
     fn step(&mut self, step: &PlannedStep) {
         match &step.step {
+            // Whom these are about is not known yet.
+            Step::Process(..) | Step::Command(Command::Server(_)) if step.has_names => {
+                self.status.fill(Status::Unclear);
+            }
+            Step::Expect(_) | Step::WaitUntil(..) | Step::Log(_) if step.has_names => {}
+            Step::Send(inquiry) | Step::ExpectReply(inquiry) | Step::WaitReply(inquiry, _)
+                if step.has_names =>
+            {
+                self.mind(inquiry.command.iter());
+            }
             Step::Process(action, nodes) => {
                 for &node in nodes {
                     self.process(*action, node, step);
@@ -141,7 +151,8 @@ impl Check<'_> {
                     self.must_have_run(node, step);
                 }
             }
-            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Note(_) => {}
+            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod ask;
 mod client;
 mod commands;
 mod logs;
+mod names;
 mod processes;
 mod question;
 mod setup;
@@ -14,11 +15,13 @@ mod waits;
 mod writer;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::admin::tools::Tools;
 use crate::network::NodeNo;
+use crate::rng::{Purpose, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
@@ -94,6 +97,10 @@ struct Runner<'a> {
     tools: Tools,
     /// The client that writes in the background, if one was begun.
     writer: Option<Writer>,
+    /// The names that were given to nodes.
+    names: BTreeMap<String, NodeNo>,
+    /// What decides where a step leaves it to chance.
+    lots: SmallStream,
     logs: SharedLogBook,
     /// When the run is over at the latest.
     horizon: Time,
@@ -118,6 +125,8 @@ impl<'a> Runner<'a> {
             world,
             tools: Tools::new(plan.header.seed),
             writer: None,
+            names: BTreeMap::new(),
+            lots: plan.header.seed.small_stream(Purpose::Workload, 0, 0),
             logs,
             horizon,
             output: String::new(),
@@ -135,7 +144,15 @@ impl<'a> Runner<'a> {
         self.settle()?;
         for step in &self.plan.steps {
             self.span = step.span.clone();
-            self.step(step)?;
+            if let Some(at) = step.at {
+                self.wait_for_date(at)?;
+            }
+            if step.has_names {
+                let step = self.resolved(step)?;
+                self.step(&step)?;
+            } else {
+                self.step(step)?;
+            }
         }
         // What happens at the very end of the last step still belongs to the run.
         self.show_fresh_logs()
@@ -169,15 +186,16 @@ impl<'a> Runner<'a> {
             .hint("set a later `limit` at the top of the file")
     }
 
-    fn step(&mut self, step: &PlannedStep) -> Outcome {
-        if let Some(at) = step.at {
-            if at < self.world.now() {
-                let now = human(Span(self.world.now().0));
-                let label = format!("it is +{now} already");
-                return self.fail(Ending::Impossible, "this step is due in the past", label);
-            }
-            self.advance(at)?;
+    fn wait_for_date(&mut self, at: Time) -> Outcome {
+        if at < self.world.now() {
+            let now = human(Span(self.world.now().0));
+            let label = format!("it is +{now} already");
+            return self.fail(Ending::Impossible, "this step is due in the past", label);
         }
+        self.advance(at)
+    }
+
+    fn step(&mut self, step: &PlannedStep) -> Outcome {
         let begin = self.world.now();
         match &step.step {
             Step::Command(command) => return self.command(command, &step.text),
@@ -190,6 +208,7 @@ impl<'a> Runner<'a> {
             Step::Send(inquiry) => self.send(inquiry)?,
             Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
             Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
+            Step::Let(name, selector) => return self.name(name, *selector, &step.text),
             Step::EndWrites => return self.end_writes(&step.text),
             Step::Process(action, nodes) => self.process(*action, nodes)?,
             Step::Network(fault) => self.disturb(fault),

@@ -47,7 +47,7 @@ impl<'a> Question<'a> {
             }
             Condition::NodesAgree => self.nodes_agree(world),
             Condition::SlotOwner(slot, owner) => {
-                let id = owner.map(|owner| self.id(world, owner));
+                let id = owner.map(|owner| id_of(world, owner));
                 self.all_say(world, |world, node| match id {
                     None => node.bus.slots.owner(*slot).is_none(),
                     Some(id) => id.is_some() && owner_id(world, node, *slot) == id,
@@ -114,7 +114,7 @@ impl<'a> Question<'a> {
     /// it is listed while it is greeted and has no name yet.
     fn peers(&self, world: &World, observer: &Node, subject: NodeNo) -> Vec<PeerIx> {
         let table = &observer.bus.table;
-        let by_id = self.id(world, subject).and_then(|id| table.find_id(world.ids(), id));
+        let by_id = id_of(world, subject).and_then(|id| table.find_id(world.ids(), id));
         if let Some(peer) = by_id {
             return vec![peer];
         }
@@ -124,16 +124,6 @@ impl<'a> Question<'a> {
             endpoint.port == address.port() && endpoint.ip == Some(address.ip())
         };
         table.order().iter().copied().filter(at_address).collect()
-    }
-
-    /// A node's id: what its process says, or else what its nodes.conf says.
-    fn id(&self, world: &World, node: NodeNo) -> Option<NodeId> {
-        if let Some(running) = world.node(node) {
-            return Some(running.bus.id_of(world.ids(), running.bus.myself));
-        }
-        let text = world.disk(node)?.nodes_conf.as_deref()?;
-        let myself = text.lines().find(|line| line.contains("myself"))?;
-        myself.split(' ').next()?.parse().ok()
     }
 
     /// What is so instead, in a few words.
@@ -225,9 +215,19 @@ impl<'a> Question<'a> {
 
     fn owner_name(&self, world: &World, id: Option<NodeId>) -> String {
         let Some(id) = id else { return "none".to_owned() };
-        let node = self.plan.roster.all().find(|&node| self.id(world, node) == Some(id));
+        let node = self.plan.roster.all().find(|&node| id_of(world, node) == Some(id));
         node.map_or_else(|| id.to_string(), |node| self.plan.name(node))
     }
+}
+
+/// A node's id: what its process says, or else what its nodes.conf says.
+pub(super) fn id_of(world: &World, node: NodeNo) -> Option<NodeId> {
+    if let Some(running) = world.node(node) {
+        return Some(running.bus.id_of(world.ids(), running.bus.myself));
+    }
+    let text = world.disk(node)?.nodes_conf.as_deref()?;
+    let myself = text.lines().find(|line| line.contains("myself"))?;
+    myself.split(' ').next()?.parse().ok()
 }
 
 /// Whether no two nodes of a node's table have the same config epoch.

@@ -6,12 +6,14 @@
 //! [`runner`](crate::scenario::runner) does it.
 
 mod client;
+mod name;
 mod network;
 mod process;
 mod show;
 mod typed;
 mod wait;
 
+pub use name::Selector;
 pub use network::Fault;
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, RedisCli, TypedLine};
@@ -53,6 +55,8 @@ pub enum Step {
     EndWrites,
     /// Ends the run unless everything that was acknowledged to it can be read.
     ExpectWritesKept,
+    /// Gives a node a name.
+    Let(String, Selector),
     /// Prints what a node has written to its log since the last time.
     Log(Vec<NodeNo>),
     /// Prints a remark.
@@ -79,7 +83,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 27] = [
+const VERBS: [(&str, Parse); 28] = [
     ("redis-cli", typed::redis_cli),
     ("redis-server", typed::redis_server),
     ("cat", typed::show_file),
@@ -103,6 +107,7 @@ const VERBS: [(&str, Parse); 27] = [
     ("send", client::send),
     ("begin", client::begin),
     ("end", client::end),
+    ("let", name::parse),
     ("log", show::log),
     ("note", show::note),
     ("#", show::note),
