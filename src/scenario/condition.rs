@@ -35,7 +35,7 @@ pub enum Condition {
     /// How a node sees another.
     Sees(NodeNo, NodeNo, Sight),
     /// A number of a node's CLUSTER INFO.
-    Field(NodeNo, Field, Comparison, u64),
+    Field(NodeNo, Field, Comparison, Operand),
     /// A node holds a key with this string value.
     Key(NodeNo, String, String),
     /// The previous command printed this.
@@ -77,6 +77,15 @@ pub enum Sight {
 /// The name of a number in CLUSTER INFO.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field(pub String);
+
+/// What a number is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// A number.
+    Number(u64),
+    /// Another number of the same CLUSTER INFO.
+    Field(Field),
+}
 
 /// How two numbers are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,9 +258,14 @@ fn field_or_key(
         None => Comparison::Equal,
     };
     let value = cursor.take("a number")?;
+    let field = Field(name.clone());
+    if fields.iter().any(|(name, _)| *name == value.text) {
+        let other = Operand::Field(Field(value.text.clone()));
+        return Ok(Condition::Field(node, field, comparison, other));
+    }
     let number = units::count(&value.text, 0, *most);
     let number = number.map_err(|error| bad_unit("a number", value.span.clone(), error))?;
-    Ok(Condition::Field(node, Field(name.clone()), comparison, number))
+    Ok(Condition::Field(node, field, comparison, Operand::Number(number)))
 }
 
 fn key(node: NodeNo, word: &Word, cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {

@@ -7,7 +7,7 @@ use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
 use crate::node::value::Value;
-use crate::scenario::condition::{Condition, Field, SIGHTS, Sight, State};
+use crate::scenario::condition::{Condition, Field, Operand, SIGHTS, Sight, State};
 use crate::scenario::plan::Plan;
 use crate::slot::Slot;
 use crate::world::{ProcessStatus, World};
@@ -63,7 +63,13 @@ impl<'a> Question<'a> {
             }
             Condition::Sees(node, subject, sight) => self.sees(world, *node, *subject, *sight),
             Condition::Field(node, field, comparison, value) => {
-                world.node(*node).is_some_and(|node| comparison.holds(number(node, field), *value))
+                world.node(*node).is_some_and(|node| {
+                    let right = match value {
+                        Operand::Number(value) => *value,
+                        Operand::Field(other) => number(node, other),
+                    };
+                    comparison.holds(number(node, field), right)
+                })
             }
             Condition::Key(node, key, value) => {
                 let found = world.node(*node).and_then(|node| node.keys.get(key.as_bytes()));
