@@ -22,7 +22,7 @@ const SECTIONS: [(&str, Writer, bool); 12] = [
     ("Replication", replication, true),
     ("CPU", cpu, true),
     ("Modules", nothing, true),
-    ("Commandstats", nothing, false),
+    ("Commandstats", commands, false),
     ("Errorstats", errors, true),
     ("Cluster", cluster, true),
     ("Keyspace", keyspace, true),
@@ -198,6 +198,14 @@ fn cpu(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
         "used_cpu_sys_main_thread": "0.000000",
         "used_cpu_user_main_thread": "0.000000",
     )
+}
+
+/// Commands take no time of the processor here.
+fn commands(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
+    node.server.stats.by_command.iter().try_for_each(|(name, stats)| {
+        write!(out, "cmdstat_{name}:calls={},usec=0,usec_per_call=0.00,", stats.calls)?;
+        write!(out, "rejected_calls={},failed_calls={}\r\n", stats.rejected, stats.failed)
+    })
 }
 
 fn errors(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {

@@ -146,8 +146,11 @@ fn dispatch(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>
     if let Some(state) = node.clients.get_mut(client) {
         state.last_command = spec.name;
     }
-    if let Err(error) = check(node, client, spec, args, ctx) {
-        return error;
+    if let Err(instead) = check(node, client, spec, args, ctx) {
+        if matches!(instead, Outcome::Reply(_)) {
+            node.server.stats.of_command(spec.name).rejected += 1;
+        }
+        return instead;
     }
     let state = node.clients.get_mut(client);
     if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
@@ -258,6 +261,10 @@ fn call(
         propagate::changed(node, ctx, args, instead);
     }
     node.server.stats.commands += 1;
+    let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
+    let stats = node.server.stats.of_command(spec.name);
+    stats.calls += 1;
+    stats.failed += u64::from(failed);
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;

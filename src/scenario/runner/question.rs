@@ -226,14 +226,16 @@ impl<'a> Question<'a> {
     }
 }
 
-/// A node's id: what its process says, or else what its nodes.conf says.
+/// A node's id: what its process says, or what its nodes.conf says, or what it began with.
 pub(super) fn id_of(world: &World, node: NodeNo) -> Option<NodeId> {
     if let Some(running) = world.node(node) {
         return Some(running.bus.id_of(world.ids(), running.bus.myself));
     }
-    let text = world.disk(node)?.nodes_conf.as_deref()?;
-    let myself = text.lines().find(|line| line.contains("myself"))?;
-    myself.split(' ').next()?.parse().ok()
+    let saved = world.disk(node)?.nodes_conf.as_deref().and_then(|text| {
+        let myself = text.lines().find(|line| line.contains("myself"))?;
+        myself.split(' ').next()?.parse().ok()
+    });
+    saved.or_else(|| world.first_id(node))
 }
 
 /// Whether no two nodes of a node's table have the same config epoch.
