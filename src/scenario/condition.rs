@@ -22,7 +22,7 @@ pub enum Condition {
     Cluster(State),
     /// Every running node assigns every slot to the same node.
     NodesAgree,
-    /// In the table of every running node, no two nodes have the same config epoch.
+    /// In the table of every running node, no two masters have the same config epoch.
     EpochsDiffer,
     /// Every running node assigns this slot to that node, or to nobody.
     SlotOwner(Slot, Option<NodeNo>),

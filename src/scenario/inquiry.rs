@@ -17,6 +17,9 @@ use crate::time::Span;
 /// More repetitions than this are a slip.
 const TIMES_MAX: u64 = 1_000_000;
 
+const WHOM: &str = "`on` or `via`, and a node";
+const WAYS: [(&str, ()); 2] = [("on", ()), ("via", ())];
+
 /// A command and what is made of its reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inquiry {
@@ -117,12 +120,14 @@ pub fn parse_with_limit(cursor: &mut Cursor<'_>) -> Result<(Inquiry, Option<Span
 /// # Errors
 /// If there is none.
 pub fn parse_untested(cursor: &mut Cursor<'_>) -> Result<Inquiry, Diagnostic> {
-    let inquiry = opening(cursor)?;
-    if inquiry.field.is_some() {
-        let message = "`info FIELD` is no command";
-        let label = "expected `on NODE COMMAND` or `via NODE COMMAND`";
-        return Err(Diagnostic::new(message, cursor.last_span(), label));
+    let words = cursor.ahead();
+    let repeated = words.get(1).is_some_and(|word| word.text == "times");
+    if let Some(word) = words.get(if repeated { 2 } else { 0 })
+        && !matches!(word.text.as_str(), "on" | "via")
+    {
+        return Err(unknown(word, WHOM, &WAYS));
     }
+    let inquiry = opening(cursor)?;
     let command = cursor.rest_words();
     finish(cursor, inquiry, command)
 }
@@ -150,8 +155,7 @@ fn opening(cursor: &mut Cursor<'_>) -> Result<Inquiry, Diagnostic> {
     }
     if !cursor.peek().is_some_and(|word| word.text == "all" || node(word, cursor.roster()).is_ok())
     {
-        let word = cursor.take("`on` or `via`, and a node")?;
-        return Err(unknown(word, "`on` or `via`, and a node", &[("on", ()), ("via", ())]));
+        return Err(unknown(cursor.take(WHOM)?, WHOM, &WAYS));
     }
     let asked = nodes(cursor)?;
     cursor.keyword("info")?;

@@ -238,11 +238,11 @@ pub(super) fn id_of(world: &World, node: NodeNo) -> Option<NodeId> {
     saved.or_else(|| world.first_id(node))
 }
 
-/// Whether no two nodes of a node's table have the same config epoch.
+/// Whether no two masters of a node's table have the same config epoch.
 fn epochs_differ(node: &Node) -> bool {
     let table = &node.bus.table;
-    let mut epochs: Vec<_> =
-        table.order().iter().map(|&peer| table.peer(peer).config_epoch).collect();
+    let masters = table.order().iter().filter(|&&peer| table.flags(peer).is_master());
+    let mut epochs: Vec<_> = masters.map(|&peer| table.peer(peer).config_epoch).collect();
     epochs.sort_unstable();
     epochs.windows(2).all(|pair| pair[0] != pair[1])
 }
