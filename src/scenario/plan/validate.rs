@@ -33,6 +33,7 @@ pub(super) fn check(
         earliest: Time::ZERO,
         status: roster.all().map(status).collect(),
         writes: Writes::None,
+        somebody_listens: false,
         mistakes: Vec::new(),
     };
     for step in steps {
@@ -71,6 +72,7 @@ struct Check<'a> {
     earliest: Time,
     status: Vec<Status>,
     writes: Writes,
+    somebody_listens: bool,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -120,7 +122,10 @@ impl Check<'_> {
                 self.status.fill(Status::Unclear);
             }
             Step::Expect(_) | Step::WaitUntil(..) | Step::Log(_) if step.has_names => {}
-            Step::Send(inquiry) | Step::ExpectReply(inquiry) | Step::WaitReply(inquiry, _)
+            Step::Send(inquiry)
+            | Step::Listen(inquiry)
+            | Step::ExpectReply(inquiry)
+            | Step::WaitReply(inquiry, _)
                 if step.has_names =>
             {
                 self.mind(inquiry.command.iter());
@@ -137,6 +142,15 @@ impl Check<'_> {
             }
             Step::Send(inquiry) | Step::ExpectReply(inquiry) | Step::WaitReply(inquiry, _) => {
                 self.inquiry(inquiry, step);
+            }
+            Step::Listen(inquiry) => {
+                self.inquiry(inquiry, step);
+                self.somebody_listens = true;
+            }
+            Step::ExpectHeard(_) | Step::WaitHeard(..) => {
+                if !self.somebody_listens {
+                    self.complain("nobody listens here", step, "no `listen` before it");
+                }
             }
             Step::BeginWrites(node, _) => self.begin_writes(*node, step),
             Step::EndWrites => {

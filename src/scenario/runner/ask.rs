@@ -63,14 +63,7 @@ impl Runner<'_> {
     /// Asks as often as the inquiry says, or up to the first reply that is not as it has to be. No
     /// reply is waited for longer than until `deadline`.
     fn inquire(&mut self, inquiry: &Inquiry, deadline: Time) -> Outcome<Verdict> {
-        let nodes: Vec<NodeNo> = match &inquiry.asked {
-            Asked::Nodes(nodes) => nodes.clone(),
-            Asked::Cluster(node) => vec![*node],
-            Asked::Running => {
-                let runs = |node: &NodeNo| self.world.status(*node) == ProcessStatus::Running;
-                self.plan.roster.all().filter(runs).collect()
-            }
-        };
+        let nodes = self.asked(&inquiry.asked);
         let follows = matches!(inquiry.asked, Asked::Cluster(_));
         let client = |&node: &NodeNo| Client::new(self.plan.roster.address(node), follows);
         let mut clients: Vec<Client> = nodes.iter().map(client).collect();
@@ -95,6 +88,18 @@ impl Runner<'_> {
             (Ok(()), true) => Err("it is so".to_owned()),
             (Err(_), true) => Ok(()),
         })
+    }
+
+    /// The nodes that are asked.
+    pub(super) fn asked(&self, asked: &Asked) -> Vec<NodeNo> {
+        match asked {
+            Asked::Nodes(nodes) => nodes.clone(),
+            Asked::Cluster(node) => vec![*node],
+            Asked::Running => {
+                let runs = |node: &NodeNo| self.world.status(*node) == ProcessStatus::Running;
+                self.plan.roster.all().filter(runs).collect()
+            }
+        }
     }
 
     /// Lets time pass until a client's command is answered.

@@ -6,6 +6,7 @@
 mod ask;
 mod client;
 mod commands;
+mod listeners;
 mod logs;
 mod names;
 mod processes;
@@ -25,6 +26,7 @@ use crate::rng::{Purpose, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
+use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::writer::Writer;
@@ -97,6 +99,7 @@ struct Runner<'a> {
     tools: Tools,
     /// The client that writes in the background, if one was begun.
     writer: Option<Writer>,
+    listeners: Vec<Listener>,
     /// The names that were given to nodes.
     names: BTreeMap<String, NodeNo>,
     /// What decides where a step leaves it to chance.
@@ -125,6 +128,7 @@ impl<'a> Runner<'a> {
             world,
             tools: Tools::new(plan.header.seed),
             writer: None,
+            listeners: Vec::new(),
             names: BTreeMap::new(),
             lots: plan.header.seed.small_stream(Purpose::Workload, 0, 0),
             logs,
@@ -205,6 +209,9 @@ impl<'a> Runner<'a> {
             }
             Step::ExpectReply(inquiry) => return self.expect_reply(inquiry, &step.text),
             Step::ExpectWritesKept => return self.expect_writes_kept(&step.text),
+            Step::ExpectHeard(heard) => return self.expect_heard(heard, &step.text),
+            Step::Listen(inquiry) => self.listen(inquiry),
+            Step::WaitHeard(heard, within) => self.wait_heard(heard, *within)?,
             Step::Send(inquiry) => self.send(inquiry)?,
             Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
             Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),

@@ -15,6 +15,23 @@ pub(super) fn send(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     inquiry::parse_untested(cursor).map(Step::Send)
 }
 
+/// `listen on NODE… COMMAND`
+pub(super) fn listen(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    if !cursor.peek_is("on") {
+        cursor.keyword("on")?;
+    }
+    inquiry::parse_untested(cursor).map(Step::Listen)
+}
+
+/// `listeners heard TEXT`, behind `expect` and `wait until`.
+pub(super) fn heard(cursor: &mut Cursor<'_>) -> Result<Option<String>, Diagnostic> {
+    if cursor.take_if("listeners").is_none() {
+        return Ok(None);
+    }
+    cursor.keyword("heard")?;
+    Ok(Some(cursor.take("a text, in quotes")?.text.clone()))
+}
+
 /// `begin writes via NODE [every 5ms]`
 pub(super) fn begin(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     cursor.keyword("writes")?;

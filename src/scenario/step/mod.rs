@@ -49,6 +49,12 @@ pub enum Step {
     ExpectReply(Inquiry),
     /// Asks again and again until the reply is as it should be, but not longer than a limit.
     WaitReply(Inquiry, Option<Span>),
+    /// Clients send a command and stay to hear what comes.
+    Listen(Inquiry),
+    /// Ends the run unless all who listen have heard a text.
+    ExpectHeard(String),
+    /// Lets time pass until they have, but not longer than a limit.
+    WaitHeard(String, Option<Span>),
     /// A client in the background writes, one command after another with a pause in between.
     BeginWrites(NodeNo, Span),
     /// It stops.
@@ -83,7 +89,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 28] = [
+const VERBS: [(&str, Parse); 29] = [
     ("redis-cli", typed::redis_cli),
     ("redis-server", typed::redis_server),
     ("cat", typed::show_file),
@@ -105,6 +111,7 @@ const VERBS: [(&str, Parse); 28] = [
     ("wait", wait::wait),
     ("expect", wait::expect),
     ("send", client::send),
+    ("listen", client::listen),
     ("begin", client::begin),
     ("end", client::end),
     ("let", name::parse),

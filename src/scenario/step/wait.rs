@@ -3,9 +3,10 @@
 use crate::scenario::condition::{self, Condition};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry;
-use crate::scenario::step::Step;
+use crate::scenario::step::{Step, client};
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
+use crate::time::Span;
 
 /// `wait 5s`, `wait until CONDITION [within 30s]`
 pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
@@ -17,6 +18,9 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
         let (inquiry, limit) = inquiry::parse_with_limit(cursor)?;
         return Ok(Step::WaitReply(inquiry, limit));
     }
+    if let Some(text) = client::heard(cursor)? {
+        return Ok(Step::WaitHeard(text, limit(cursor)?));
+    }
     let first = cursor.peek().map(|word| word.span.clone());
     let condition = condition::parse(cursor)?;
     if let (Condition::Output(_), Some(first)) = (innermost(&condition), first) {
@@ -24,17 +28,24 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
         return Err(Diagnostic::new(message, first, "this can only be expected")
             .hint("use `expect output contains …` behind the command"));
     }
-    let limit = match cursor.take_if("within") {
-        Some(_) => Some(cursor.value("a duration", units::duration)?),
-        None => None,
-    };
-    Ok(Step::WaitUntil(condition, limit))
+    Ok(Step::WaitUntil(condition, limit(cursor)?))
+}
+
+/// `within 30s`, if it is there.
+fn limit(cursor: &mut Cursor<'_>) -> Result<Option<Span>, Diagnostic> {
+    match cursor.take_if("within") {
+        Some(_) => cursor.value("a duration", units::duration).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// `expect CONDITION`, `expect writes kept`
 pub(super) fn expect(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     if inquiry::begins(cursor) {
         return inquiry::parse(cursor).map(Step::ExpectReply);
+    }
+    if let Some(text) = client::heard(cursor)? {
+        return Ok(Step::ExpectHeard(text));
     }
     if cursor.take_if("writes").is_some() {
         return cursor.keyword("kept").map(|_| Step::ExpectWritesKept);
