@@ -233,3 +233,31 @@ fn keyspace(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
         node.server.storage.mean_ttl
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::node::lab::Lab;
+
+    #[test]
+    fn what_becomes_of_a_command_is_counted_by_its_name() {
+        let mut lab = Lab::formed(2, 0, 15_000);
+        lab.ask(0, "CONFIG RESETSTAT");
+        lab.ask(1, "CONFIG RESETSTAT");
+        // `key` is a key of the second node.
+        lab.ask(0, "SET key b");
+        lab.ask(1, "SET key b");
+        lab.ask(1, "INCR key");
+        let stats = |lab: &mut Lab, node| {
+            lab.ask(node, "INFO commandstats").text().unwrap_or_default().to_owned()
+        };
+        let first = stats(&mut lab, 0);
+        let line = "cmdstat_set:calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0";
+        assert!(first.contains(line), "{first}");
+        let second = stats(&mut lab, 1);
+        let line = "cmdstat_set:calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0";
+        assert!(second.contains(line), "{second}");
+        let line = "cmdstat_incr:calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1";
+        assert!(second.contains(line), "{second}");
+        assert!(!second.contains("cmdstat_get"), "{second}");
+    }
+}

@@ -392,13 +392,13 @@ mod tests {
     fn a_replica_that_has_not_found_its_master_yet_deletes_no_dead_keys() {
         let mut lab = Lab::formed(2, 1, 15_000);
         let now = lab.now.millis();
-        let replica = lab.node(1);
+        let replica = lab.node(2);
         assert!(!replica.bus.is_master());
         replica.replication.master = None;
         replica.keys.insert_string(b"k", b"v");
         replica.keys.set_expiry(b"k", Some(Millis(now.0 - 1)));
-        lab.act(1, |node, ctx| node.active_expire(ctx));
-        assert_eq!(lab.node(1).keys.len(), 1);
+        lab.act(2, |node, ctx| node.active_expire(ctx));
+        assert_eq!(lab.node(2).keys.len(), 1);
         lab.act(0, |node, _| {
             node.keys.insert_string(b"k", b"v");
             node.keys.set_expiry(b"k", Some(Millis(now.0 - 1)));
