@@ -241,6 +241,7 @@ mod tests {
     #[test]
     fn what_becomes_of_a_command_is_counted_by_its_name() {
         let mut lab = Lab::formed(2, 0, 15_000);
+        lab.run(5_000);
         lab.ask(0, "CONFIG RESETSTAT");
         lab.ask(1, "CONFIG RESETSTAT");
         // `key` is a key of the second node.
