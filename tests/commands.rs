@@ -110,6 +110,35 @@ fn migrate_says_how_it_failed_11_16() {
 }
 
 #[test]
+fn migrate_tries_once_more_when_the_connection_breaks_11_16() {
+    let mut cluster = plain();
+    cluster.command(0, "SET {b} v");
+    cluster.world.pause(NodeNo(1)).unwrap();
+    let client = cluster.connect(0);
+    cluster.send(client, "MIGRATE 127.0.0.1 7001 {b} 0 1000");
+    cluster.run(Span::millis(100));
+    cluster.world.kill(NodeNo(1)).unwrap();
+    // At the second attempt nobody listens any more.
+    let event = cluster.next(client, Span::millis(100));
+    let Some(ClientEvent::Reply(reply)) = event else { panic!("{event:?}") };
+    assert_eq!(reply.error(), Some("IOERR error or timeout writing to target instance"));
+    assert_eq!(cluster.command(0, "EXISTS {b}"), Reply::Int(1));
+}
+
+#[test]
+fn migrate_waits_twice_for_a_target_that_cannot_be_reached_11_16() {
+    let mut cluster = plain();
+    cluster.command(0, "SET {b} v");
+    cluster.world.cut(NodeNo(0), NodeNo(1));
+    let client = cluster.connect(0);
+    cluster.send(client, "MIGRATE 127.0.0.1 7001 {b} 0 300");
+    assert_eq!(cluster.next(client, Span::millis(590)), None);
+    let event = cluster.next(client, Span::millis(30));
+    let Some(ClientEvent::Reply(reply)) = event else { panic!("{event:?}") };
+    assert_eq!(reply.error(), Some("IOERR error or timeout writing to target instance"));
+}
+
+#[test]
 fn what_is_published_at_one_node_is_heard_at_all_4_7() {
     let mut cluster = plain();
     let listener = cluster.connect(5);

@@ -49,6 +49,17 @@ fn every_example_is_a_scenario() {
 }
 
 #[test]
+fn the_steps_that_the_schema_shows_are_a_script() {
+    let shown = schema::schema()["$defs"]["ScriptTable"]["properties"]["steps"]["examples"].take();
+    let steps = shown[0].to_string();
+    assert!(steps.contains("abort after") && steps.contains("in background"), "{steps}");
+    let text = format!("[cluster]\nmasters = 3\n[script]\nsteps = {steps}\n");
+    if let Err(rejected) = scenario::load("schema.toml", text.as_bytes(), &[]) {
+        panic!("{}", rejected.render());
+    }
+}
+
+#[test]
 fn every_example_of_json_is_json_of_this_version() {
     let lines = JSON.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     for line in lines.lines() {

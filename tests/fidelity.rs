@@ -100,6 +100,26 @@ fn each_rule_is_listed_once_and_says_something() {
 }
 
 #[test]
+fn each_recorded_session_is_replayed_or_excused() {
+    let document = read(&root().join(TABLE));
+    let tests: String =
+        rust_files(&root().join("tests/transcripts")).iter().map(|f| read(f)).collect();
+    let folder = fs::read_dir(root().join("tests/data/transcripts")).expect("the recordings");
+    let mut excused = 0;
+    for entry in folder {
+        let name = entry.expect("a readable entry").file_name().into_string().expect("a name");
+        let Some(name) = name.strip_suffix(".txt") else { continue };
+        let is_replayed = tests.contains(&format!("\"{name}\""));
+        let is_excused = document.contains(&format!("| `{name}` | "));
+        assert!(is_replayed != is_excused, "{name}: replayed {is_replayed}, excused {is_excused}");
+        excused += usize::from(is_excused);
+    }
+    let listed = document.split("## Recorded sessions").nth(1).expect("a list of what is excused");
+    let listed = listed.split("\n## ").next().unwrap_or_default().matches("\n| `").count();
+    assert_eq!(listed, excused, "each recording that is excused exists");
+}
+
+#[test]
 fn what_the_table_points_to_exists() {
     let sources = sources();
     for row in rows() {

@@ -10,7 +10,9 @@ use std::path::Path;
 use redis_cluster_sim::id::Ids;
 use redis_cluster_sim::node::Node;
 use redis_cluster_sim::node::config::Config;
-use redis_cluster_sim::node::effect::{CallError, Ctx, Effect, Exit, Input, LinkId, Outbox};
+use redis_cluster_sim::node::effect::{
+    CallError, CallResult, Ctx, Effect, Exit, Input, LinkId, Outbox,
+};
 use redis_cluster_sim::node::process::{Boot, Disk, Host};
 use redis_cluster_sim::resp::{Args, Reply, args};
 use redis_cluster_sim::rng::Seed;
@@ -77,7 +79,10 @@ impl Lab {
                 Effect::CloseClient(client) => self.said.push((client, None)),
                 Effect::Fork { pid, runs } => self.children.push((self.now + runs, pid)),
                 Effect::Sleep(span) => self.now = self.now + span,
-                Effect::Call { .. } => self.input(Input::CallDone(Err(CallError::Refused))),
+                Effect::Call { .. } => {
+                    let error = Some(CallError::Refused);
+                    self.input(Input::CallDone(CallResult { replies: Vec::new(), error }));
+                }
                 Effect::Exit(Exit::Shutdown) => self.said.push((client(1), None)),
                 _ => {}
             }

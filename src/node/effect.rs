@@ -103,9 +103,18 @@ pub enum Input<'a> {
     /// A client closed its connection.
     ClientGone(LinkId),
     /// The synchronous call that the process waited for ([`Effect::Call`]) has ended.
-    CallDone(Result<Vec<Reply>, CallError>),
+    CallDone(CallResult),
     /// SIGTERM arrived (Appendix B.1).
     Terminate,
+}
+
+/// What has come of a synchronous call to another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallResult {
+    /// The replies that came, in the order of the requests.
+    pub replies: Vec<Reply>,
+    /// Why there is not one for each request, if that is so.
+    pub error: Option<CallError>,
 }
 
 /// Why a synchronous call to another server failed.
@@ -113,10 +122,12 @@ pub enum Input<'a> {
 pub enum CallError {
     /// Nobody listens there.
     Refused,
-    /// The connection could not be opened in time.
+    /// The connection could not be opened in time, and nothing be written in the same time again.
     Connect,
-    /// No full answer within the time limit, or the connection was lost.
-    Io,
+    /// A reply did not come in time.
+    Timeout,
+    /// The connection was lost.
+    Lost,
 }
 
 /// How a process ends by its own doing.

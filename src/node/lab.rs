@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::node::bus::FormedCluster;
 use crate::node::config::Config;
 use crate::node::effect::{
-    CallError, Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox,
+    CallError, CallResult, Ctx, Effect, Exit, Input, LinkEnd, LinkId, Loss, Notice, Outbox,
 };
 use crate::node::flags::Flags;
 use crate::node::log::{Level, Role};
@@ -334,9 +334,10 @@ impl Lab {
     fn call(&mut self, node: usize, to: Endpoint, requests: Vec<Args>) {
         let target = (0..self.nodes.len()).find(|&other| Some(ip(other)) == to.ip);
         let result = match target.filter(|&target| self.listening[target]) {
-            None => Err(CallError::Refused),
+            None => CallResult { replies: Vec::new(), error: Some(CallError::Refused) },
             Some(target) => {
-                Ok(requests.into_iter().map(|it| self.ask_as(target, CALLER, it)).collect())
+                let replies = requests.into_iter().map(|it| self.ask_as(target, CALLER, it));
+                CallResult { replies: replies.collect(), error: None }
             }
         };
         self.input(node, Input::CallDone(result));

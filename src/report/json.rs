@@ -12,7 +12,7 @@ use crate::node::packet::MessageType;
 use crate::report::keep_error;
 use crate::report::stats::fingerprint;
 use crate::scenario::plan::Plan;
-use crate::scenario::record::{Channel, Record, Sink, Summary, What};
+use crate::scenario::record::{Channel, Job, Record, Sink, Summary, What};
 use crate::time::Wall;
 use crate::world::Stats;
 
@@ -39,14 +39,42 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Kind<'a> {
-    Begin { title: &'a str, seed: u64, nodes: usize },
-    Note { text: &'a str },
-    Command { text: &'a str },
-    Output { channel: &'static str, text: &'a str },
-    Typed { text: &'a str },
-    Exited { code: u8 },
-    Step { text: &'a str, took_us: u64 },
-    Met { text: &'a str },
+    Begin {
+        title: &'a str,
+        seed: u64,
+        nodes: usize,
+    },
+    Note {
+        text: &'a str,
+    },
+    Command {
+        text: &'a str,
+    },
+    Output {
+        channel: &'static str,
+        text: &'a str,
+        #[serde(skip_serializing_if = "is_false")]
+        background: bool,
+    },
+    Typed {
+        text: &'a str,
+    },
+    Exited {
+        code: u8,
+        #[serde(skip_serializing_if = "is_false")]
+        background: bool,
+    },
+    Aborted {
+        requests: u32,
+        last: &'a str,
+    },
+    Step {
+        text: &'a str,
+        took_us: u64,
+    },
+    Met {
+        text: &'a str,
+    },
     Log(Log<'a>),
     End(End<'a>),
 }
@@ -128,15 +156,30 @@ impl<W: Write> Sink for JsonLines<'_, W> {
     }
 }
 
+// The shape that serde asks for.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 fn kind<'a>(what: &'a What, plan: &'a Plan) -> Kind<'a> {
     match what {
         What::Begin { title, seed, nodes } => Kind::Begin { title, seed: seed.0, nodes: *nodes },
         What::Note(text) => Kind::Note { text },
         What::Command(text) => Kind::Command { text },
-        What::Output(Channel::Stdout, text) => Kind::Output { channel: "stdout", text },
-        What::Output(Channel::Stderr, text) => Kind::Output { channel: "stderr", text },
+        What::Output(job, channel, text) => Kind::Output {
+            channel: match channel {
+                Channel::Stdout => "stdout",
+                Channel::Stderr => "stderr",
+            },
+            text,
+            background: *job == Job::Background,
+        },
         What::Typed(text) => Kind::Typed { text },
-        What::Exited(code) => Kind::Exited { code: *code },
+        What::Exited(job, code) => {
+            Kind::Exited { code: *code, background: *job == Job::Background }
+        }
+        What::Aborted { requests, last } => Kind::Aborted { requests: *requests, last },
         What::Step(text, took) => Kind::Step { text, took_us: took.as_micros() },
         What::Met(text) => Kind::Met { text },
         What::Log(line) => Kind::Log(Log {

@@ -11,9 +11,9 @@ use anstyle::Style;
 
 use crate::node::log::LogDate;
 use crate::report::keep_error;
-use crate::scenario::record::{Record, Sink, What};
+use crate::scenario::record::{Job, Record, Sink, What};
 use crate::scenario::units::human;
-use crate::time::Span;
+use crate::time::{Span, Wall};
 
 const COMMAND: Style = Style::new().bold();
 const COMMENT: Style = Style::new().dimmed();
@@ -36,6 +36,10 @@ enum Last {
     Note,
     /// A step that is no command.
     Step,
+    /// Something typed: what is printed next is the answer to it.
+    Typed,
+    /// Output of the program in the background.
+    Background,
     /// Something else that ended its line.
     Line,
     /// Something that did not end its line.
@@ -74,15 +78,27 @@ impl<W: Write> Transcript<W> {
                     self.end_block()?;
                 }
                 writeln!(self.out, "{COMMAND}$ {text}{COMMAND:#}")?;
-                self.last = Last::Line;
+                self.last = Last::Typed;
                 Ok(())
             }
-            What::Output(_, text) => self.raw(text),
-            What::Typed(text) => self.raw(&format!("{text}\n")),
-            What::Exited(_) => self.end_line(),
+            What::Output(Job::Foreground, _, text) => self.raw(text, Last::Line),
+            What::Output(Job::Background, _, text) => {
+                // What comes by itself is not the output of the command or step above it.
+                if !matches!(self.last, Last::Typed | Last::Background | Last::Open) {
+                    self.end_block()?;
+                }
+                self.raw(text, Last::Background)
+            }
+            What::Typed(text) => self.raw(&format!("{text}\n"), Last::Typed),
+            What::Exited(..) => self.end_line(),
+            What::Aborted { requests, last } => {
+                self.end_line()?;
+                let time = time_of_day(record.wall);
+                let text = format!("{time} aborted after request {requests}: {last}");
+                self.comment(&text, Last::Line)
+            }
             What::Step(text, took) => {
-                let clock = LogDate(record.wall).to_string();
-                let time = clock.rsplit(' ').next().unwrap_or_default();
+                let time = time_of_day(record.wall);
                 if !matches!(self.last, Last::Note | Last::Step) {
                     self.end_block()?;
                 }
@@ -105,13 +121,13 @@ impl<W: Write> Transcript<W> {
         Ok(())
     }
 
-    /// Output as it comes, in pieces of lines.
-    fn raw(&mut self, text: &str) -> io::Result<()> {
+    /// Output as it comes, in pieces of lines. `whole` is what it is if it ends its line.
+    fn raw(&mut self, text: &str, whole: Last) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
         }
         write!(self.out, "{text}")?;
-        self.last = if text.ends_with('\n') { Last::Line } else { Last::Open };
+        self.last = if text.ends_with('\n') { whole } else { Last::Open };
         // A question is to be seen while its answer is typed.
         if self.last == Last::Open { self.out.flush() } else { Ok(()) }
     }
@@ -135,6 +151,12 @@ impl<W: Write> Sink for Transcript<W> {
         let result = self.print(record);
         keep_error(result, &mut self.error)
     }
+}
+
+/// `05:17:41.276`
+fn time_of_day(wall: Wall) -> String {
+    let clock = LogDate(wall).to_string();
+    clock.rsplit(' ').next().unwrap_or_default().to_owned()
 }
 
 /// ` (3.157s)`; nothing for what took no time.

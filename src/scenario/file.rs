@@ -114,11 +114,34 @@ pub struct NodeTable {
     pub clock_offset: Option<Located<String>>,
 }
 
+/// Steps that the schema shows as an example.
+pub const STEPS: [&str; 18] = [
+    "start 7000 7001 7002",
+    "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
+    "> yes",
+    "wait until cluster ok within 10s",
+    "redis-cli -c -p 7000 set key Hello",
+    "expect slot 12539 owner 7002",
+    "at +90s kill 7002",
+    "partition 7000 | rest",
+    "wait 5s",
+    "abort after 12: redis-cli --cluster fix 127.0.0.1:7000",
+    "in background: redis-cli --cluster fix 127.0.0.1:7000",
+    "wait for redis-cli within 30s",
+    "send 100 times via 7000 set key:{n} value:{n}",
+    "expect 100 times via 7000 get key:{n} = value:{n}",
+    "wait until 7001 info role = master within 10s",
+    "let victim = any master",
+    "begin writes via 7000 every 5ms",
+    "listen on 7000 7001 subscribe news",
+];
+
 /// What is done.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ScriptTable {
     /// The steps: lines of text, and blocks of steps that are repeated.
+    #[schemars(extend("examples" = [STEPS]))]
     pub steps: Vec<Located<ScriptStep>>,
 }
 

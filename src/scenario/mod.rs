@@ -202,8 +202,14 @@ mod tests {
         }
     }
 
-    const WORDS: [&str; 40] = [
+    const WORDS: [&str; 46] = [
         "redis-cli",
+        "abort",
+        "after",
+        "3:",
+        "in",
+        "background:",
+        "for",
         "redis-server",
         "--cluster",
         "create",

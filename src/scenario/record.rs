@@ -49,11 +49,18 @@ pub enum What {
     /// A command was typed at the terminal.
     Command(String),
     /// A program printed something, not always whole lines.
-    Output(Channel, String),
+    Output(Job, Channel, String),
     /// Something was typed into a program, which the terminal shows.
     Typed(String),
-    /// The program that was run last has ended.
-    Exited(u8),
+    /// redis-cli has ended.
+    Exited(Job, u8),
+    /// The redis-cli that was run last was killed.
+    Aborted {
+        /// How many requests it had sent.
+        requests: u32,
+        /// The last of them.
+        last: String,
+    },
     /// A step that is no command was done. It took so long.
     Step(String, Span),
     /// An expectation was met.
@@ -62,6 +69,15 @@ pub enum What {
     Log(LogLine),
     /// The run is over.
     End(Box<Summary>),
+}
+
+/// Which of the programs at the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// The one that was run last, which the script waits for.
+    Foreground,
+    /// The redis-cli beside which the script goes on.
+    Background,
 }
 
 /// Where a program prints to.

@@ -293,6 +293,12 @@ impl<'a> Cursor<'a> {
         read(&word.text).map_err(|error| bad_unit(what, word.span.clone(), error))
     }
 
+    /// The text from a word of the line to the end of the line, as it stands there.
+    #[must_use]
+    pub fn text_from(&self, word: &Word) -> &'a str {
+        self.line.text[word.at..].trim_end()
+    }
+
     /// The text from the next word to the end of the line, as it stands there.
     #[must_use]
     pub fn rest(&mut self) -> &'a str {

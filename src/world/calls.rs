@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use crate::id::Endpoint;
 use crate::network::NodeNo;
 use crate::network::message::{Kind, Message};
-use crate::node::effect::{CallError, LinkId};
-use crate::resp::{Args, Reply};
+use crate::node::effect::{CallError, CallResult, LinkId};
+use crate::resp::Args;
 use crate::time::Span;
 use crate::world::event::Due;
 use crate::world::machine::{Arrived, Busy, Call, Pending};
@@ -21,6 +21,7 @@ impl<P: Program> World<P> {
         let call = Call {
             link,
             connected: false,
+            written_blindly: false,
             timeout,
             limit: 0,
             expected: requests.len(),
@@ -65,16 +66,15 @@ impl<P: Program> World<P> {
             Message::Reply(reply) => {
                 call.replies.push(*reply);
                 if call.replies.len() == call.expected {
-                    let replies = std::mem::take(&mut call.replies);
                     self.close(link);
-                    self.end_call(node, Ok(replies));
+                    self.end_call(node, None);
                 } else {
                     self.set_time_limit(node);
                 }
             }
             _ => {
                 self.forget_end(link);
-                self.end_call(node, Err(CallError::Io));
+                self.end_call(node, Some(CallError::Lost));
             }
         }
     }
@@ -85,17 +85,25 @@ impl<P: Program> World<P> {
         if call.limit != limit {
             return;
         }
-        let error = if call.connected { CallError::Io } else { CallError::Connect };
+        if !call.connected && !call.written_blindly {
+            // A connection that is not open in time is not noticed: the write waits once more.
+            call.written_blindly = true;
+            return self.set_time_limit(node);
+        }
+        let error = if call.connected { CallError::Timeout } else { CallError::Connect };
         let link = call.link;
         self.close(link);
-        self.end_call(node, Err(error));
+        self.end_call(node, Some(error));
     }
 
     /// The process gets the result of its call and goes on.
-    pub(super) fn end_call(&mut self, node: NodeNo, result: Result<Vec<Reply>, CallError>) {
+    pub(super) fn end_call(&mut self, node: NodeNo, error: Option<CallError>) {
         let Some(running) = &mut self.machines[node.index()].running else { return };
-        running.busy = Busy::No;
-        let arrived = Arrived::CallDone(result);
+        let replies = match std::mem::replace(&mut running.busy, Busy::No) {
+            Busy::Calling(call) => call.replies,
+            _ => Vec::new(),
+        };
+        let arrived = Arrived::CallDone(CallResult { replies, error });
         running.inbox.push_front(Pending { id: self.current, cause: self.cause, arrived });
         self.wake(node);
     }

@@ -94,7 +94,7 @@ impl<P: Program> World<P> {
             }
             (Kind::Call, Some(Site::Node(node))) => {
                 self.forget_end(link);
-                self.end_call(node, Err(CallError::Refused));
+                self.end_call(node, Some(CallError::Refused));
             }
             _ => {
                 let client = connection.tag;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::network::message::Message;
-use crate::node::effect::{CallError, Effect, LinkId, Loss};
+use crate::node::effect::{CallResult, Effect, LinkId, Loss};
 use crate::resp::Reply;
 use crate::rng::Stream;
 use crate::time::{Span, Time, Wall};
@@ -79,6 +79,8 @@ pub(crate) enum Busy {
 pub(crate) struct Call {
     pub(crate) link: LinkId,
     pub(crate) connected: bool,
+    /// The time for opening the connection is over: it is written to all the same.
+    pub(crate) written_blindly: bool,
     pub(crate) timeout: Span,
     /// The number of the time limit that counts.
     pub(crate) limit: u32,
@@ -101,7 +103,7 @@ pub(crate) enum Arrived {
     Connected(LinkId),
     Lost(LinkId, Loss),
     Message(LinkId, Message),
-    CallDone(Result<Vec<Reply>, CallError>),
+    CallDone(CallResult),
     ChildExit(u32),
     Terminate,
 }

@@ -6,7 +6,7 @@ use redis_cluster_sim::slot::Slot;
 
 use crate::support::toy_cluster::{ToyCluster, Typed, tag_of};
 use crate::support::transcript::{Transcript, ranges};
-use crate::{as_described, replay, same_output};
+use crate::{as_described, same_output};
 
 #[test]
 fn plans_and_moves_9() {
@@ -15,6 +15,7 @@ fn plans_and_moves_9() {
         "reshard-all-to-B-1000-slots",
         "reshard-two-sources-7-slots",
         "reshard-slots-with-keys",
+        "reshard-drain-source-listed-after-target",
         "reshard-uppercase-id",
         "reshard-negative-slots",
         "reshard-target-also-in-sources-skipped",
@@ -44,16 +45,7 @@ fn dialogues_9() {
 /// Six digits fill the buffer, and the last one is taken for the newline.
 #[test]
 fn a_count_of_six_digits_loses_its_last_2_9() {
-    let transcript = Transcript::read("reshard-interactive-no");
-    let mut toy = ToyCluster::new(transcript.nodes());
-    toy.introduce_all();
-    let answers = ["163840", "d8012c25d37199bd64128028892c4c2a70f79ac2", "all", "no"];
-    let lines = answers.map(|answer| format!("{answer}\n").into_bytes());
-    let dialogue = Transcript { typed: Typed::Lines(lines.into()), ..transcript };
-    assert_eq!(replay("six digits", &dialogue, &mut toy), 1);
-    let printed = String::from_utf8(toy.printed).unwrap();
-    assert!(printed.contains("(from 1 to 16384)? 163840\n"));
-    assert!(printed.contains("\nReady to move 16384 slots.\n"));
+    as_described(&["reshard-interactive-six-digit-slot-count-truncated"]);
 }
 
 /// All answers in one piece are swallowed by the first question; the real tool then asks for ever.
@@ -126,6 +118,7 @@ const FOUR: &str = "backup-ok";
 fn rebalances_without_anything_to_do_10() {
     for name in [
         "rebalance-nothing-to-do",
+        "rebalance-after-nothing-to-do",
         "rebalance-threshold-0",
         "rebalance-weight-without-equals",
         "rebalance-simulate-weight-empty-master-without-flag",

@@ -58,12 +58,13 @@ const NOT_VIRTUAL: &[(&str, &str)] = &[
 ];
 
 /// Thousands of slots that move one by one: enough virtual time to be slow without optimisation.
-const LONG: [&str; 5] = [
+const LONG: [&str; 6] = [
     "rebalance-use-empty-masters",
     "rebalance-plain",
     "rebalance-weights",
     "rebalance-weight-ambiguous-prefix",
     "reshard-all-to-B-1000-slots",
+    "reshard-drain-source-listed-after-target",
 ];
 
 /// Compares a recording with what appears when its command is run on virtual nodes.

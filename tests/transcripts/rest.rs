@@ -5,6 +5,7 @@ use std::fs;
 use redis_cluster_sim::resp::Reply;
 
 use crate::support::toy_cluster::{ToyCluster, ToyKeys};
+use crate::support::transcript::ranges;
 use crate::{as_described, same_output};
 
 fn unchanged(_: &mut ToyCluster) {}
@@ -43,6 +44,18 @@ fn info_11() {
     same_output("info-6-nodes", "check-6-nodes-ok", unchanged);
     same_output("info-after-addnodes", "check-after-addnodes", unchanged);
     same_output("info-master-down", "check-master-down-failed", unchanged);
+    same_output("info-after-rebalance-weights", "import-ok-move", |toy| {
+        toy.at(21771).slots = ranges("0-6143");
+        toy.at(21772).slots = ranges("6144-11263");
+        toy.at(21773).slots = ranges("11264-16383");
+        // Having nothing left to serve, the fourth master had joined the third, with its replica.
+        let (third, fourth) = (toy.id(21773), toy.id(21779));
+        for node in &mut toy.nodes {
+            if node.id == fourth || node.master.as_ref() == Some(&fourth) {
+                node.master = Some(third.clone());
+            }
+        }
+    });
 }
 
 #[test]

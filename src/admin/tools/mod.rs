@@ -5,6 +5,7 @@
 //! the simulated machines.
 
 mod desk;
+mod sent;
 mod stdin;
 mod tool;
 
@@ -12,11 +13,13 @@ mod tool;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use crate::admin::{ExitCode, Shell, Stuck};
 use crate::rng::Seed;
 use crate::time::Time;
 use crate::world::{BudgetSpent, Program, World};
+pub use sent::Sent;
 use tool::Tool;
 
 /// How `redis-cli` is started.
@@ -28,8 +31,11 @@ pub struct Invocation {
     pub shell: Shell,
     /// What is typed, or waits in the pipe, from the start.
     pub typed: Vec<String>,
-    /// The tool dies as soon as this many of its requests were answered.
-    pub dies_after: Option<u32>,
+    /// The tool is killed (SIGKILL) as soon as it has sent its request of this number. It reads no
+    /// reply to it; the server still gets it, and behind it the end of the connection, as of every
+    /// other connection that was open. What counts is what recordings of the wire list: every
+    /// command, and neither connections nor sleeps.
+    pub dies_after: Option<NonZeroU32>,
 }
 
 /// A run of `redis-cli`.
@@ -70,7 +76,7 @@ pub enum Status {
     },
     /// It ended by itself.
     Ended(ExitCode),
-    /// It was interrupted, or died after as many requests as it had to live for.
+    /// It was interrupted, or killed after as many requests as it was to send.
     Interrupted,
     /// It has got to something that cannot be simulated.
     Stuck(Stuck),
@@ -115,6 +121,18 @@ impl Tools {
     /// What can be seen at a tool's terminal, from its start.
     pub fn printed<T>(&self, tool: ToolNo, look: impl FnOnce(&[Printed]) -> T) -> T {
         look(&self.tools[tool.0].desk().printed)
+    }
+
+    /// How many requests a tool has sent.
+    #[must_use]
+    pub fn requests(&self, tool: ToolNo) -> u32 {
+        self.tools[tool.0].requests()
+    }
+
+    /// What a tool has sent last.
+    #[must_use]
+    pub fn last_sent(&self, tool: ToolNo) -> Option<&Sent> {
+        self.tools[tool.0].last_sent()
     }
 
     /// The files that a tool has written.

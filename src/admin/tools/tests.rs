@@ -74,6 +74,7 @@ impl Stage {
         let words = words.split(' ').map(str::to_owned).collect();
         let typed = typed.iter().map(|&line| line.to_owned()).collect();
         let shell = TERMINAL;
+        let dies_after = dies_after.and_then(NonZeroU32::new);
         self.tools.start(&mut self.world, Invocation { words, shell, typed, dies_after })
     }
 
@@ -155,12 +156,26 @@ fn slow_commands_have_their_time_printed_18_4() {
 }
 
 #[test]
-fn a_tool_dies_after_as_many_requests_as_it_may_make() {
+fn a_killed_tool_reads_no_reply_to_its_last_request_but_the_server_gets_it() {
     let mut stage = Stage::new();
     let tool = stage.start("-r 5 -p 7000 hello", &[], Some(3));
     assert_eq!(stage.run(tool), Status::Interrupted);
-    // The third answer has reached the machine, but nobody there reads it any more.
     assert_eq!(stage.text(tool), "\"hello\"\n".repeat(2));
+    assert_eq!(stage.tools.requests(tool), 3);
+    let last = stage.tools.last_sent(tool).unwrap().to_string();
+    assert_eq!(last, "127.0.0.1:7000 <- hello");
+    // It is dead at the moment of sending; the request is still under way.
+    assert_eq!(stage.world.stats().commands, 2);
+    stage.world.run_until(stage.world.now() + Span::secs(1)).unwrap();
+    assert_eq!(stage.world.stats().commands, 3);
+}
+
+#[test]
+fn a_tool_that_sends_too_few_requests_to_be_killed_ends_by_itself() {
+    let mut stage = Stage::new();
+    let tool = stage.start("-r 2 -p 7000 hello", &[], Some(3));
+    assert_eq!(stage.run(tool), Status::Ended(ExitCode(0)));
+    assert_eq!(stage.tools.requests(tool), 2);
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 use super::desk::{Answer, Desk, DeskHost, Request};
 use super::stdin::Stdin;
-use super::{Invocation, Status};
+use super::{Invocation, Sent, Status};
 use crate::admin::executor::Task;
 use crate::admin::host::{Address, Connection, Echo, Lost};
 use crate::admin::{ExitCode, Stuck, run};
@@ -26,10 +27,12 @@ pub(super) struct Tool {
     desk: Rc<RefCell<Desk>>,
     waiting: Waiting,
     end: Option<Status>,
-    /// The open connections. The tool's numbers are the world's.
-    clients: BTreeMap<Connection, ClientNo>,
-    /// How many more requests may be answered.
-    lives: Option<u32>,
+    /// The open connections, and where they lead. The tool's numbers are the world's.
+    clients: BTreeMap<Connection, (ClientNo, Address)>,
+    /// How many requests were sent, and the last of them.
+    requests: u32,
+    last_sent: Option<Sent>,
+    dies_after: Option<NonZeroU32>,
 }
 
 /// What a tool's program is suspended at.
@@ -38,7 +41,7 @@ enum Waiting {
     /// It is not: it was not started yet, or is running.
     Nothing,
     /// A connection, dialled at this time.
-    Connect(ClientNo, Time),
+    Connect(ClientNo, Address, Time),
     Reply(Connection, ClientNo),
     Sleep(Time),
     Input(usize, Echo),
@@ -63,7 +66,9 @@ impl Tool {
             waiting: Waiting::Nothing,
             end: None,
             clients: BTreeMap::new(),
-            lives: dies_after,
+            requests: 0,
+            last_sent: None,
+            dies_after,
         }
     }
 
@@ -77,6 +82,14 @@ impl Tool {
             (None, Waiting::Input(..)) => Status::Asks { question: self.desk().unfinished_line() },
             (None, _) => Status::Running,
         }
+    }
+
+    pub(super) fn requests(&self) -> u32 {
+        self.requests
+    }
+
+    pub(super) fn last_sent(&self) -> Option<&Sent> {
+        self.last_sent.as_ref()
     }
 
     pub(super) fn wakes_at(&self) -> Option<Time> {
@@ -100,9 +113,6 @@ impl Tool {
     fn go_on<P: Program>(&mut self, world: &mut World<P>, mut ready: Option<Answer>) {
         while self.end.is_none() {
             let Some(answer) = ready.take().or_else(|| self.take_answer(world)) else { return };
-            if matches!(answer, Answer::Replied(Ok(_))) && self.spend_life() {
-                return self.interrupt(world);
-            }
             ready = self.resume(world, Some(answer));
         }
     }
@@ -111,11 +121,11 @@ impl Tool {
     fn take_answer<P: Program>(&mut self, world: &mut World<P>) -> Option<Answer> {
         Some(match self.waiting {
             Waiting::Nothing => return None,
-            Waiting::Connect(client, since) => {
+            Waiting::Connect(client, ref to, since) => {
                 let outcome = match world.client_take(client)? {
                     ClientEvent::Connected => {
                         let connection = Connection(client.0);
-                        self.clients.insert(connection, client);
+                        self.clients.insert(connection, (client, to.clone()));
                         Ok(connection)
                     }
                     _ if world.now().since(since) >= CONNECT_PATIENCE => {
@@ -144,13 +154,6 @@ impl Tool {
         })
     }
 
-    /// Counts an answered request; says whether it was the last.
-    fn spend_life(&mut self) -> bool {
-        let Some(lives) = &mut self.lives else { return false };
-        *lives = lives.saturating_sub(1);
-        *lives == 0
-    }
-
     /// Lets the program run to its next request, and begins to carry that out. The answer is there
     /// already if it takes no time.
     fn resume<P: Program>(
@@ -163,7 +166,7 @@ impl Tool {
         let outcome = self.task.as_mut()?.run();
         let (closed, request) = self.desk().collect();
         for connection in closed {
-            if let Some(client) = self.clients.remove(&connection) {
+            if let Some((client, _)) = self.clients.remove(&connection) {
                 world.client_close(client);
             }
         }
@@ -179,14 +182,21 @@ impl Tool {
     fn begin<P: Program>(&mut self, world: &mut World<P>, request: Request) -> Option<Answer> {
         self.waiting = match request {
             Request::Connect(to) => match resolve(&to) {
-                Ok((ip, port)) => Waiting::Connect(world.client_connect(ip, port), world.now()),
+                Ok((ip, port)) => Waiting::Connect(world.client_connect(ip, port), to, world.now()),
                 Err(error) => return Some(Answer::Connected(Err(error.to_owned()))),
             },
             Request::Call(connection, command) => {
-                let Some(&client) = self.clients.get(&connection) else {
+                let Some((client, to)) = self.clients.get(&connection) else {
                     return Some(Answer::Replied(Err(Lost)));
                 };
+                let (client, to) = (*client, to.clone());
+                self.last_sent = Some(Sent { to, command: command.clone() });
+                self.requests += 1;
                 world.client_send(client, command);
+                if self.dies_after.is_some_and(|last| self.requests >= last.get()) {
+                    self.interrupt(world);
+                    return None;
+                }
                 Waiting::Reply(connection, client)
             }
             Request::Sleep(span) => Waiting::Sleep(world.now() + span),
@@ -205,10 +215,10 @@ impl Tool {
     fn finish<P: Program>(&mut self, world: &mut World<P>, end: Status) {
         self.task = None;
         self.end = Some(end);
-        if let Waiting::Connect(client, _) = self.waiting {
+        if let Waiting::Connect(client, ..) = self.waiting {
             world.client_close(client);
         }
-        for client in std::mem::take(&mut self.clients).into_values() {
+        for (client, _) in std::mem::take(&mut self.clients).into_values() {
             world.client_close(client);
         }
     }

@@ -6,7 +6,7 @@ use crate::node::command::{Call, CommandError, Outcome, help, server, state, tra
 use crate::node::effect::{Effect, LinkId};
 use crate::resp::Reply;
 
-/// PING [message]
+/// `PING [message]`
 pub(super) fn ping(call: &mut Call<'_, '_>) -> Answer {
     let message = match call.args {
         [_] => None,
@@ -33,7 +33,7 @@ pub(super) fn select(call: &mut Call<'_, '_>) -> Answer {
     }
 }
 
-/// AUTH [username] password: virtual nodes know no passwords.
+/// `AUTH [username] password`: virtual nodes know no passwords.
 pub(super) fn auth(call: &mut Call<'_, '_>) -> Answer {
     match call.args {
         [_, _] => Err(CommandError::fixed(
@@ -48,7 +48,7 @@ pub(super) fn auth(call: &mut Call<'_, '_>) -> Answer {
     }
 }
 
-/// HELLO [2 [SETNAME name]]: there is no RESP3 here.
+/// `HELLO [2 [SETNAME name]]`: there is no RESP3 here.
 pub(super) fn hello(call: &mut Call<'_, '_>) -> Answer {
     if let Some(version) = call.args.get(1) {
         let version = integer(version).map_err(|_| {
@@ -213,7 +213,7 @@ fn address(link: LinkId) -> String {
     format!("127.0.0.1:{}", EPHEMERAL + link.connection() % PORTS)
 }
 
-/// CLIENT LIST [TYPE type|ID id …]
+/// `CLIENT LIST [TYPE type|ID id …]`
 fn list(call: &mut Call<'_, '_>) -> Answer {
     match call.args {
         [_, _] => Ok(Reply::bulk(describe_all(call, |_, _| true))),
@@ -272,7 +272,7 @@ fn describe(call: &Call<'_, '_>, link: LinkId, client: &Client) -> String {
     )
 }
 
-/// CLIENT UNBLOCK id [TIMEOUT|ERROR]
+/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`
 fn unblock(call: &mut Call<'_, '_>) -> Answer {
     let error = match call.args.get(3) {
         None => false,

@@ -80,7 +80,7 @@ fn object(call: &mut Call<'_, '_>) -> Answer {
     )))
 }
 
-/// DEBUG POPULATE count [prefix] [size]
+/// `DEBUG POPULATE count [prefix] [size]`
 fn populate(call: &mut Call<'_, '_>) -> Answer {
     let count = call.integer(2)?;
     let size = match call.args.get(4) {

@@ -44,12 +44,12 @@ fn put_all(call: &mut Call<'_, '_>) -> Result<usize, CommandError> {
     put(call, call.word(1), &call.args[2..])
 }
 
-/// HSET key field value [field value …]
+/// `HSET key field value [field value …]`
 pub(super) fn hset(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Int(put_all(call)? as i64))
 }
 
-/// HMSET key field value [field value …]
+/// `HMSET key field value [field value …]`
 pub(super) fn hmset(call: &mut Call<'_, '_>) -> Answer {
     put_all(call)?;
     Ok(Reply::ok())
@@ -75,14 +75,14 @@ fn field_of(hash: Option<&Hash>, field: &[u8]) -> Reply {
     hash.and_then(|hash| hash.fields.get(field)).map_or(Reply::Nil, Reply::bulk)
 }
 
-/// HMGET key field [field …]
+/// `HMGET key field [field …]`
 pub(super) fn hmget(call: &mut Call<'_, '_>) -> Answer {
     let (key, fields) = (call.word(1), &call.args[2..]);
     let hash = read(call, key)?;
     Ok(Reply::Array(fields.iter().map(|field| field_of(hash, field)).collect()))
 }
 
-/// HDEL key field [field …]
+/// `HDEL key field [field …]`
 pub(super) fn hdel(call: &mut Call<'_, '_>) -> Answer {
     let (key, fields) = (call.word(1), &call.args[2..]);
     let Some(hash) = write(call, key)? else { return Ok(Reply::Int(0)) };

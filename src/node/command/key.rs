@@ -7,7 +7,7 @@ use crate::node::keyspace::{Keyspace, Value};
 use crate::resp::Reply;
 use crate::time::Millis;
 
-/// DEL key [key …]; UNLINK is the same to whoever looks from outside.
+/// `DEL key [key …]`; UNLINK is the same to whoever looks from outside.
 pub(super) fn del(call: &mut Call<'_, '_>) -> Answer {
     let mut deleted = 0;
     for key in &call.args[1..] {
@@ -17,7 +17,7 @@ pub(super) fn del(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Int(deleted))
 }
 
-/// EXISTS key [key …] and TOUCH key [key …]
+/// `EXISTS key [key …]` and `TOUCH key [key …]`
 pub(super) fn exists(call: &mut Call<'_, '_>) -> Answer {
     let keys = &call.args[1..];
     Ok(Reply::Int(keys.iter().filter(|key| call.read(key).is_some()).count() as i64))
@@ -78,14 +78,14 @@ fn flush(call: &mut Call<'_, '_>) {
     call.also_changed(flushed);
 }
 
-/// FLUSHDB [ASYNC|SYNC]
+/// `FLUSHDB [ASYNC|SYNC]`
 pub(super) fn flushdb(call: &mut Call<'_, '_>) -> Answer {
     check_flush(call)?;
     flush(call);
     Ok(Reply::ok())
 }
 
-/// FLUSHALL [ASYNC|SYNC]: with save points, the file on disk becomes empty at once, too.
+/// `FLUSHALL [ASYNC|SYNC]`: with save points, the file on disk becomes empty at once, too.
 pub(super) fn flushall(call: &mut Call<'_, '_>) -> Answer {
     check_flush(call)?;
     flush(call);
@@ -213,7 +213,7 @@ fn insert(keys: &mut Keyspace, key: &[u8], value: Value, expires: Option<Millis>
 /// `databases`: of which a cluster uses the first only.
 const DATABASES: std::ops::Range<i32> = 0..16;
 
-/// COPY source destination [DB 0] [REPLACE]
+/// `COPY source destination [DB 0] [REPLACE]`
 pub(super) fn copy(call: &mut Call<'_, '_>) -> Answer {
     let (from, to) = (call.word(1), call.word(2));
     let mut replace = false;

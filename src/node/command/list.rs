@@ -87,22 +87,22 @@ fn push(call: &mut Call<'_, '_>, end: End, only_existing: bool) -> Answer {
     Ok(Reply::Int(len as i64))
 }
 
-/// LPUSH key element [element …]
+/// `LPUSH key element [element …]`
 pub(super) fn lpush(call: &mut Call<'_, '_>) -> Answer {
     push(call, End::Head, false)
 }
 
-/// RPUSH key element [element …]
+/// `RPUSH key element [element …]`
 pub(super) fn rpush(call: &mut Call<'_, '_>) -> Answer {
     push(call, End::Tail, false)
 }
 
-/// LPUSHX key element [element …]
+/// `LPUSHX key element [element …]`
 pub(super) fn lpushx(call: &mut Call<'_, '_>) -> Answer {
     push(call, End::Head, true)
 }
 
-/// RPUSHX key element [element …]
+/// `RPUSHX key element [element …]`
 pub(super) fn rpushx(call: &mut Call<'_, '_>) -> Answer {
     push(call, End::Tail, true)
 }
@@ -181,12 +181,12 @@ fn pop(call: &mut Call<'_, '_>, end: End) -> Answer {
     })
 }
 
-/// LPOP key [count]
+/// `LPOP key [count]`
 pub(super) fn lpop(call: &mut Call<'_, '_>) -> Answer {
     pop(call, End::Head)
 }
 
-/// RPOP key [count]
+/// `RPOP key [count]`
 pub(super) fn rpop(call: &mut Call<'_, '_>) -> Answer {
     pop(call, End::Tail)
 }
@@ -255,7 +255,7 @@ fn search(call: &Call<'_, '_>) -> Result<Search, CommandError> {
     Ok(search)
 }
 
-/// LPOS key element [RANK rank] [COUNT count] [MAXLEN length]
+/// `LPOS key element [RANK rank] [COUNT count] [MAXLEN length]`
 pub(super) fn lpos(call: &mut Call<'_, '_>) -> Answer {
     let search = search(call)?;
     let (key, element) = (call.word(1), call.word(2));

@@ -5,7 +5,7 @@ use crate::node::Node;
 use crate::node::command::error::{Answer, integer, text};
 use crate::node::command::transaction::{self, Execution};
 use crate::node::command::{Call, CommandError, Outcome, conclude, wait};
-use crate::node::effect::{CallError, Ctx, Effect, LinkId};
+use crate::node::effect::{CallError, CallResult, Ctx, Effect, LinkId};
 use crate::node::rdb::{self, Unreadable};
 use crate::resp::{Args, Reply, args};
 use crate::time::{Millis, Span};
@@ -51,7 +51,7 @@ fn restore_options(words: &[Vec<u8>]) -> Result<RestoreOptions, CommandError> {
     Ok(options)
 }
 
-/// RESTORE key ttl dump [REPLACE] [ABSTTL] [IDLETIME s] [FREQ n]; RESTORE-ASKING is the same for a
+/// `RESTORE key ttl dump [REPLACE] [ABSTTL] [IDLETIME s] [FREQ n]`; RESTORE-ASKING is the same for a
 /// slot that is being imported (§11.6).
 pub(super) fn restore(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
@@ -82,6 +82,8 @@ pub(super) fn restore(call: &mut Call<'_, '_>) -> Answer {
 #[derive(Debug)]
 pub(crate) struct Awaited {
     client: LinkId,
+    /// What is sent once more if the first connection breaks before any key has arrived.
+    again: Option<Sending>,
     /// The keys that were sent, in order.
     keys: Vec<Vec<u8>>,
     /// How many replies come before those about keys.
@@ -90,6 +92,20 @@ pub(crate) struct Awaited {
     copy: bool,
     /// The transaction that it is part of.
     pub(crate) execution: Option<Execution>,
+}
+
+/// What is sent to a target, and how long each step of it may take.
+#[derive(Debug, Clone)]
+struct Sending {
+    to: Endpoint,
+    requests: Vec<Args>,
+    timeout: Span,
+}
+
+impl Sending {
+    fn call(self) -> Effect {
+        Effect::Call { to: self.to, requests: self.requests, timeout: self.timeout }
+    }
 }
 
 /// What MIGRATE was told.
@@ -140,7 +156,7 @@ fn order<'a>(call: &Call<'a, '_>) -> Result<Order<'a>, CommandError> {
     Ok(Order { copy, replace, auth, keys, timeout: Span::millis(timeout as u64), database })
 }
 
-/// MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password] [KEYS key …]
+/// `MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password] [KEYS key …]`
 pub(super) fn migrate(call: &mut Call<'_, '_>) -> Outcome {
     let order = match order(call) {
         Ok(order) => order,
@@ -160,9 +176,11 @@ pub(super) fn migrate(call: &mut Call<'_, '_>) -> Outcome {
     let preamble = requests.len();
     requests.extend(present.iter().filter_map(|key| send(call, key, order.replace)));
     let to = Endpoint { ip: Some(ip), port, cport: 0, pport: 0 };
-    call.ctx.out.effects.push(Effect::Call { to, requests, timeout: order.timeout });
+    let sending = Sending { to, requests, timeout: order.timeout };
+    call.ctx.out.effects.push(sending.clone().call());
     Outcome::Awaits(Box::new(Awaited {
         client: call.client,
+        again: Some(sending),
         keys: present,
         preamble,
         copy: order.copy,
@@ -187,21 +205,25 @@ fn unreachable() -> CommandError {
 }
 
 /// Goes on with the command that waited for a synchronous call (§11.16).
-pub fn call_done(node: &mut Node, result: Result<Vec<Reply>, CallError>, ctx: &mut Ctx<'_>) {
-    let Some(awaited) = node.clients.awaited.take() else { return };
-    let Awaited { client, keys, preamble, copy, execution } = *awaited;
-    let reply: Reply = match result {
-        Ok(replies) => {
-            settle(node, ctx, &keys, preamble, copy, &replies).unwrap_or_else(Reply::from)
-        }
-        // A refusal is noticed only when the first bytes are written.
-        Err(CallError::Refused) => {
-            CommandError::fixed("IOERR error or timeout writing to target instance").into()
-        }
-        Err(CallError::Connect) => unreachable().into(),
-        Err(CallError::Io) => {
-            CommandError::fixed("IOERR error or timeout reading to target instance").into()
-        }
+pub fn call_done(node: &mut Node, result: CallResult, ctx: &mut Ctx<'_>) {
+    let Some(mut awaited) = node.clients.awaited.take() else { return };
+    let CallResult { replies, error } = result;
+    let broken = matches!(error, Some(CallError::Refused | CallError::Lost));
+    if broken
+        && replies.len() <= awaited.preamble
+        && let Some(sending) = awaited.again.take()
+    {
+        ctx.out.effects.push(sending.call());
+        node.clients.awaited = Some(awaited);
+        return;
+    }
+    let Awaited { client, keys, preamble, copy, execution, .. } = *awaited;
+    let settled = settle(node, ctx, &keys, preamble, copy, &replies);
+    let reply = match (settled, error.map(failure)) {
+        // What the target has said outweighs that it has not said everything.
+        (Err(refusal), _) => refusal.into(),
+        (Ok(_), Some(failure)) => failure.into(),
+        (Ok(reply), None) => reply,
     };
     let outcome = match execution {
         Some(execution) => transaction::resume(node, client, execution, reply, ctx),
@@ -209,6 +231,16 @@ pub fn call_done(node: &mut Node, result: Result<Vec<Reply>, CallError>, ctx: &m
     };
     conclude(node, client, outcome, ctx);
     wait::catch_up(node, client, ctx);
+}
+
+/// Neither a refusal nor a connection that takes too long is noticed before it is written to.
+fn failure(error: CallError) -> CommandError {
+    CommandError::fixed(match error {
+        CallError::Refused | CallError::Connect => {
+            "IOERR error or timeout writing to target instance"
+        }
+        CallError::Timeout | CallError::Lost => "IOERR error or timeout reading to target instance",
+    })
 }
 
 /// Deletes the keys that the target has taken.
@@ -222,7 +254,8 @@ fn settle(
 ) -> Answer {
     let (before, about_keys) = replies.split_at(preamble.min(replies.len()));
     let refused = before.iter().find_map(Reply::error);
-    let mut error = refused;
+    // It is told only together with what was said of a key.
+    let mut error = refused.filter(|_| !about_keys.is_empty());
     let mut deleted = vec![b"DEL".to_vec()];
     for (key, reply) in keys.iter().zip(about_keys) {
         match refused.or(reply.error()) {

@@ -23,7 +23,7 @@ fn confirmation(call: &mut Call<'_, '_>, done: &str, name: Option<&[u8]>) -> Rep
     Reply::Array(vec![Reply::bulk(done), name, Reply::Int(count as i64)])
 }
 
-/// SUBSCRIBE channel [channel …]
+/// `SUBSCRIBE channel [channel …]`
 pub(super) fn subscribe(call: &mut Call<'_, '_>) -> Outcome {
     let mut replies = Vec::new();
     for channel in &call.args[1..] {
@@ -36,7 +36,7 @@ pub(super) fn subscribe(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Replies(replies)
 }
 
-/// PSUBSCRIBE pattern [pattern …]
+/// `PSUBSCRIBE pattern [pattern …]`
 pub(super) fn psubscribe(call: &mut Call<'_, '_>) -> Outcome {
     let mut replies = Vec::new();
     for pattern in &call.args[1..] {
@@ -51,7 +51,7 @@ pub(super) fn psubscribe(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Replies(replies)
 }
 
-/// UNSUBSCRIBE [channel …]
+/// `UNSUBSCRIBE [channel …]`
 pub(super) fn unsubscribe(call: &mut Call<'_, '_>) -> Outcome {
     let channels: BTreeSet<Vec<u8>> = match &call.args[1..] {
         [] => state(call.node, call.client, call.ctx).channels.clone(),
@@ -69,7 +69,7 @@ pub(super) fn unsubscribe(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Replies(replies)
 }
 
-/// PUNSUBSCRIBE [pattern …]
+/// `PUNSUBSCRIBE [pattern …]`
 pub(super) fn punsubscribe(call: &mut Call<'_, '_>) -> Outcome {
     let patterns = match &call.args[1..] {
         [] => state(call.node, call.client, call.ctx).patterns.clone(),

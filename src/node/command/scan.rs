@@ -62,7 +62,7 @@ fn page(cursor: usize, elements: Vec<Reply>) -> Reply {
     Reply::Array(vec![Reply::bulk(cursor.to_string()), Reply::Array(elements)])
 }
 
-/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
 pub(super) fn scan(call: &mut Call<'_, '_>) -> Answer {
     let cursor = cursor(call.word(1))?;
     let options = options(&call.args[2..], true)?;
@@ -79,7 +79,7 @@ pub(super) fn scan(call: &mut Call<'_, '_>) -> Answer {
     Ok(page(if next < keys.len() { next } else { 0 }, seen))
 }
 
-/// SSCAN key cursor [MATCH pattern] [COUNT count]
+/// `SSCAN key cursor [MATCH pattern] [COUNT count]`
 pub(super) fn sscan(call: &mut Call<'_, '_>) -> Answer {
     let cursor = cursor(call.word(2))?;
     let Some(value) = call.read(&call.args[1]) else { return Ok(page(0, Vec::new())) };
@@ -91,7 +91,7 @@ pub(super) fn sscan(call: &mut Call<'_, '_>) -> Answer {
     Ok(page(next, seen.map(Reply::bulk).collect()))
 }
 
-/// HSCAN key cursor [MATCH pattern] [COUNT count]
+/// `HSCAN key cursor [MATCH pattern] [COUNT count]`
 pub(super) fn hscan(call: &mut Call<'_, '_>) -> Answer {
     let cursor = cursor(call.word(2))?;
     let args = call.args;

@@ -22,7 +22,7 @@ pub(super) fn time(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Array(parts.iter().map(|part| Reply::bulk(part.to_string())).collect()))
 }
 
-/// INFO [section]
+/// `INFO [section]`
 pub(super) fn info(call: &mut Call<'_, '_>) -> Answer {
     match call.args {
         [_] => Ok(Reply::bulk(info::text(call.node, call.ctx, "default"))),
@@ -94,7 +94,7 @@ fn config_set(call: &mut Call<'_, '_>, name: &str, value: &str) -> Answer {
     Ok(Reply::ok())
 }
 
-/// COMMAND [COUNT|INFO name …|GETKEYS command …]
+/// `COMMAND [COUNT|INFO name …|GETKEYS command …]`
 pub(super) fn command(call: &mut Call<'_, '_>) -> Answer {
     match call.args {
         [_] => Ok(Reply::Array(table::COMMANDS.iter().map(describe).collect())),
@@ -187,7 +187,7 @@ pub(super) fn save(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::ok())
 }
 
-/// BGSAVE [SCHEDULE]
+/// `BGSAVE [SCHEDULE]`
 pub(super) fn bgsave(call: &mut Call<'_, '_>) -> Answer {
     let schedule = match call.args {
         [_] => false,
@@ -229,7 +229,7 @@ pub(super) fn lastsave(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Int(call.node.server.storage.last_save))
 }
 
-/// SHUTDOWN [NOSAVE|SAVE] (Appendix B.1)
+/// `SHUTDOWN [NOSAVE|SAVE]` (Appendix B.1)
 pub(super) fn shutdown(call: &mut Call<'_, '_>) -> Outcome {
     let what = match call.args {
         [_] => WhatToSave::Configured,

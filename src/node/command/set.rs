@@ -37,7 +37,7 @@ fn changed(call: &mut Call<'_, '_>, key: &[u8], changes: usize) {
     call.also_changed(changes);
 }
 
-/// SADD key member [member …]
+/// `SADD key member [member …]`
 pub(super) fn sadd(call: &mut Call<'_, '_>) -> Answer {
     let (key, members) = (call.word(1), &call.args[2..]);
     if write(call, key)?.is_none() {
@@ -49,7 +49,7 @@ pub(super) fn sadd(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Int(added as i64))
 }
 
-/// SREM key member [member …]
+/// `SREM key member [member …]`
 pub(super) fn srem(call: &mut Call<'_, '_>) -> Answer {
     let (key, members) = (call.word(1), &call.args[2..]);
     let set = write(call, key)?;
@@ -87,7 +87,7 @@ pub(super) fn sismember(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Int(i64::from(read(call, key)?.is_some_and(|set| set.contains(member)))))
 }
 
-/// SMISMEMBER key member [member …]
+/// `SMISMEMBER key member [member …]`
 pub(super) fn smismember(call: &mut Call<'_, '_>) -> Answer {
     let (key, members) = (call.word(1), &call.args[2..]);
     let set = read(call, key)?;
@@ -123,7 +123,7 @@ fn draw(call: &mut Call<'_, '_>, mut members: Vec<Vec<u8>>, count: usize) -> Vec
     members
 }
 
-/// SPOP key [count]
+/// `SPOP key [count]`
 pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
     let count = match call.args {
@@ -150,7 +150,7 @@ pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
     })
 }
 
-/// SRANDMEMBER key [count]: a negative count may repeat members.
+/// `SRANDMEMBER key [count]`: a negative count may repeat members.
 pub(super) fn srandmember(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
     let count = match call.args {
@@ -225,32 +225,32 @@ fn store(call: &mut Call<'_, '_>, operation: Operation) -> Answer {
     Ok(Reply::Int(len as i64))
 }
 
-/// SINTER key [key …]
+/// `SINTER key [key …]`
 pub(super) fn sinter(call: &mut Call<'_, '_>) -> Answer {
     show(call, Operation::Intersection)
 }
 
-/// SUNION key [key …]
+/// `SUNION key [key …]`
 pub(super) fn sunion(call: &mut Call<'_, '_>) -> Answer {
     show(call, Operation::Union)
 }
 
-/// SDIFF key [key …]
+/// `SDIFF key [key …]`
 pub(super) fn sdiff(call: &mut Call<'_, '_>) -> Answer {
     show(call, Operation::Difference)
 }
 
-/// SINTERSTORE destination key [key …]
+/// `SINTERSTORE destination key [key …]`
 pub(super) fn sinterstore(call: &mut Call<'_, '_>) -> Answer {
     store(call, Operation::Intersection)
 }
 
-/// SUNIONSTORE destination key [key …]
+/// `SUNIONSTORE destination key [key …]`
 pub(super) fn sunionstore(call: &mut Call<'_, '_>) -> Answer {
     store(call, Operation::Union)
 }
 
-/// SDIFFSTORE destination key [key …]
+/// `SDIFFSTORE destination key [key …]`
 pub(super) fn sdiffstore(call: &mut Call<'_, '_>) -> Answer {
     store(call, Operation::Difference)
 }

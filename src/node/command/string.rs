@@ -132,7 +132,7 @@ fn deadline(
     span.checked_add(call.now().0).map(Millis).ok_or_else(invalid)
 }
 
-/// SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]
+/// `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`
 pub(super) fn set(call: &mut Call<'_, '_>) -> Answer {
     let (key, value) = (call.word(1), call.word(2));
     if call.args.len() == 3 {
@@ -217,7 +217,7 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Answer {
     Ok(bulk_or_nil(read(call, key)?))
 }
 
-/// GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]
+/// `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`
 pub(super) fn getex(call: &mut Call<'_, '_>) -> Answer {
     let key = call.word(1);
     let options = Options::parse(call, 2, "persist", false)?;
@@ -314,7 +314,7 @@ pub(super) fn getrange(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::bulk(&bytes[start as usize..=end as usize]))
 }
 
-/// MGET key [key …]
+/// `MGET key [key …]`
 pub(super) fn mget(call: &mut Call<'_, '_>) -> Answer {
     let keys = &call.args[1..];
     let values = keys.iter().map(|key| match call.read(key) {
@@ -332,7 +332,7 @@ fn pairs<'a>(call: &Call<'a, '_>) -> Result<&'a [Vec<u8>], CommandError> {
     Ok(&call.args[1..])
 }
 
-/// MSET key value [key value …]
+/// `MSET key value [key value …]`
 pub(super) fn mset(call: &mut Call<'_, '_>) -> Answer {
     for pair in pairs(call)?.chunks_exact(2) {
         call.put_string(&pair[0], &pair[1]);
@@ -340,7 +340,7 @@ pub(super) fn mset(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::ok())
 }
 
-/// MSETNX key value [key value …]
+/// `MSETNX key value [key value …]`
 pub(super) fn msetnx(call: &mut Call<'_, '_>) -> Answer {
     let pairs = pairs(call)?;
     if pairs.chunks_exact(2).any(|pair| call.exists(&pair[0])) {

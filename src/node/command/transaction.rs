@@ -120,7 +120,7 @@ pub(crate) fn discard_command(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::ok())
 }
 
-/// WATCH key [key …]
+/// `WATCH key [key …]`
 pub(crate) fn watch(call: &mut Call<'_, '_>) -> Answer {
     if state(call.node, call.client, call.ctx).transaction.is_some() {
         return Err(CommandError::fixed("ERR WATCH inside MULTI is not allowed"));

@@ -96,7 +96,7 @@ fn parse_wait(call: &Call<'_, '_>) -> Result<(i64, Option<Millis>), CommandError
     Ok((call.integer(1)?, time_limit(call, 2)?))
 }
 
-/// CLIENT PAUSE timeout [WRITE|ALL]
+/// `CLIENT PAUSE timeout [WRITE|ALL]`
 pub(crate) fn pause(call: &mut Call<'_, '_>) -> Result<Reply, CommandError> {
     let what = match call.args.get(3) {
         None => Pause::All,

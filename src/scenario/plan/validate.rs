@@ -12,7 +12,7 @@ use crate::scenario::inquiry::{Asked, Inquiry};
 use crate::scenario::plan::{Formation, PlannedStep};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, ProcessAction, RedisCli, Step};
+use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
@@ -34,12 +34,14 @@ pub(super) fn check(
         status: roster.all().map(status).collect(),
         writes: Writes::None,
         somebody_listens: false,
+        background: None,
         mistakes: Vec::new(),
     };
     for step in steps {
         check.time(step);
         check.step(step);
     }
+    check.nothing_is_left_behind();
     check.mistakes
 }
 
@@ -73,6 +75,8 @@ struct Check<'a> {
     status: Vec<Status>,
     writes: Writes,
     somebody_listens: bool,
+    /// The redis-cli that works in the background, or was not waited for.
+    background: Option<Bytes>,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -165,8 +169,24 @@ impl Check<'_> {
                     self.must_have_run(node, step);
                 }
             }
+            Step::WaitForTool(_) => {
+                if self.background.take().is_none() {
+                    let message = "no redis-cli works in the background";
+                    let label = "there is nothing to wait for";
+                    let mistake = Diagnostic::new(message, step.span.clone(), label);
+                    self.mistakes.push(mistake.hint("start one: `in background: redis-cli …`"));
+                }
+            }
             Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {
             }
+        }
+    }
+
+    fn nothing_is_left_behind(&mut self) {
+        if let Some(span) = self.background.take() {
+            let message = "nobody waits for this redis-cli";
+            let mistake = Diagnostic::new(message, span, "the script may end before it does");
+            self.mistakes.push(mistake.hint("wait for it: `wait for redis-cli`"));
         }
     }
 
@@ -210,6 +230,14 @@ impl Check<'_> {
     fn redis_cli(&mut self, cli: &RedisCli, step: &PlannedStep) {
         if let Err(mistake) = prompts::check(cli, step) {
             self.mistakes.push(mistake);
+        }
+        if cli.manner == Manner::Background
+            && let Some(other) = self.background.replace(step.span.clone())
+        {
+            let message = "a redis-cli works in the background already";
+            let mistake = Diagnostic::new(message, step.span.clone(), "this is the second");
+            let mistake = mistake.see(other, "this is the first");
+            self.mistakes.push(mistake.hint("wait for the first: `wait for redis-cli`"));
         }
         let typed = cli.typed.iter().map(|line| &line.text);
         self.mind(cli.words.iter().chain(typed));

@@ -48,13 +48,15 @@ impl Runner<'_> {
                 Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => {
                     return Err(Halt::TimeUp);
                 }
-                Err(Halt::TimeUp) => return Err(self.in_vain(begin, deadline, found)),
+                Err(Halt::TimeUp) => {
+                    return Err(self.in_vain(begin, deadline > self.horizon, found));
+                }
                 Err(halt) => return Err(halt),
             }
             let next = self.world.now() + PERIOD;
             if next > deadline || next > self.horizon {
                 self.advance(deadline.min(self.horizon))?;
-                return Err(self.in_vain(begin, deadline, found));
+                return Err(self.in_vain(begin, deadline > self.horizon, found));
             }
             self.advance(next)?;
         }

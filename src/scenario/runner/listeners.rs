@@ -40,7 +40,7 @@ impl Runner<'_> {
             if !self.go_on(end)? {
                 return match self.options.until {
                     Some(until) if until == self.horizon && until < deadline => Err(Halt::TimeUp),
-                    _ => Err(self.in_vain(begin, deadline, deaf)),
+                    _ => Err(self.in_vain(begin, deadline > self.horizon, deaf)),
                 };
             }
         }

@@ -11,6 +11,7 @@ mod logs;
 mod names;
 mod processes;
 mod question;
+mod redis_cli;
 mod setup;
 mod waits;
 mod writer;
@@ -29,6 +30,7 @@ use crate::scenario::record::{Ending, Record, Sink, Summary, What};
 use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
+use crate::scenario::runner::redis_cli::Terminal;
 use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Fault, Step};
@@ -109,6 +111,10 @@ struct Runner<'a> {
     horizon: Time,
     /// What the last command printed.
     output: String,
+    /// The redis-cli that works while the script goes on.
+    background: Option<Terminal>,
+    /// What it prints is held back while another command has the terminal.
+    terminal_is_taken: bool,
     /// Where the step stands that is being done.
     span: Bytes,
     progress: Time,
@@ -134,6 +140,8 @@ impl<'a> Runner<'a> {
             logs,
             horizon,
             output: String::new(),
+            background: None,
+            terminal_is_taken: false,
             span: 0..0,
             progress: Time::ZERO,
         }
@@ -200,9 +208,15 @@ impl<'a> Runner<'a> {
     }
 
     fn step(&mut self, step: &PlannedStep) -> Outcome {
+        self.show_background()?;
         let begin = self.world.now();
         match &step.step {
-            Step::Command(command) => return self.command(command, &step.text),
+            Step::Command(command) => {
+                self.terminal_is_taken = true;
+                let outcome = self.command(command, &step.text);
+                self.terminal_is_taken = false;
+                return outcome;
+            }
             Step::Note(text) => return self.say(What::Note(text.clone())),
             Step::Expect(condition) => {
                 return self.expect(condition, &step.text);
@@ -221,6 +235,7 @@ impl<'a> Runner<'a> {
             Step::Network(fault) => self.disturb(fault),
             Step::Wait(span) => self.advance(begin + *span)?,
             Step::WaitUntil(condition, within) => self.wait_until(condition, *within)?,
+            Step::WaitForTool(within) => self.wait_for_tool(*within)?,
             Step::Log(_) => {}
         }
         let took = self.world.now().since(begin);

@@ -1,11 +1,13 @@
 //! Letting time pass, and asking whether something is so.
 
-use crate::admin::tools::Tools;
+use crate::admin::tools::{Status, Tools};
 use crate::network::NodeNo;
 use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
-use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner, Writer};
+use crate::scenario::runner::{
+    FOREVER, Halt, Outcome, PROGRESS, Question, Runner, Terminal, Writer,
+};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::{ProcessStatus, World};
@@ -46,6 +48,7 @@ impl Runner<'_> {
             writer.advance(&mut self.world);
         }
         self.show_fresh_logs()?;
+        self.show_background()?;
         self.report_progress();
         Ok(happened)
     }
@@ -86,32 +89,45 @@ impl Runner<'_> {
         let mut question = Question::new(self.plan, condition, "");
         match self.advance_until(deadline, |world, _| question.holds(world)) {
             Ok(true) => Ok(()),
-            Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => Err(Halt::TimeUp),
-            Ok(false) | Err(Halt::TimeUp) => {
-                let found = question.found(&self.world);
-                Err(self.in_vain(begin, deadline, found))
-            }
+            Ok(false) => Err(self.in_vain(begin, false, question.found(&self.world))),
+            Err(Halt::TimeUp) => self.time_up(begin, question.found(&self.world)),
             Err(halt) => Err(halt),
         }
     }
 
-    /// The complaint that something did not come true until `deadline`.
-    pub(super) fn in_vain(&self, begin: Time, deadline: Time, found: String) -> Halt {
+    /// `wait for redis-cli`
+    pub(super) fn wait_for_tool(&mut self, within: Option<Span>) -> Outcome {
+        let begin = self.world.now();
+        let deadline = within.map_or(FOREVER, |within| begin + within);
+        let Some(tool) = self.background.as_ref().map(Terminal::tool) else { return Ok(()) };
+        let found = "redis-cli still works";
+        match self.advance_until(deadline, |_, tools| tools.status(tool) != Status::Running) {
+            Ok(true) => self.end_background(),
+            Ok(false) => Err(self.in_vain(begin, false, found)),
+            Err(Halt::TimeUp) => self.time_up(begin, found),
+            Err(halt) => Err(halt),
+        }
+    }
+
+    /// The run is over while something is waited for.
+    fn time_up(&self, begin: Time, found: impl Into<String>) -> Outcome {
+        let is_asked_for = self.options.until == Some(self.horizon);
+        Err(if is_asked_for { Halt::TimeUp } else { self.in_vain(begin, true, found) })
+    }
+
+    /// The complaint that something did not come true in time.
+    pub(super) fn in_vain(&self, begin: Time, limited: bool, found: impl Into<String>) -> Halt {
         let waited = self.world.now().since(begin);
         let message = format!("waited {} in vain", human(waited));
         let mistake = Diagnostic::new(message, self.span.clone(), found);
-        let limited = deadline > self.horizon;
-        let ending = if limited { Ending::Limit } else { Ending::InVain };
-        Halt::Failed(
-            ending,
-            match limited {
-                true => mistake.hint(format!(
-                    "the run has reached its limit of {}; `limit` at the top of the file sets it",
-                    human(self.plan.header.limit)
-                )),
-                false => mistake,
-            },
-        )
+        if !limited {
+            return Halt::Failed(Ending::InVain, mistake);
+        }
+        let hint = format!(
+            "the run has reached its limit of {}; `limit` at the top of the file sets it",
+            human(self.plan.header.limit)
+        );
+        Halt::Failed(Ending::Limit, mistake.hint(hint))
     }
 
     /// `expect CONDITION`

@@ -16,7 +16,7 @@ mod wait;
 pub use name::Selector;
 pub use network::Fault;
 pub use process::ProcessAction;
-pub use typed::{Command, DocumentFile, RedisCli, TypedLine};
+pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
@@ -41,6 +41,8 @@ pub enum Step {
     Wait(Span),
     /// Lets time pass until something is so, but not longer than a limit.
     WaitUntil(Condition, Option<Span>),
+    /// Lets time pass until redis-cli in the background has ended, but not longer than a limit.
+    WaitForTool(Option<Span>),
     /// Ends the run unless something is so.
     Expect(Condition),
     /// Sends a command; the run ends if the reply is an error.
@@ -89,8 +91,10 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 29] = [
+const VERBS: [(&str, Parse); 31] = [
     ("redis-cli", typed::redis_cli),
+    ("abort", typed::abort),
+    ("in", typed::background),
     ("redis-server", typed::redis_server),
     ("cat", typed::show_file),
     ("vi", typed::show_file),

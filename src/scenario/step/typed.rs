@@ -1,6 +1,7 @@
 //! Steps that are typed at a terminal: `redis-cli …`, `redis-server 7000/redis.conf`, `cat …`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use crate::network::NodeNo;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
@@ -8,7 +9,8 @@ use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::Step;
 use crate::scenario::suggest;
-use crate::scenario::words::{Cursor, Word, expand, node};
+use crate::scenario::units;
+use crate::scenario::words::{Cursor, Word, bad_unit, expand, node};
 
 /// A program that is run at the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +30,48 @@ pub enum Command {
 /// A run of redis-cli.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisCli {
+    /// The command as it is typed.
+    pub line: String,
     /// Its words, the program's name left out.
     pub words: Vec<String>,
     /// What is typed into it, line by line.
     pub typed: Vec<TypedLine>,
+    /// How it is run.
+    pub manner: Manner,
+}
+
+/// How redis-cli is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// To its end.
+    Whole,
+    /// It is killed as soon as it has sent its request of this number.
+    Aborted(NonZeroU32),
+    /// Once everything is typed that is to be typed, the script goes on while it works.
+    Background,
 }
 
 impl RedisCli {
+    /// The command as a shell would be given it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.manner {
+            Manner::Whole | Manner::Aborted(_) => self.line.clone(),
+            Manner::Background => format!("{} &", self.line),
+        }
+    }
+
     /// Whether it is a session: no command and no `--cluster`.
     #[must_use]
     pub fn is_session(&self) -> bool {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        !words.contains(&"--cluster") && client_options(&words).command.is_none()
+        !self.is_cluster_manager() && client_options(&words).command.is_none()
+    }
+
+    /// Whether it is a command of the cluster manager.
+    #[must_use]
+    pub fn is_cluster_manager(&self) -> bool {
+        self.words.iter().any(|word| word == "--cluster")
     }
 }
 
@@ -78,10 +110,61 @@ impl DocumentFile {
 }
 
 /// `redis-cli …`
-pub(super) fn redis_cli(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+pub(super) fn redis_cli(cursor: &mut Cursor<'_>, program: &Word) -> Result<Step, Diagnostic> {
+    run(cursor, program, Manner::Whole)
+}
+
+/// `abort after REQUESTS: redis-cli --cluster …`
+pub(super) fn abort(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    const EXAMPLE: &str = "for example `abort after 12: redis-cli --cluster fix 127.0.0.1:7000`";
+    const REQUESTS: &str = "how many requests it sends before, and a colon";
+    cursor.keyword("after")?;
+    let word = cursor.take(REQUESTS).map_err(|mistake| mistake.hint(EXAMPLE))?;
+    let number = word.text.strip_suffix(':').unwrap_or(&word.text);
+    let count = units::count(number, 1, u64::from(u32::MAX));
+    let count =
+        count.map_err(|error| bad_unit("a number of requests", word.span.clone(), error))?;
+    let Some(count) = u32::try_from(count).ok().and_then(NonZeroU32::new) else {
+        return Err(cursor.missing(REQUESTS));
+    };
+    if number.len() == word.text.len() {
+        let end = word.span.end;
+        let mistake = Diagnostic::new("a colon is missing", end..end, "expected `:`");
+        return Err(mistake.hint(EXAMPLE));
+    }
+    cluster_manager(cursor, Manner::Aborted(count))
+}
+
+/// `in background: redis-cli --cluster …`
+pub(super) fn background(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    const EXAMPLE: &str = "for example `in background: redis-cli --cluster fix 127.0.0.1:7000`";
+    cursor.keyword("background:").map_err(|mistake| mistake.hint(EXAMPLE))?;
+    cluster_manager(cursor, Manner::Background)
+}
+
+/// `redis-cli --cluster …`, and nothing else.
+fn cluster_manager(cursor: &mut Cursor<'_>, manner: Manner) -> Result<Step, Diagnostic> {
+    let program = cursor.keyword("redis-cli")?;
+    let span = program.span.clone();
+    let step = run(cursor, program, manner)?;
+    match &step {
+        Step::Command(Command::RedisCli(cli)) if !cli.is_cluster_manager() => {
+            let message = "this can be done with the cluster manager only";
+            Err(Diagnostic::new(message, span, "expected `redis-cli --cluster …`"))
+        }
+        _ => Ok(step),
+    }
+}
+
+fn run(cursor: &mut Cursor<'_>, program: &Word, manner: Manner) -> Result<Step, Diagnostic> {
     let words = cursor.rest_words();
     check_addresses(words, cursor.roster())?;
-    Ok(Step::Command(Command::RedisCli(RedisCli { words: expand(words), typed: Vec::new() })))
+    Ok(Step::Command(Command::RedisCli(RedisCli {
+        line: cursor.text_from(program).to_owned(),
+        words: expand(words),
+        typed: Vec::new(),
+        manner,
+    })))
 }
 
 /// An address that no node has is most likely a slip: nobody would ever answer there.

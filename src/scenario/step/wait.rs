@@ -8,10 +8,14 @@ use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 use crate::time::Span;
 
-/// `wait 5s`, `wait until CONDITION [within 30s]`
+/// `wait 5s`, `wait until CONDITION [within 30s]`, `wait for redis-cli [within 30s]`
 pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    if cursor.take_if("for").is_some() {
+        cursor.keyword("redis-cli")?;
+        return Ok(Step::WaitForTool(limit(cursor)?));
+    }
     if cursor.take_if("until").is_none() {
-        let what = "a duration, or `until` and a condition";
+        let what = "a duration, `until` and a condition, or `for redis-cli`";
         return Ok(Step::Wait(cursor.value(what, units::duration)?));
     }
     if inquiry::begins(cursor) {

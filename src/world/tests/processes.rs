@@ -100,14 +100,17 @@ fn a_call_fails_when_nobody_listens_answers_or_stays() {
     stage.run(Span::millis(10));
     stage.tell(0, "call 7001 silence");
     stage.run(Span::millis(120));
-    stage.tell(0, "call 7001 exit");
+    stage.tell(0, "call 7001 hang-up");
+    stage.run(Span::millis(10));
+    stage.tell(0, "call 7001 ping exit");
     stage.run(Span::millis(10));
     assert_eq!(
         stage.seen(0),
         [
-            Seen::CallFailed(CallError::Refused),
-            Seen::CallFailed(CallError::Io),
-            Seen::CallFailed(CallError::Io)
+            Seen::CallFailed(CallError::Refused, 0),
+            Seen::CallFailed(CallError::Timeout, 0),
+            Seen::CallFailed(CallError::Lost, 0),
+            Seen::CallFailed(CallError::Lost, 1)
         ]
     );
 }

@@ -33,7 +33,8 @@ pub(super) enum Seen {
     ClientGone,
     Terminate,
     Answered(usize),
-    CallFailed(CallError),
+    /// Why, and how many replies had come.
+    CallFailed(CallError, usize),
 }
 
 #[derive(Debug)]
@@ -153,9 +154,9 @@ impl Program for Puppet {
             Input::CallDone(result) => {
                 let caller = self.caller.take().unwrap();
                 ctx.out.effects.push(Effect::Reply(caller, Reply::ok()));
-                match result {
-                    Ok(replies) => Seen::Answered(replies.len()),
-                    Err(error) => Seen::CallFailed(error),
+                match result.error {
+                    None => Seen::Answered(result.replies.len()),
+                    Some(error) => Seen::CallFailed(error, result.replies.len()),
                 }
             }
         };

@@ -17,7 +17,7 @@ use crate::resp::Reply;
 /// The bus port is so much higher than the port for clients (§1.1).
 const BUS_PORT_OFFSET: i64 = 10_000;
 
-/// CLUSTER MEET ip port [bus-port] (§9.2)
+/// `CLUSTER MEET ip port [bus-port]` (§9.2)
 pub(super) fn meet(call: &mut Call<'_, '_>) -> Answer {
     let number = |at: usize, which: &str| {
         let argument = call.word(at);
@@ -98,7 +98,7 @@ pub(super) fn replicate(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::ok())
 }
 
-/// CLUSTER FAILOVER [FORCE|TAKEOVER] (§9.15)
+/// `CLUSTER FAILOVER [FORCE|TAKEOVER]` (§9.15)
 pub(super) fn failover(call: &mut Call<'_, '_>) -> Answer {
     if call.args.len() == 3 && !call.is(2, "force") && !call.is(2, "takeover") {
         return Err(CommandError::SYNTAX);
@@ -137,7 +137,7 @@ pub(super) fn set_config_epoch(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::ok())
 }
 
-/// CLUSTER RESET [HARD|SOFT] (§9.21)
+/// `CLUSTER RESET [HARD|SOFT]` (§9.21)
 pub(super) fn reset(call: &mut Call<'_, '_>) -> Answer {
     let hard = match call.args.len() {
         3 if call.is(2, "hard") => true,
