@@ -111,15 +111,31 @@ impl SlotSet {
 
     /// The maximal runs of slots of the set, ascending, as (first, last).
     pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot)> + '_ {
-        let mut slots = self.iter().peekable();
+        let mut from = 0;
         std::iter::from_fn(move || {
-            let first = slots.next()?;
-            let mut last = first;
-            while let Some(next) = slots.next_if(|next| next.0 == last.0 + 1) {
-                last = next;
+            let first = self.seek(from, 0);
+            if first >= SLOTS {
+                return None;
             }
-            Some((first, last))
+            from = self.seek(first, u64::MAX);
+            Some((Slot(first), Slot(from - 1)))
         })
+    }
+
+    /// The first slot from `from` on that is in the set or, with all bits of `flip`, that is not; the
+    /// number of slots if there is none. It walks words, not slots: a nodes.conf is written at every
+    /// step of a resharding.
+    fn seek(&self, from: u16, flip: u64) -> u16 {
+        let mut index = usize::from(from / 64);
+        let mut mask = u64::MAX << (from % 64);
+        while let Some(word) = self.words.get(index) {
+            let hits = (word ^ flip) & mask;
+            if hits != 0 {
+                return (index as u16) * 64 + hits.trailing_zeros() as u16;
+            }
+            (index, mask) = (index + 1, u64::MAX);
+        }
+        SLOTS
     }
 
     /// The 2048 bytes of the bus header's slot bitmap (§4.2).
@@ -191,6 +207,13 @@ mod tests {
         assert_eq!(hash_tag(b"a{{b}"), b"{b");
     }
 
+    #[test]
+    fn a_run_ends_where_the_slots_end() {
+        let all: SlotSet = Slot::all().collect();
+        assert!(all.runs().eq([(Slot(0), Slot(SLOTS - 1))]));
+        assert_eq!(SlotSet::default().runs().count(), 0);
+    }
+
     proptest! {
         #[test]
         fn a_slot_set_behaves_like_a_set(numbers in prop::collection::btree_set(0..SLOTS, 0..200)) {
@@ -201,6 +224,8 @@ mod tests {
             prop_assert_eq!(set.is_empty(), slots.is_empty());
             let unrolled: Vec<u16> = set.runs().flat_map(|(a, b)| a.0..=b.0).collect();
             prop_assert!(unrolled.iter().copied().eq(numbers.iter().copied()));
+            let runs: Vec<(Slot, Slot)> = set.runs().collect();
+            prop_assert!(runs.windows(2).all(|pair| pair[0].1.0 + 1 < pair[1].0.0), "runs are maximal");
             let bytes: Vec<u8> = set.bytes().collect();
             let back = SlotSet::from_bytes(bytes.as_slice().try_into().unwrap());
             prop_assert_eq!(back, set);

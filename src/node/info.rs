@@ -22,7 +22,7 @@ const SECTIONS: [(&str, Writer, bool); 12] = [
     ("Replication", replication, true),
     ("CPU", cpu, true),
     ("Modules", nothing, true),
-    ("Commandstats", nothing, false),
+    ("Commandstats", commands, false),
     ("Errorstats", errors, true),
     ("Cluster", cluster, true),
     ("Keyspace", keyspace, true),
@@ -200,6 +200,14 @@ fn cpu(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
     )
 }
 
+/// Commands take no time of the processor here.
+fn commands(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
+    node.server.stats.by_command.iter().try_for_each(|(name, stats)| {
+        write!(out, "cmdstat_{name}:calls={},usec=0,usec_per_call=0.00,", stats.calls)?;
+        write!(out, "rejected_calls={},failed_calls={}\r\n", stats.rejected, stats.failed)
+    })
+}
+
 fn errors(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     node.server
         .stats
@@ -224,4 +232,33 @@ fn keyspace(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
         keys.expiring(),
         node.server.storage.mean_ttl
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::node::lab::Lab;
+
+    #[test]
+    fn what_becomes_of_a_command_is_counted_by_its_name() {
+        let mut lab = Lab::formed(2, 0, 15_000);
+        lab.run(5_000);
+        lab.ask(0, "CONFIG RESETSTAT");
+        lab.ask(1, "CONFIG RESETSTAT");
+        // `key` is a key of the second node.
+        lab.ask(0, "SET key b");
+        lab.ask(1, "SET key b");
+        lab.ask(1, "INCR key");
+        let stats = |lab: &mut Lab, node| {
+            lab.ask(node, "INFO commandstats").text().unwrap_or_default().to_owned()
+        };
+        let first = stats(&mut lab, 0);
+        let line = "cmdstat_set:calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0";
+        assert!(first.contains(line), "{first}");
+        let second = stats(&mut lab, 1);
+        let line = "cmdstat_set:calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0";
+        assert!(second.contains(line), "{second}");
+        let line = "cmdstat_incr:calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1";
+        assert!(second.contains(line), "{second}");
+        assert!(!second.contains("cmdstat_get"), "{second}");
+    }
 }

@@ -23,9 +23,27 @@ pub struct Stats {
     pub sync_refused: u64,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
+    /// What became of each command, by its name.
+    pub by_command: BTreeMap<&'static str, CommandStats>,
+}
+
+/// What became of a command so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CommandStats {
+    /// How often it was carried out.
+    pub calls: u64,
+    /// How often it was refused before that, redirections included.
+    pub rejected: u64,
+    /// How often it was carried out and ended in an error.
+    pub failed: u64,
 }
 
 impl Stats {
+    /// What became of the command of this name so far.
+    pub(crate) fn of_command(&mut self, name: &'static str) -> &mut CommandStats {
+        self.by_command.entry(name).or_default()
+    }
+
     /// Counts an error by the first word of its text.
     pub(crate) fn count_error(&mut self, text: &str) {
         let code = text.split(' ').next().unwrap_or_default();

@@ -60,6 +60,11 @@ impl From<Result<Reply, CommandError>> for Outcome {
     }
 }
 
+/// The names of all commands, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    table::COMMANDS.iter().map(|spec| spec.name)
+}
+
 /// Carries out a client's command. The reply, if it is due now, is among the effects.
 pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) {
     if args.is_empty() {
@@ -141,8 +146,11 @@ fn dispatch(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>
     if let Some(state) = node.clients.get_mut(client) {
         state.last_command = spec.name;
     }
-    if let Err(error) = check(node, client, spec, args, ctx) {
-        return error;
+    if let Err(instead) = check(node, client, spec, args, ctx) {
+        if matches!(instead, Outcome::Reply(_)) {
+            node.server.stats.of_command(spec.name).rejected += 1;
+        }
+        return instead;
     }
     let state = node.clients.get_mut(client);
     if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
@@ -253,6 +261,10 @@ fn call(
         propagate::changed(node, ctx, args, instead);
     }
     node.server.stats.commands += 1;
+    let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
+    let stats = node.server.stats.of_command(spec.name);
+    stats.calls += 1;
+    stats.failed += u64::from(failed);
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;

@@ -109,6 +109,11 @@ pub struct PlannedStep {
     pub span: Bytes,
     /// When it is due, if it says so.
     pub at: Option<Time>,
+    /// Which round of a repetition it belongs to, counted from 1.
+    pub round: Option<u64>,
+    /// Whether it names something in braces that is known only when it is done. What it does is then
+    /// an example.
+    pub has_names: bool,
     /// What it does.
     pub step: Step,
 }

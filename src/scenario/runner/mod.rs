@@ -3,26 +3,35 @@
 //! Steps are done one after another. Virtual time passes only while a step takes time: while a
 //! program runs, somebody types, a process starts or something is waited for.
 
+mod ask;
+mod client;
 mod commands;
+mod listeners;
 mod logs;
+mod names;
 mod processes;
 mod question;
 mod redis_cli;
 mod setup;
 mod waits;
+mod writer;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::admin::tools::Tools;
 use crate::network::NodeNo;
+use crate::rng::{Purpose, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
+use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
+use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Fault, Step};
 use crate::scenario::units::human;
@@ -90,6 +99,13 @@ struct Runner<'a> {
     sink: &'a mut dyn Sink,
     world: World,
     tools: Tools,
+    /// The client that writes in the background, if one was begun.
+    writer: Option<Writer>,
+    listeners: Vec<Listener>,
+    /// The names that were given to nodes.
+    names: BTreeMap<String, NodeNo>,
+    /// What decides where a step leaves it to chance.
+    lots: SmallStream,
     logs: SharedLogBook,
     /// When the run is over at the latest.
     horizon: Time,
@@ -117,6 +133,10 @@ impl<'a> Runner<'a> {
             sink,
             world,
             tools: Tools::new(plan.header.seed),
+            writer: None,
+            listeners: Vec::new(),
+            names: BTreeMap::new(),
+            lots: plan.header.seed.small_stream(Purpose::Workload, 0, 0),
             logs,
             horizon,
             output: String::new(),
@@ -136,7 +156,15 @@ impl<'a> Runner<'a> {
         self.settle()?;
         for step in &self.plan.steps {
             self.span = step.span.clone();
-            self.step(step)?;
+            if let Some(at) = step.at {
+                self.wait_for_date(at)?;
+            }
+            if step.has_names {
+                let step = self.resolved(step)?;
+                self.step(&step)?;
+            } else {
+                self.step(step)?;
+            }
         }
         // What happens at the very end of the last step still belongs to the run.
         self.show_fresh_logs()
@@ -170,15 +198,16 @@ impl<'a> Runner<'a> {
             .hint("set a later `limit` at the top of the file")
     }
 
-    fn step(&mut self, step: &PlannedStep) -> Outcome {
-        if let Some(at) = step.at {
-            if at < self.world.now() {
-                let now = human(Span(self.world.now().0));
-                let label = format!("it is +{now} already");
-                return self.fail(Ending::Impossible, "this step is due in the past", label);
-            }
-            self.advance(at)?;
+    fn wait_for_date(&mut self, at: Time) -> Outcome {
+        if at < self.world.now() {
+            let now = human(Span(self.world.now().0));
+            let label = format!("it is +{now} already");
+            return self.fail(Ending::Impossible, "this step is due in the past", label);
         }
+        self.advance(at)
+    }
+
+    fn step(&mut self, step: &PlannedStep) -> Outcome {
         self.show_background()?;
         let begin = self.world.now();
         match &step.step {
@@ -192,6 +221,16 @@ impl<'a> Runner<'a> {
             Step::Expect(condition) => {
                 return self.expect(condition, &step.text);
             }
+            Step::ExpectReply(inquiry) => return self.expect_reply(inquiry, &step.text),
+            Step::ExpectWritesKept => return self.expect_writes_kept(&step.text),
+            Step::ExpectHeard(heard) => return self.expect_heard(heard, &step.text),
+            Step::Listen(inquiry) => self.listen(inquiry),
+            Step::WaitHeard(heard, within) => self.wait_heard(heard, *within)?,
+            Step::Send(inquiry) => self.send(inquiry)?,
+            Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
+            Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
+            Step::Let(name, selector) => return self.name(name, *selector, &step.text),
+            Step::EndWrites => return self.end_writes(&step.text),
             Step::Process(action, nodes) => self.process(*action, nodes)?,
             Step::Network(fault) => self.disturb(fault),
             Step::Wait(span) => self.advance(begin + *span)?,
