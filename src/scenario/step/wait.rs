@@ -1,4 +1,4 @@
-//! Steps about time and truth: `wait 5s`, `wait until cluster ok within 30s`, `expect …`.
+//! Steps about time and truth: `wait 5s`, `wait 1s..2s`, `wait until cluster ok within 30s`, `expect …`.
 
 use crate::scenario::condition::{self, Condition};
 use crate::scenario::diagnostic::Diagnostic;
@@ -6,11 +6,11 @@ use crate::scenario::step::Step;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 
-/// `wait 5s`, `wait until CONDITION [within 30s]`
+/// `wait 5s`, `wait 1s..2s`, `wait until CONDITION [within 30s]`
 pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     if cursor.take_if("until").is_none() {
-        let what = "a duration, or `until` and a condition";
-        return Ok(Step::Wait(cursor.value(what, units::duration)?));
+        let what = "a duration or a range of them, or `until` and a condition";
+        return Ok(Step::Wait(cursor.value(what, units::span_range)?));
     }
     let first = cursor.peek().map(|word| word.span.clone());
     let condition = condition::parse(cursor)?;
