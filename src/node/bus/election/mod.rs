@@ -276,10 +276,7 @@ impl Node {
         ctx.out.notice(Notice::Promoted);
         self.unfollow(ctx);
         let slots = std::sync::Arc::clone(&self.bus.table.peer(old).slots);
-        for slot in slots.iter() {
-            self.bus.del_slot(slot);
-            self.bus.add_slot(slot, me);
-        }
+        self.bus.take_slots(&slots, me);
         self.update_state(ctx);
         self.save_config(ctx, true);
         self.broadcast_pong(ctx, PongTo::All);
