@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
@@ -95,17 +97,16 @@ impl Bus {
     /// Assigns many slots at once, whoever owns them now: what deleting and adding each of them would
     /// come to (§2.7).
     pub(crate) fn take_slots(&mut self, taken: &SlotSet, to: PeerIx) {
-        let mut losses: BTreeMap<PeerIx, u16> = BTreeMap::new();
+        let mut losers: SmallVec<[PeerIx; 4]> = SmallVec::new();
         for slot in taken.iter() {
-            if let Some(owner) = self.slots.owner(slot) {
-                *losses.entry(owner).or_default() += 1;
-            }
+            let owner = self.slots.owner(slot);
+            losers.extend(owner.filter(|owner| !losers.contains(owner)));
             self.slots.assign(slot, Some(to));
         }
-        for (owner, lost) in losses {
-            let peer = self.table.peer_mut(owner);
-            Arc::make_mut(&mut peer.slots).subtract(taken);
-            let left = peer.slot_count - lost;
+        for owner in losers {
+            let slots = &mut self.table.peer_mut(owner).slots;
+            Arc::make_mut(slots).subtract(taken);
+            let left = slots.len();
             self.table.set_slot_count(owner, left);
         }
         let peer = self.table.peer_mut(to);

@@ -275,7 +275,7 @@ impl<'a> Runner<'a> {
 
     /// Shows the log lines that came in, if they are to be shown as they come.
     fn show_fresh_logs(&mut self) -> Outcome {
-        if !self.logs.borrow().has_fresh() {
+        if self.options.live_logs == LiveLogs::None || !self.logs.borrow().has_fresh() {
             return Ok(());
         }
         let fresh = self.logs.borrow_mut().take_fresh();
