@@ -30,7 +30,7 @@ const MEASURES: [(&str, &str); 10] = [
 /// the longest delay, each in tenths of a timeout and further milliseconds.
 ///
 /// The delays of late restarts were not written down; how long the node stayed in FAIL then shows
-/// them.
+/// them. So the upper end of FAIL to cleared is what was put in, no finding.
 const RESTARTS: [(&str, Delay, Delay); 3] =
     [("soon", (0, 500), (0, 500)), ("later", (5, 0), (15, 0)), ("late", (25, 500), (25, 1_200))];
 

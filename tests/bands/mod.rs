@@ -56,8 +56,15 @@ pub(crate) fn misfits(ours: &Distribution, real: Real) -> Vec<String> {
     for (name, per_cent, theirs, band) in quantiles {
         let mine = ms(ours.percentile(per_cent));
         let off = mine.abs_diff(theirs);
-        let near = off * 100 <= theirs * band || off <= EXEC_MS;
+        let in_band = off * 100 <= theirs * band;
+        if !in_band && off <= EXEC_MS {
+            println!("  {name}: {mine}, real {theirs}: outside of the band by less than an exec");
+        }
+        let near = in_band || off <= EXEC_MS;
         let by_chance = real.runs.is_some_and(|runs| is_chance(ours, per_cent, theirs, runs));
+        if !near && by_chance {
+            println!("  {name}: {mine}, real {theirs}: outside of the band, but within chance");
+        }
         if !near && !by_chance {
             misfits.push(format!("{name}: {mine}, real {theirs}"));
         }
@@ -79,7 +86,7 @@ pub(crate) fn describe(name: &str, ours: &Distribution, real: Real) -> String {
 
 /// Whether so few runs like ours would show such a percentile, or one farther off, more than once in
 /// a thousand times.
-fn is_chance(ours: &Distribution, per_cent: usize, theirs: u64, runs: u32) -> bool {
+pub(crate) fn is_chance(ours: &Distribution, per_cent: usize, theirs: u64, runs: u32) -> bool {
     let rank = (runs as usize - 1) * per_cent / 100;
     let values = ours.values();
     let share = |count: usize| count as f64 / values.len() as f64;
