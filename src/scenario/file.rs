@@ -89,6 +89,9 @@ pub struct ClusterTable {
     pub formed: Option<Located<bool>>,
     /// The port of the first node; the others count up from it. 7000 if not given.
     pub first_port: Option<Located<u16>>,
+    /// The span within which the nodes of a formed cluster are started, each at a random time; `1s` if
+    /// not given.
+    pub spread: Option<Located<String>>,
 }
 
 /// A node.

@@ -182,7 +182,8 @@ impl Node {
             return;
         }
         let now = ctx.now.millis();
-        self.bus.add_node(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
+        let ix = self.bus.add_node(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
+        self.bus.announce(ctx, ix);
     }
 
     pub(crate) fn log_gossip(&self, ctx: &mut Ctx<'_>, packet: &Packet) {

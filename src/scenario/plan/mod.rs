@@ -90,6 +90,8 @@ pub struct Formation {
     pub masters: u32,
     /// How many replicas each of them has.
     pub replicas_per_master: u32,
+    /// The span within which its nodes are started.
+    pub spread: Span,
 }
 
 impl Formation {

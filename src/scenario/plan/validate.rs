@@ -104,8 +104,8 @@ impl Check<'_> {
             }
             self.earliest = self.earliest.max(at);
         }
-        if let Step::Wait(span) = step.step {
-            self.earliest += span;
+        if let Step::Wait(range) = step.step {
+            self.earliest += range.low;
         }
         if was_in_time && self.earliest > end {
             let label = format!(

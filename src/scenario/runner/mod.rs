@@ -23,7 +23,7 @@ use std::rc::Rc;
 
 use crate::admin::tools::Tools;
 use crate::network::NodeNo;
-use crate::rng::{Purpose, SmallStream};
+use crate::rng::{Purpose, Seed, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
@@ -33,10 +33,10 @@ use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
 use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Fault, Step};
-use crate::scenario::units::human;
+use crate::scenario::step::{Command, DocumentFile, Fault, Step};
+use crate::scenario::units::{SpanRange, human};
 use crate::time::{Span, Time};
-use crate::world::World;
+use crate::world::{Observer, World};
 
 /// How often progress is reported, in virtual time.
 const PROGRESS: Span = Span::millis(500);
@@ -51,6 +51,11 @@ pub struct Options {
     pub until: Option<Time>,
     /// Show these nodes' log lines as they are written.
     pub live_logs: LiveLogs,
+    /// The seed, if it is to be another one than the plan's.
+    pub seed: Option<Seed>,
+    /// Nobody reads logs: what nodes would write is not even put together, unless a step shows a log
+    /// file.
+    pub without_logs: bool,
 }
 
 /// Whose log lines are shown as they are written.
@@ -76,9 +81,30 @@ pub struct Finished {
 
 /// Carries out a plan.
 pub fn run(plan: &Plan, options: &Options, sink: &mut dyn Sink) -> Finished {
+    run_watched(plan, options, sink, None)
+}
+
+/// Carries out a plan while somebody watches the world.
+pub fn run_watched(
+    plan: &Plan,
+    options: &Options,
+    sink: &mut dyn Sink,
+    observer: Option<Box<dyn Observer>>,
+) -> Finished {
     let mut runner = Runner::new(plan, options, sink);
+    if let Some(observer) = observer {
+        runner.world.observe(observer);
+    }
     let result = runner.run();
     runner.finish(result)
+}
+
+/// Whether a step prints what a node has logged, so that a later one may expect something of it.
+fn shows_a_log_file(plan: &Plan) -> bool {
+    let log = |step: &PlannedStep| {
+        matches!(step.step, Step::Command(Command::Show(_, DocumentFile::Log)))
+    };
+    plan.steps.iter().any(log)
 }
 
 /// Why the run does not go on.
@@ -97,6 +123,7 @@ struct Runner<'a> {
     plan: &'a Plan,
     options: &'a Options,
     sink: &'a mut dyn Sink,
+    seed: Seed,
     world: World,
     tools: Tools,
     /// The client that writes in the background, if one was begun.
@@ -122,9 +149,12 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan, options: &'a Options, sink: &'a mut dyn Sink) -> Runner<'a> {
-        let mut world = World::new(setup::of(plan));
+        let seed = options.seed.unwrap_or(plan.header.seed);
+        let mut world = World::new(setup::of(plan, seed));
         let logs = Rc::new(RefCell::new(LogBook::new(plan.nodes.len())));
-        world.observe(Box::new(Scribe(Rc::clone(&logs))));
+        if !options.without_logs || shows_a_log_file(plan) {
+            world.observe(Box::new(Scribe(Rc::clone(&logs))));
+        }
         let limit = Time::ZERO + plan.header.limit;
         let horizon = options.until.map_or(limit, |until| until.min(limit));
         Runner {
@@ -132,11 +162,12 @@ impl<'a> Runner<'a> {
             options,
             sink,
             world,
-            tools: Tools::new(plan.header.seed),
+            seed,
+            tools: Tools::new(seed),
             writer: None,
             listeners: Vec::new(),
             names: BTreeMap::new(),
-            lots: plan.header.seed.small_stream(Purpose::Workload, 0, 0),
+            lots: seed.small_stream(Purpose::Workload, 0, 0),
             logs,
             horizon,
             output: String::new(),
@@ -150,20 +181,20 @@ impl<'a> Runner<'a> {
     fn run(&mut self) -> Outcome {
         self.say(What::Begin {
             title: self.plan.header.title.clone(),
-            seed: self.plan.header.seed,
+            seed: self.seed,
             nodes: self.plan.nodes.len(),
         })?;
         self.settle()?;
-        for step in &self.plan.steps {
+        for (number, step) in (0..).zip(&self.plan.steps) {
             self.span = step.span.clone();
             if let Some(at) = step.at {
                 self.wait_for_date(at)?;
             }
             if step.has_names {
                 let step = self.resolved(step)?;
-                self.step(&step)?;
+                self.step(number, &step)?;
             } else {
-                self.step(step)?;
+                self.step(number, step)?;
             }
         }
         // What happens at the very end of the last step still belongs to the run.
@@ -207,7 +238,7 @@ impl<'a> Runner<'a> {
         self.advance(at)
     }
 
-    fn step(&mut self, step: &PlannedStep) -> Outcome {
+    fn step(&mut self, number: u64, step: &PlannedStep) -> Outcome {
         self.show_background()?;
         let begin = self.world.now();
         match &step.step {
@@ -233,7 +264,7 @@ impl<'a> Runner<'a> {
             Step::EndWrites => return self.end_writes(&step.text),
             Step::Process(action, nodes) => self.process(*action, nodes)?,
             Step::Network(fault) => self.disturb(fault),
-            Step::Wait(span) => self.advance(begin + *span)?,
+            Step::Wait(range) => self.advance(begin + self.chance(number, *range))?,
             Step::WaitUntil(condition, within) => self.wait_until(condition, *within)?,
             Step::WaitForTool(within) => self.wait_for_tool(*within)?,
             Step::Log(_) => {}
@@ -244,6 +275,11 @@ impl<'a> Runner<'a> {
             self.show_logs(nodes)?;
         }
         Ok(())
+    }
+
+    /// A length of time that a step leaves to chance.
+    fn chance(&self, step: u64, SpanRange { low, high }: SpanRange) -> Span {
+        self.seed.stream(Purpose::Script, step, 0).span(low, high)
     }
 
     fn disturb(&mut self, fault: &Fault) {
@@ -292,7 +328,7 @@ impl<'a> Runner<'a> {
 
     /// Shows the log lines that came in, if they are to be shown as they come.
     fn show_fresh_logs(&mut self) -> Outcome {
-        if !self.logs.borrow().has_fresh() {
+        if self.options.live_logs == LiveLogs::None || !self.logs.borrow().has_fresh() {
             return Ok(());
         }
         let fresh = self.logs.borrow_mut().take_fresh();

@@ -6,7 +6,7 @@ use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
 use crate::scenario::runner::{
-    FOREVER, Halt, Outcome, PROGRESS, Question, Runner, Terminal, Writer,
+    FOREVER, Halt, LiveLogs, Outcome, PROGRESS, Question, Runner, Terminal, Writer,
 };
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
@@ -15,6 +15,19 @@ use crate::world::{ProcessStatus, World};
 impl Runner<'_> {
     /// Lets time pass until `time`.
     pub(super) fn advance(&mut self, time: Time) -> Outcome {
+        let end = time.min(self.horizon);
+        // Where nobody looks at every moment, the world goes through many of them at once.
+        let unwatched = self.options.live_logs == LiveLogs::None
+            && self.background.is_none()
+            && self.writer.is_none();
+        while unwatched && self.world.now() < end {
+            let pause = end.min(self.world.now() + PROGRESS);
+            // There is no budget of events that could be spent.
+            if self.tools.run_until(&mut self.world, pause).is_err() {
+                break;
+            }
+            self.report_progress();
+        }
         self.advance_until(time, |_, _| false)?;
         Ok(())
     }

@@ -24,7 +24,7 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry::Inquiry;
 use crate::scenario::roster::Roster;
 use crate::scenario::suggest;
-use crate::scenario::units;
+use crate::scenario::units::{self, SpanRange};
 use crate::scenario::words::{Cursor, Line, Word};
 use crate::time::{Span, Time, Wall};
 
@@ -37,8 +37,8 @@ pub enum Step {
     Process(ProcessAction, Vec<NodeNo>),
     /// Changes the network.
     Network(Fault),
-    /// Lets time pass.
-    Wait(Span),
+    /// Lets time pass: so long, or as long as chance has it between two spans.
+    Wait(SpanRange),
     /// Lets time pass until something is so, but not longer than a limit.
     WaitUntil(Condition, Option<Span>),
     /// Lets time pass until redis-cli in the background has ended, but not longer than a limit.

@@ -1,4 +1,4 @@
-//! Steps about time and truth: `wait 5s`, `wait until cluster ok within 30s`, `expect …`.
+//! Steps about time and truth: `wait 5s`, `wait 1s..2s`, `wait until cluster ok within 30s`, `expect …`.
 
 use crate::scenario::condition::{self, Condition};
 use crate::scenario::diagnostic::Diagnostic;
@@ -8,15 +8,15 @@ use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 use crate::time::Span;
 
-/// `wait 5s`, `wait until CONDITION [within 30s]`, `wait for redis-cli [within 30s]`
+/// `wait 5s`, `wait 1s..2s`, `wait until CONDITION [within 30s]`, `wait for redis-cli [within 30s]`
 pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     if cursor.take_if("for").is_some() {
         cursor.keyword("redis-cli")?;
         return Ok(Step::WaitForTool(limit(cursor)?));
     }
     if cursor.take_if("until").is_none() {
-        let what = "a duration, `until` and a condition, or `for redis-cli`";
-        return Ok(Step::Wait(cursor.value(what, units::duration)?));
+        let what = "a duration or a range of them, `until` and a condition, or `for redis-cli`";
+        return Ok(Step::Wait(cursor.value(what, units::span_range)?));
     }
     if inquiry::begins(cursor) {
         let (inquiry, limit) = inquiry::parse_with_limit(cursor)?;
