@@ -5,7 +5,7 @@
 //!
 //! The modules are layers; each may use the ones before it, never the ones after it:
 //! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → [`network`] → [`world`] → [`admin`] →
-//! [`scenario`] → [`report`] → [`cli`].
+//! [`scenario`] → [`sweep`] → [`report`] → [`cli`].
 
 pub mod admin;
 pub mod cli;
@@ -17,5 +17,6 @@ pub mod resp;
 pub mod rng;
 pub mod scenario;
 pub mod slot;
+pub mod sweep;
 pub mod time;
 pub mod world;

@@ -38,6 +38,8 @@ pub enum Purpose {
     Command = 12,
     /// Names of replication histories.
     Replication = 13,
+    /// What a script leaves to chance.
+    Script = 14,
 }
 
 /// A stream of random numbers that is only eight bytes large, for subjects of which there are

@@ -111,15 +111,34 @@ impl SlotSet {
 
     /// The maximal runs of slots of the set, ascending, as (first, last).
     pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot)> + '_ {
-        let mut slots = self.iter().peekable();
+        let mut from = 0;
         std::iter::from_fn(move || {
-            let first = slots.next()?;
-            let mut last = first;
-            while let Some(next) = slots.next_if(|next| next.0 == last.0 + 1) {
-                last = next;
-            }
-            Some((first, last))
+            let first = self.next_boundary(from, 0)?;
+            from = self.next_boundary(first, u64::MAX).unwrap_or(SLOTS);
+            Some((Slot(first), Slot(from - 1)))
         })
+    }
+
+    /// The first slot from here on whose bit is not as in `pattern`.
+    fn next_boundary(&self, from: u16, pattern: u64) -> Option<u16> {
+        let start = usize::from(from) / 64;
+        let ahead = self.words.get(start..)?.iter().enumerate();
+        let mut differing = ahead.map(|(at, word)| {
+            let mask = if at == 0 { u64::MAX << (from % 64) } else { u64::MAX };
+            (start + at, (word ^ pattern) & mask)
+        });
+        let (word, bits) = differing.find(|(_, bits)| *bits != 0)?;
+        Some((word * 64) as u16 + bits.trailing_zeros() as u16)
+    }
+
+    /// Adds every slot of another set.
+    pub fn unite(&mut self, other: &SlotSet) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
+    /// Removes every slot of another set.
+    pub fn subtract(&mut self, other: &SlotSet) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= !theirs);
     }
 
     /// The 2048 bytes of the bus header's slot bitmap (§4.2).
@@ -191,16 +210,47 @@ mod tests {
         assert_eq!(hash_tag(b"a{{b}"), b"{b");
     }
 
+    #[test]
+    fn runs_go_across_words_and_to_both_ends() {
+        let runs = |numbers: &[std::ops::RangeInclusive<u16>]| {
+            let set: SlotSet = numbers.iter().cloned().flatten().filter_map(Slot::new).collect();
+            set.runs().map(|(first, last)| first.0..=last.0).collect::<Vec<_>>()
+        };
+        for expected in
+            [vec![], vec![0..=SLOTS - 1], vec![0..=0, 63..=64, 128..=300, SLOTS - 1..=SLOTS - 1]]
+        {
+            assert_eq!(runs(&expected), expected);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn sets_are_united_and_subtracted(
+            one in prop::collection::btree_set(0..SLOTS, 0..200),
+            other in prop::collection::btree_set(0..SLOTS, 0..200),
+        ) {
+            let set = |numbers: &BTreeSet<u16>| numbers.iter().filter_map(|&n| Slot::new(n)).collect::<SlotSet>();
+            let (mut both, mut rest) = (set(&one), set(&one));
+            both.unite(&set(&other));
+            rest.subtract(&set(&other));
+            prop_assert!(both == set(&(&one | &other)));
+            prop_assert!(rest == set(&(&one - &other)));
+        }
+
         #[test]
         fn a_slot_set_behaves_like_a_set(numbers in prop::collection::btree_set(0..SLOTS, 0..200)) {
             let slots: BTreeSet<Slot> = numbers.iter().filter_map(|&n| Slot::new(n)).collect();
             let set: SlotSet = slots.iter().copied().collect();
             prop_assert!(set.iter().eq(slots.iter().copied()));
             prop_assert_eq!(usize::from(set.len()), slots.len());
+            let runs = set.runs().flat_map(|(first, last)| first.0..=last.0);
+            prop_assert!(runs.eq(numbers.iter().copied()));
+            prop_assert!(set.runs().zip(set.runs().skip(1)).all(|(one, next)| one.1.0 + 1 < next.0.0));
             prop_assert_eq!(set.is_empty(), slots.is_empty());
             let unrolled: Vec<u16> = set.runs().flat_map(|(a, b)| a.0..=b.0).collect();
             prop_assert!(unrolled.iter().copied().eq(numbers.iter().copied()));
+            let runs: Vec<(Slot, Slot)> = set.runs().collect();
+            prop_assert!(runs.windows(2).all(|pair| pair[0].1.0 + 1 < pair[1].0.0), "runs are maximal");
             let bytes: Vec<u8> = set.bytes().collect();
             let back = SlotSet::from_bytes(bytes.as_slice().try_into().unwrap());
             prop_assert_eq!(back, set);

@@ -11,7 +11,7 @@ title = "A cluster that is there"
 masters = 3
 formed = true
 [script]
-steps = ["wait 1s", "expect cluster ok", "log 7000"]
+steps = ["wait 1s", "expect cluster ok", "redis-cli -p 7000 config rewrite", "log 7000"]
 "#;
 
 fn sim(args: &[&str]) -> Output {
@@ -27,7 +27,13 @@ fn file(name: &str, text: impl AsRef<[u8]>) -> String {
 
 /// [`FINE`] with other steps.
 fn with_steps(name: &str, steps: &str) -> String {
-    file(name, FINE.replace(r#"["wait 1s", "expect cluster ok", "log 7000"]"#, steps))
+    file(
+        name,
+        FINE.replace(
+            r#"["wait 1s", "expect cluster ok", "redis-cli -p 7000 config rewrite", "log 7000"]"#,
+            steps,
+        ),
+    )
 }
 
 #[track_caller]
@@ -46,7 +52,8 @@ fn a_run_that_goes_well_ends_with_0_and_prints_a_session() {
     let output = sim(&["run", &file("fine.toml", FINE)]);
     assert_ends(&output, 0, "");
     assert!(stdout(&output).starts_with("# A cluster that is there\n\n# 00:00:0"));
-    assert!(stdout(&output).contains("Cluster state changed: ok"));
+    assert!(stdout(&output).contains("# CONFIG REWRITE executed with success."));
+    assert!(!stdout(&output).contains("Redis is starting"), "the cluster was there before");
     assert!(output.stderr.is_empty());
 }
 
@@ -162,7 +169,7 @@ fn check_goes_through_all_files() {
     let wrong = file("wrong_too.toml", "x = 1");
     let output = sim(&["check", &wrong, &fine]);
     assert_ends(&output, 2, "unknown key `x`");
-    assert!(stdout(&output).ends_with("fine_three.toml: ok, 3 nodes, 3 steps\n"));
+    assert!(stdout(&output).ends_with("fine_three.toml: ok, 3 nodes, 4 steps\n"));
 }
 
 #[test]

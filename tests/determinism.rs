@@ -8,8 +8,13 @@ use std::process::Command;
 use redis_cluster_sim::scenario::plan::Plan;
 use redis_cluster_sim::scenario::record::Summary;
 
-const SCENARIOS: [&str; 3] =
-    ["scenarios/tutorial.toml", "scenarios/partition.toml", "scenarios/reshard.toml"];
+const SCENARIOS: [&str; 5] = [
+    "scenarios/tutorial.toml",
+    "scenarios/partition.toml",
+    "scenarios/reshard.toml",
+    "scenarios/redis-suite/03-failover-loop.toml",
+    "scenarios/redis-suite/10-manual-failover.toml",
+];
 
 fn fingerprint(summary: &Summary) -> String {
     redis_cluster_sim::report::stats::fingerprint(summary.fingerprint)

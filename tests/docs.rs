@@ -1,9 +1,11 @@
 //! The documents say what the program does.
 
 use redis_cluster_sim::scenario::{self, condition, schema, step};
+use redis_cluster_sim::sweep;
 
 const SCENARIO: &str = include_str!("../docs/scenario.md");
 const JSON: &str = include_str!("../docs/json.md");
+const SWEEP: &str = include_str!("../docs/sweep.md");
 
 #[test]
 fn every_step_and_condition_is_described() {
@@ -61,9 +63,22 @@ fn the_steps_that_the_schema_shows_are_a_script() {
 
 #[test]
 fn every_example_of_json_is_json_of_this_version() {
-    let lines = JSON.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    for line in lines.lines() {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!(value["v"], redis_cluster_sim::report::json::VERSION);
+    for document in [JSON, SWEEP] {
+        let example = document.split("```json\n").nth(1);
+        let lines = example.and_then(|rest| rest.split("```").next()).unwrap();
+        for line in lines.lines() {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(value["v"], redis_cluster_sim::report::json::VERSION);
+        }
+    }
+}
+
+#[test]
+fn every_measure_and_event_is_described() {
+    for (name, spelled) in sweep::NAMED {
+        assert!(SWEEP.contains(&format!("| `{name}` | `{spelled}` |")), "{name}");
+    }
+    for word in sweep::event::words() {
+        assert!(SWEEP.contains(&format!("`{word}`")), "{word}");
     }
 }

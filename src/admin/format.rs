@@ -23,7 +23,7 @@ pub(super) fn reply(reply: &Reply, options: &Options, verbatim: bool) -> Vec<u8>
 }
 
 /// The raw text of a reply with one element per line, as `--cluster call` prints it (cli §13).
-pub(super) fn raw(reply: &Reply) -> Vec<u8> {
+pub(crate) fn raw(reply: &Reply) -> Vec<u8> {
     let mut text = Vec::new();
     push_raw(reply, "\n", &mut text);
     text

@@ -11,7 +11,7 @@
 
 mod cluster;
 pub mod executor;
-mod format;
+pub(crate) mod format;
 mod host;
 mod numbers;
 mod options;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::sweep::Seeds;
+
 /// A deterministic simulator of Redis Cluster.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version, about, max_term_width = 100)]
@@ -22,6 +24,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Run a scenario.
     Run(RunArgs),
+    /// Run a scenario under many seeds and print how long things took.
+    Sweep(SweepArgs),
     /// Check scenarios without running them.
     Check(CheckArgs),
     /// Print the JSON Schema of scenario files.
@@ -57,6 +61,39 @@ pub(super) struct RunArgs {
     pub(super) stats: bool,
 }
 
+/// `sim sweep`
+#[derive(Debug, clap::Args)]
+pub(super) struct SweepArgs {
+    /// The scenario file.
+    #[arg(value_name = "SCENARIO")]
+    pub(super) file: PathBuf,
+
+    /// The seeds, for example `0..999`: both are included.
+    #[arg(long, value_name = "FIRST..LAST", allow_hyphen_values = true)]
+    pub(super) seeds: Seeds,
+
+    /// What to measure: pfail, fail-first, fail-last, election, promotion, ok, rejoin, restart-ok,
+    /// known, or `FROM -> TO` (docs/sweep.md). Without it, whatever can occur in the scenario.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) measure: Vec<String>,
+
+    /// How many runs go on at once; as many as there are cores if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t = SweepFormat::Table)]
+    pub(super) format: SweepFormat,
+
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Set a key of the scenario, for example `network.latency=5ms`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
 /// `sim graph`
 #[derive(Debug, clap::Args)]
 pub(super) struct GraphArgs {
@@ -90,6 +127,17 @@ pub(super) enum Format {
     /// A session at a terminal.
     Text,
     /// JSON, one object for each line.
+    Json,
+}
+
+/// The form of a sweep's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SweepFormat {
+    /// A table of seconds.
+    Table,
+    /// Comma-separated values, in microseconds, those of each run included.
+    Csv,
+    /// JSON, one object for each line, in microseconds, those of each run included.
     Json,
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Outcome {
 pub(super) enum CliError {
     /// A file cannot be read.
     Read(PathBuf, io::Error),
+    /// A file cannot be written.
+    Create(PathBuf, io::Error),
     /// A scenario is wrong.
     Rejected(Box<Rejected>),
     /// An option's value means nothing: what is wrong, and what would do.
@@ -59,6 +61,9 @@ impl CliError {
             CliError::Read(path, error) => {
                 let message = format!("cannot read {}: {}", path.display(), plain(error));
                 say(err, &message, "a scenario is a file in TOML; docs/scenario.md describes it")
+            }
+            CliError::Create(path, error) => {
+                say(err, &format!("cannot write {}: {}", path.display(), plain(error)), "")
             }
             CliError::Rejected(rejected) => write!(err, "{}", rejected.render()),
             CliError::Usage(message, hint) => say(err, message, hint),

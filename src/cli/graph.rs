@@ -4,11 +4,11 @@ use std::io;
 
 use crate::cli::args::GraphArgs;
 use crate::cli::error::{CliError, Outcome, load_to_run, time};
-use crate::cli::run::Silence;
 use crate::network::Site;
 use crate::scenario::diagnostic::render;
 use crate::scenario::plan::Plan;
-use crate::scenario::runner::{self, LiveLogs, Options};
+use crate::scenario::record::Silence;
+use crate::scenario::runner::{self, Options};
 use crate::world::{ProcessStatus, World};
 
 pub(super) fn run(
@@ -18,7 +18,7 @@ pub(super) fn run(
 ) -> Result<Outcome, CliError> {
     let plan = load_to_run(&args.scenario)?;
     let until = time("--at", args.at.as_ref(), &plan)?;
-    let options = Options { until, live_logs: LiveLogs::None };
+    let options = Options { until, ..Options::default() };
     let finished = runner::run(&plan, &options, &mut Silence);
     let dot = finished.world.graph().dot(|site| name(&plan, &finished.world, site));
     write!(out, "{dot}")?;

@@ -10,6 +10,7 @@ mod graph;
 mod progress;
 mod run;
 mod schema;
+mod sweep;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -50,5 +51,6 @@ fn run(args: &Args, out: &mut dyn io::Write, err: &mut dyn io::Write) -> Result<
         Command::Graph(args) => graph::run(args, out, err),
         Command::Check(args) => check::run(args, out, err),
         Command::Schema => schema::run(out),
+        Command::Sweep(args) => sweep::run(args, out, err),
     }
 }

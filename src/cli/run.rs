@@ -1,7 +1,6 @@
 //! `sim run`: carries out a scenario.
 
 use std::io;
-use std::ops::ControlFlow;
 
 use crate::cli::args::{Format, RunArgs};
 use crate::cli::error::{CliError, Outcome, load_to_run, time};
@@ -12,7 +11,7 @@ use crate::report::stats::StatsTable;
 use crate::report::transcript::Transcript;
 use crate::scenario::diagnostic::render;
 use crate::scenario::plan::Plan;
-use crate::scenario::record::{Record, Sink, Summary};
+use crate::scenario::record::{Silence, Summary};
 use crate::scenario::runner::{self, LiveLogs, Options};
 use crate::scenario::suggest;
 
@@ -25,6 +24,7 @@ pub(super) fn run(
     let options = Options {
         until: time("--until", args.until.as_ref(), &plan)?,
         live_logs: live_logs(&args.log, &plan)?,
+        ..Options::default()
     };
     let stopwatch = Stopwatch::start();
     let summary = carry_out(args, &plan, &options, out)?;
@@ -86,14 +86,4 @@ fn live_logs(names: &[String], plan: &Plan) -> Result<LiveLogs, CliError> {
     };
     let nodes: Result<Vec<NodeNo>, CliError> = names.iter().map(find).collect();
     nodes.map(LiveLogs::Of)
-}
-
-/// Prints nothing.
-#[derive(Debug)]
-pub(super) struct Silence;
-
-impl Sink for Silence {
-    fn record(&mut self, _: &Record) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
 }

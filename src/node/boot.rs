@@ -165,6 +165,7 @@ impl Node {
         if self.config.port > MAX_PORT {
             return Err(Fatal::Port);
         }
+        self.bus.announce_all(ctx);
         self.take_configured_ports(ctx);
         Ok(pace)
     }

@@ -245,6 +245,18 @@ pub enum Notice {
         /// Whether the cluster is ok for me now.
         ok: bool,
     },
+    /// I ask for votes (§8.2.8).
+    Election,
+    /// I was a replica and have taken over what my master had (§8.6).
+    Promoted,
+    /// This is my name: I have just started, or have got a new one (§9.21.5).
+    Myself(crate::id::NodeIx),
+    /// Somebody whose name I do not know yet stands in my table under this one (§3.8).
+    Stranger(crate::id::NodeIx),
+    /// This node stands in my table under its real name.
+    Known(crate::id::NodeIx),
+    /// It stands in my table no more (§2.5).
+    Forgotten(crate::id::NodeIx),
 }
 
 /// Where a node puts what it does, and the pools it takes from.

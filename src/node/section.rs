@@ -95,6 +95,13 @@ impl Section {
         self.len() == 0
     }
 
+    /// Makes room for entries, so that a section that is used again needs none later.
+    #[inline]
+    pub(crate) fn reserve(&mut self, entries: usize) {
+        self.full.reserve(entries);
+        self.brief.who.reserve(entries + 1);
+    }
+
     /// Adds an entry.
     pub fn push(&mut self, entry: Gossip) {
         self.full.push(entry);

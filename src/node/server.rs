@@ -17,6 +17,8 @@ pub struct Server {
     pub config_file: Config,
     /// INFO's `run_id`.
     pub run_id: String,
+    /// Whether keys are deleted as soon as their time has come, not only when somebody asks for them.
+    pub active_expire: bool,
     /// Draws for commands that pick something at random.
     pub draws: Stream,
 }
@@ -33,6 +35,7 @@ impl Server {
             storage: Storage::default(),
             config_file: boot.config.clone(),
             run_id: run_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            active_expire: true,
             draws,
         }
     }

@@ -9,8 +9,6 @@ pub struct Stats {
     pub connections: u64,
     /// Commands that were carried out.
     pub commands: u64,
-    /// What became of them, by their names.
-    pub calls: BTreeMap<&'static str, Calls>,
     /// Lookups that found their key.
     pub hits: u64,
     /// Lookups that did not.
@@ -27,36 +25,33 @@ pub struct Stats {
     pub sync_refused: u64,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
+    /// What became of each command, by its name.
+    pub by_command: BTreeMap<&'static str, CommandStats>,
 }
 
-/// What became of a command, over all calls of it.
+/// What became of a command so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Calls {
+pub struct CommandStats {
     /// How often it was carried out.
-    pub carried_out: u64,
-    /// How often it was refused before that.
+    pub calls: u64,
+    /// How often it was refused before that, redirections included.
     pub rejected: u64,
-    /// How often it answered with an error.
+    /// How often it was carried out and ended in an error.
     pub failed: u64,
 }
 
 impl Stats {
+    /// What became of the command of this name so far.
+    pub(crate) fn of_command(&mut self, name: &'static str) -> &mut CommandStats {
+        self.by_command.entry(name).or_default()
+    }
+
     /// Counts a command that was carried out.
     pub(crate) fn count_call(&mut self, name: &'static str, failed: bool) {
         self.commands += 1;
-        let calls = self.calls.entry(name).or_default();
-        calls.carried_out += 1;
-        calls.failed += u64::from(failed);
-    }
-
-    /// Counts a command that was refused before it was carried out.
-    pub(crate) fn count_rejection(&mut self, name: &'static str) {
-        self.calls.entry(name).or_default().rejected += 1;
-    }
-
-    /// Counts a command that has failed after it was counted as carried out.
-    pub(crate) fn count_failure(&mut self, name: &'static str) {
-        self.calls.entry(name).or_default().failed += 1;
+        let stats = self.of_command(name);
+        stats.calls += 1;
+        stats.failed += u64::from(failed);
     }
 
     /// Counts an error by the first word of its text.

@@ -194,8 +194,10 @@ impl Node {
     /// some more ticks; here all go at once.
     pub(crate) fn active_expire(&mut self, ctx: &mut Ctx<'_>) {
         let now = ctx.now.millis();
-        if self.keys.expiring() == 0
-            || self.replication.master.is_some()
+        if !self.server.active_expire
+            || self.keys.expiring() == 0
+            // By its place in the cluster: right after its start a replica has no master to ask yet.
+            || !self.bus.is_master()
             || Clients::is_paused(&mut self.clients, now)
         {
             return;
@@ -413,5 +415,36 @@ mod tests {
         lab.run(200);
         assert!(lab.node(0).keys.is_empty());
         assert_eq!(lab.node(0).server.stats.expired, 1);
+    }
+
+    #[test]
+    fn a_replica_that_has_not_found_its_master_yet_deletes_no_dead_keys() {
+        let mut lab = Lab::formed(2, 1, 15_000);
+        let now = lab.now.millis();
+        let replica = lab.node(2);
+        assert!(!replica.bus.is_master());
+        replica.replication.master = None;
+        replica.keys.insert_string(b"k", b"v");
+        replica.keys.set_expiry(b"k", Some(Millis(now.0 - 1)));
+        lab.act(2, |node, ctx| node.active_expire(ctx));
+        assert_eq!(lab.node(2).keys.len(), 1);
+        lab.act(0, |node, _| {
+            node.keys.insert_string(b"k", b"v");
+            node.keys.set_expiry(b"k", Some(Millis(now.0 - 1)));
+        });
+        lab.act(0, |node, ctx| node.active_expire(ctx));
+        assert!(lab.node(0).keys.is_empty(), "a master does");
+    }
+
+    #[test]
+    fn dead_keys_stay_while_debug_set_active_expire_is_off() {
+        let mut lab = alone(&[], None);
+        lab.ask(0, "DEBUG SET-ACTIVE-EXPIRE 0");
+        lab.ask(0, "SET k v PX 50");
+        lab.run(200);
+        assert_eq!(lab.node(0).keys.len(), 1);
+        lab.ask(0, "DEBUG SET-ACTIVE-EXPIRE 1");
+        lab.run(200);
+        assert!(lab.node(0).keys.is_empty());
     }
 }

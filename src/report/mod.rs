@@ -4,6 +4,7 @@
 
 pub mod json;
 pub mod stats;
+pub mod sweep;
 pub mod transcript;
 
 use std::io;

@@ -16,10 +16,14 @@ use crate::slot::{SLOTS, Slot};
 pub enum Condition {
     /// The opposite of another condition.
     Not(Box<Condition>),
+    /// Something is so for each of these nodes that runs.
+    Every(Vec<(NodeNo, Condition)>),
     /// Every running node says this of the cluster's state.
     Cluster(State),
     /// Every running node assigns every slot to the same node.
     NodesAgree,
+    /// In the table of every running node, no two masters have the same config epoch.
+    EpochsDiffer,
     /// Every running node assigns this slot to that node, or to nobody.
     SlotOwner(Slot, Option<NodeNo>),
     /// A node's process is up and accepts clients, or not.
@@ -31,7 +35,7 @@ pub enum Condition {
     /// How a node sees another.
     Sees(NodeNo, NodeNo, Sight),
     /// A number of a node's CLUSTER INFO.
-    Field(NodeNo, Field, Comparison, u64),
+    Field(NodeNo, Field, Comparison, Operand),
     /// A node holds a key with this string value.
     Key(NodeNo, String, String),
     /// The previous command printed this.
@@ -74,6 +78,15 @@ pub enum Sight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field(pub String);
 
+/// What a number is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// A number.
+    Number(u64),
+    /// Another number of the same CLUSTER INFO.
+    Field(Field),
+}
+
 /// How two numbers are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
@@ -104,7 +117,8 @@ pub const SIGHTS: [(&str, Sight); 9] = [
     ("unknown", Sight::Unknown),
 ];
 
-const COMPARISONS: [(&str, Comparison); 5] = [
+/// The signs of comparisons.
+pub(crate) const COMPARISONS: [(&str, Comparison); 5] = [
     ("=", Comparison::Equal),
     ("<", Comparison::Less),
     ("<=", Comparison::AtMost),
@@ -113,7 +127,7 @@ const COMPARISONS: [(&str, Comparison); 5] = [
 ];
 
 /// The words that a condition can begin with, besides a node.
-pub const OPENINGS: [&str; 5] = ["not", "cluster", "nodes", "slot", "output"];
+pub const OPENINGS: [&str; 7] = ["not", "all", "cluster", "nodes", "epochs", "slot", "output"];
 /// The words that can follow a node.
 pub const PREDICATES: [&str; 5] = ["sees", "state", "knows", "running", "stopped"];
 
@@ -134,7 +148,7 @@ fn fields() -> Vec<(String, u64)> {
 impl Comparison {
     /// Whether the comparison holds.
     #[must_use]
-    pub fn holds(self, left: u64, right: u64) -> bool {
+    pub fn holds<T: Ord>(self, left: T, right: T) -> bool {
         match self {
             Comparison::Equal => left == right,
             Comparison::Less => left < right,
@@ -155,13 +169,27 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
         "not" => Ok(Condition::Not(Box::new(parse(cursor)?))),
         "cluster" => Ok(Condition::Cluster(cursor.one_of("`ok` or `fail`", &STATES)?)),
         "nodes" => cursor.keyword("agree").map(|_| Condition::NodesAgree),
+        "epochs" => cursor.keyword("differ").map(|_| Condition::EpochsDiffer),
         "slot" => slot_owner(cursor),
+        "all" => every(cursor),
         "output" => {
             cursor.keyword("contains")?;
             Ok(Condition::Output(cursor.take("a text, in quotes")?.text.clone()))
         }
         _ => of_node(word, cursor),
     }
+}
+
+/// The same of every node that runs.
+fn every(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
+    let mut each = Vec::new();
+    let mut end = cursor.clone();
+    for node in cursor.roster().all() {
+        end = cursor.clone();
+        each.push((node, predicate(node, &mut end)?));
+    }
+    *cursor = end;
+    Ok(Condition::Every(each))
 }
 
 fn slot_owner(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
@@ -186,6 +214,11 @@ fn of_node(first: &Word, cursor: &mut Cursor<'_>) -> Result<Condition, Diagnosti
         return Err(unknown(first, "a condition", &choices));
     }
     let node = node(first, cursor.roster())?;
+    predicate(node, cursor)
+}
+
+/// What is asked of a node.
+fn predicate(node: NodeNo, cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
     let predicate = cursor.take("what is asked of the node")?;
     match predicate.text.as_str() {
         "sees" => {
@@ -225,9 +258,14 @@ fn field_or_key(
         None => Comparison::Equal,
     };
     let value = cursor.take("a number")?;
+    let field = Field(name.clone());
+    if fields.iter().any(|(name, _)| *name == value.text) {
+        let other = Operand::Field(Field(value.text.clone()));
+        return Ok(Condition::Field(node, field, comparison, other));
+    }
     let number = units::count(&value.text, 0, *most);
     let number = number.map_err(|error| bad_unit("a number", value.span.clone(), error))?;
-    Ok(Condition::Field(node, Field(name.clone()), comparison, number))
+    Ok(Condition::Field(node, field, comparison, Operand::Number(number)))
 }
 
 fn key(node: NodeNo, word: &Word, cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {

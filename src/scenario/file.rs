@@ -89,6 +89,9 @@ pub struct ClusterTable {
     pub formed: Option<Located<bool>>,
     /// The port of the first node; the others count up from it. 7000 if not given.
     pub first_port: Option<Located<u16>>,
+    /// The span within which the nodes of a formed cluster are started, each at a random time; `1s` if
+    /// not given.
+    pub spread: Option<Located<String>>,
 }
 
 /// A node.
@@ -115,7 +118,7 @@ pub struct NodeTable {
 }
 
 /// Steps that the schema shows as an example.
-pub const STEPS: [&str; 12] = [
+pub const STEPS: [&str; 18] = [
     "start 7000 7001 7002",
     "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
     "> yes",
@@ -128,15 +131,65 @@ pub const STEPS: [&str; 12] = [
     "abort after 12: redis-cli --cluster fix 127.0.0.1:7000",
     "in background: redis-cli --cluster fix 127.0.0.1:7000",
     "wait for redis-cli within 30s",
+    "send 100 times via 7000 set key:{n} value:{n}",
+    "expect 100 times via 7000 get key:{n} = value:{n}",
+    "wait until 7001 info role = master within 10s",
+    "let victim = any master",
+    "begin writes via 7000 every 5ms",
+    "listen on 7000 7001 subscribe news",
 ];
 
 /// What is done.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ScriptTable {
-    /// The steps, each a line of text.
+    /// The steps: lines of text, and blocks of steps that are repeated.
     #[schemars(extend("examples" = [STEPS]))]
-    pub steps: Vec<Located<String>>,
+    pub steps: Vec<Located<ScriptStep>>,
+}
+
+/// A line of the script, or some that are repeated.
+#[derive(Debug, JsonSchema)]
+#[serde(untagged)]
+pub enum ScriptStep {
+    /// A line of text.
+    Line(String),
+    /// Steps that are done again and again.
+    Repeat(RepeatTable),
+}
+
+/// Steps that are done again and again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RepeatTable {
+    /// How often.
+    pub repeat: Located<u64>,
+    /// What is repeated. `{round}` in it counts from 1.
+    pub steps: Vec<Located<ScriptStep>>,
+}
+
+impl<'de> Deserialize<'de> for ScriptStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ScriptStep, D::Error> {
+        deserializer.deserialize_any(ScriptStepVisitor)
+    }
+}
+
+struct ScriptStepVisitor;
+
+impl<'de> Visitor<'de> for ScriptStepVisitor {
+    type Value = ScriptStep;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a line of text, or a table with `repeat` and `steps`")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<ScriptStep, E> {
+        Ok(ScriptStep::Line(value.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScriptStep, A::Error> {
+        RepeatTable::deserialize(de::value::MapAccessDeserializer::new(map)).map(ScriptStep::Repeat)
+    }
 }
 
 /// A value of `nodes-conf`.

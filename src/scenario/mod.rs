@@ -13,6 +13,7 @@
 pub mod condition;
 pub mod diagnostic;
 pub mod file;
+pub mod inquiry;
 pub mod located;
 pub mod plan;
 pub mod record;
@@ -23,6 +24,7 @@ mod shape;
 pub mod source;
 pub mod step;
 pub(crate) mod suggest;
+pub mod template;
 mod tree;
 pub mod units;
 pub mod words;

@@ -21,6 +21,16 @@ pub trait Sink {
     fn progress(&mut self, _now: Time) {}
 }
 
+/// Takes records and drops them.
+#[derive(Debug)]
+pub struct Silence;
+
+impl Sink for Silence {
+    fn record(&mut self, _: &Record) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub struct Record {

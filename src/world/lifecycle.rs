@@ -93,6 +93,9 @@ impl<P: Program> World<P> {
 
     /// The process begins to write its crash report. It does nothing else any more.
     pub(super) fn begin_crash(&mut self, node: NodeNo) {
+        if self.observers.wants.faults {
+            self.record(What::Crashed { node });
+        }
         self.make_busy(node, Busy::Crashing);
         self.due_in(node, self.crash_report, Due::Death);
     }

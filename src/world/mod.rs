@@ -232,6 +232,12 @@ impl<P: Program> World<P> {
         self.machines.get(node.index()).map(|machine| machine.disk.files())
     }
 
+    /// The id with which a node began, if that was not left to its first process.
+    #[must_use]
+    pub fn first_id(&self, node: NodeNo) -> Option<crate::id::NodeId> {
+        self.machines.get(node.index()).and_then(|machine| machine.setup.id)
+    }
+
     /// The table of ids and addresses.
     #[must_use]
     pub fn ids(&self) -> &Ids {

@@ -33,7 +33,7 @@ pub struct Wants {
     pub packets: bool,
     /// Bus links opened and lost.
     pub links: bool,
-    /// Processes started, paused, resumed and ended, and faults of the network.
+    /// Processes started, paused, resumed, crashed and ended, and faults of the network.
     pub faults: bool,
     /// Turns in the life of nodes.
     pub notices: bool,
@@ -66,7 +66,9 @@ impl Wants {
             What::Log { level, .. } => self.log.is_some_and(|lowest| *level >= lowest),
             What::Sent { .. } | What::Delivered { .. } | What::Lost { .. } => self.packets,
             What::Connecting { .. } | What::LinkUp { .. } | What::LinkDown { .. } => self.links,
-            What::Started { .. } | What::Ended { .. } | What::Fault(_) => self.faults,
+            What::Started { .. } | What::Crashed { .. } | What::Ended { .. } | What::Fault(_) => {
+                self.faults
+            }
             What::Notice { .. } => self.notices,
             What::Command { .. } | What::Reply { .. } => self.commands,
             What::Saved { .. } => self.disk,
@@ -171,6 +173,12 @@ pub enum What<'a> {
         pid: u32,
         /// How many were started before.
         incarnation: u32,
+    },
+    /// A process got a SIGSEGV, from outside or by its own doing (DEBUG SEGFAULT): from now on it
+    /// answers nobody.
+    Crashed {
+        /// Whose.
+        node: NodeNo,
     },
     /// A process ended.
     Ended {

@@ -203,6 +203,10 @@ impl Tools {
         world: &mut World<P>,
         time: Time,
     ) -> Result<(), BudgetSpent> {
+        // Nothing that happens concerns tools that are over.
+        if !self.tools.iter().any(|tool| tool.status().is_alive()) {
+            return world.run_until(time);
+        }
         while self.step(world, time)? {}
         Ok(())
     }

@@ -56,6 +56,7 @@ impl Bus {
         let my_shard = self.slot_speaker(self.myself);
         let held = Arc::clone(&self.table.peer(claimer).slots);
         let mut rebound = Rebound::default();
+        let mut taken = SlotSet::default();
         for slot in claimed.difference(&held) {
             let owner = self.slots.owner(slot);
             let stronger = owner.is_some_and(|owner| self.table.peer(owner).config_epoch >= epoch);
@@ -68,8 +69,10 @@ impl Bus {
             if owner.is_some() && owner == my_shard {
                 rebound.from_my_shard += 1;
             }
-            self.del_slot(slot);
-            self.add_slot(slot, claimer);
+            taken.insert(slot);
+        }
+        if !taken.is_empty() {
+            self.take_slots(&taken, claimer);
             self.todo.add(Todo::SAVE | Todo::UPDATE | Todo::FSYNC);
         }
         rebound

@@ -1,5 +1,6 @@
 //! The bus in words: CLUSTER NODES and CLUSTER INFO (§10.1, §10.2).
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use crate::id::{Ids, NodeId};
@@ -76,13 +77,12 @@ impl Bus {
     }
 
     fn write_open_slots(&self, out: &mut String, ids: &Ids) -> fmt::Result {
-        if self.slots.migrating.is_empty() && self.slots.importing.is_empty() {
-            return Ok(());
-        }
-        for slot in Slot::all() {
-            if let Some(&to) = self.slots.migrating.get(&slot) {
+        let (migrating, importing) = (&self.slots.migrating, &self.slots.importing);
+        let open: BTreeSet<Slot> = migrating.keys().chain(importing.keys()).copied().collect();
+        for slot in open {
+            if let Some(&to) = migrating.get(&slot) {
                 write!(out, " [{slot}->-{}]", self.id_of(ids, to))?;
-            } else if let Some(&from) = self.slots.importing.get(&slot) {
+            } else if let Some(&from) = importing.get(&slot) {
                 write!(out, " [{slot}-<-{}]", self.id_of(ids, from))?;
             }
         }

@@ -47,6 +47,7 @@ impl Bus {
         let mut useless = 0;
         let mut quota = Quota { draws: 3 * most, wanted: most };
         seen.reset(self.table.capacity());
+        section.reserve(most);
         self.table.open_section(section);
         let mut lottery = self.table.lottery(&mut self.gossip_draws);
         while let Some(ix) = lottery.draw_plain(&mut section.brief, &mut quota) {
@@ -115,6 +116,7 @@ impl Node {
         self.log_gossip(ctx, packet);
         let limit = ((self.process.cached_time + PONG_TOLERANCE).0 as u64 / 1_000) as u32;
         let mut rest = std::mem::take(&mut ctx.out.drawn.rest);
+        rest.reserve(packet.gossip.len());
         self.bus.table.merge_briefs(&packet.gossip, limit, &mut rest);
         self.merge_entries(ctx, sender, &rest, limit);
         rest.clear();
@@ -188,7 +190,8 @@ impl Node {
             return;
         }
         let now = ctx.now.millis();
-        self.bus.add_node(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
+        let ix = self.bus.add_node(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
+        self.bus.announce(ctx, ix);
     }
 
     fn log_gossip(&self, ctx: &mut Ctx<'_>, packet: &Packet) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::id::{Endpoint, EndpointIx, Ids, NodeId, NodeIx};
 use crate::node::Node;
 use crate::node::bus::{Bus, Todo};
-use crate::node::effect::{Ctx, LinkEnd};
+use crate::node::effect::{Ctx, LinkEnd, Notice};
 use crate::node::flags::Flags;
 use crate::node::log::Level;
 use crate::node::packet::Packet;
@@ -42,7 +42,8 @@ impl Bus {
         let temporary = NodeId::random(&mut self.identity_draws);
         let node = ctx.ids.intern(temporary);
         let endpoint = ctx.ids.intern_endpoint(at);
-        self.add_node(ctx.ids, node, flags, endpoint, ctx.now.millis());
+        let ix = self.add_node(ctx.ids, node, flags, endpoint, ctx.now.millis());
+        self.announce(ctx, ix);
     }
 
     /// Adds a node to the table (§2.1).
@@ -106,12 +107,14 @@ impl Node {
     fn complete_handshake(&mut self, ctx: &mut Ctx<'_>, peer: PeerIx, packet: &Packet) {
         let (old, new) = (self.bus.id_of(ctx.ids, peer), ctx.ids.id(packet.sender));
         self.log(ctx, Level::Debug, format_args!("Renaming node {old} into {new}"));
+        ctx.out.notice(Notice::Forgotten(self.bus.table.node(peer)));
         self.bus.table.rename(ctx.ids, peer, packet.sender);
         let text = format_args!("Handshake with node {new} completed.");
         self.log(ctx, Level::Debug, text);
         let role = packet.flags.intersection(Flags::MASTER | Flags::REPLICA);
         self.bus.table.clear_flags(peer, Flags::HANDSHAKE);
         self.bus.table.set_flags(peer, role);
+        self.bus.announce(ctx, peer);
         self.bus.todo.add(Todo::SAVE);
     }
 

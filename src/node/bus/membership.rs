@@ -3,7 +3,8 @@
 use crate::id::NodeIx;
 use crate::node::Node;
 use crate::node::bus::{Bus, Todo};
-use crate::node::effect::Ctx;
+use crate::node::effect::{Ctx, Notice};
+use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
 
 /// How long a forgotten node stays forgotten, in seconds (§2.9).
@@ -30,7 +31,33 @@ impl Bus {
         if self.manual_failover.replica == Some(ix) {
             self.manual_failover.replica = None;
         }
+        ctx.out.notice(Notice::Forgotten(self.table.node(ix)));
         self.table.remove(ix);
+    }
+
+    /// Reports who I am and whom I know, as it is after a start.
+    pub(crate) fn announce_all(&self, ctx: &mut Ctx<'_>) {
+        if ctx.out.notices {
+            ctx.out.notice(Notice::Myself(self.table.node(self.myself)));
+            for &ix in self.table.order().iter().filter(|&&ix| ix != self.myself) {
+                self.announce(ctx, ix);
+            }
+        }
+    }
+
+    /// Reports a node that has just come into my table, and what I think of it.
+    pub(crate) fn announce(&self, ctx: &mut Ctx<'_>, ix: PeerIx) {
+        let (node, flags) = (self.table.node(ix), self.table.flags(ix));
+        ctx.out.notice(match flags.any(Flags::HANDSHAKE) {
+            true => Notice::Stranger(node),
+            false => Notice::Known(node),
+        });
+        if flags.any(Flags::PFAIL) {
+            ctx.out.notice(Notice::Pfail(node));
+        }
+        if flags.any(Flags::FAIL) {
+            ctx.out.notice(Notice::Fail(node));
+        }
     }
 
     /// Keeps an id out for a while (§2.9).

@@ -3,7 +3,7 @@
 use crate::id::NodeId;
 use crate::node::Node;
 use crate::node::bus::Todo;
-use crate::node::effect::Ctx;
+use crate::node::effect::{Ctx, Notice};
 use crate::node::log::Level;
 use crate::node::packet::Epoch;
 use crate::node::table::PeerIx;
@@ -42,6 +42,7 @@ impl Node {
         let id = NodeId::random(&mut bus.identity_draws);
         let node = ctx.ids.intern(id);
         bus.table.rename(ctx.ids, bus.myself, node);
+        ctx.out.notice(Notice::Myself(node));
         let text = format_args!("configEpoch set to 0 via CLUSTER RESET HARD");
         self.log(ctx, Level::Warning, text);
         self.log(ctx, Level::Notice, format_args!("Node hard reset, now I'm {id}"));

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
-use crate::slot::{SLOTS, Slot};
+use crate::slot::{SLOTS, Slot, SlotSet};
 
 /// Who owns which slot in one process's view, and which slots are being moved.
 #[derive(Debug, Clone)]
@@ -92,6 +94,31 @@ impl Bus {
         true
     }
 
+    /// Assigns many slots at once, whoever owns them now: what deleting and adding each of them would
+    /// come to (§2.7).
+    pub(crate) fn take_slots(&mut self, taken: &SlotSet, to: PeerIx) {
+        let mut losers: SmallVec<[PeerIx; 4]> = SmallVec::new();
+        for slot in taken.iter() {
+            let owner = self.slots.owner(slot);
+            losers.extend(owner.filter(|owner| !losers.contains(owner)));
+            self.slots.assign(slot, Some(to));
+        }
+        for owner in losers {
+            let slots = &mut self.table.peer_mut(owner).slots;
+            Arc::make_mut(slots).subtract(taken);
+            let left = slots.len();
+            self.table.set_slot_count(owner, left);
+        }
+        let peer = self.table.peer_mut(to);
+        let before = peer.slot_count;
+        Arc::make_mut(&mut peer.slots).unite(taken);
+        let count = before + taken.len();
+        self.table.set_slot_count(to, count);
+        if before == 0 && count > 0 && self.table.masters_have_replicas() {
+            self.table.set_flags(to, Flags::MIGRATE_TO);
+        }
+    }
+
     /// Unassigns all slots of a node; returns how many they were (§2.7).
     pub fn del_node_slots(&mut self, of: PeerIx) -> u16 {
         let peer = self.table.peer(of);
@@ -109,7 +136,6 @@ impl Bus {
 mod tests {
     use super::*;
     use crate::node::lab::{Lab, share, slot};
-    use crate::slot::SlotSet;
 
     #[test]
     fn a_slot_that_has_an_owner_is_not_assigned_again_2_7() {
@@ -126,6 +152,32 @@ mod tests {
             (8_191, 8_193)
         );
         assert_eq!(bus.slots.assigned(), SLOTS);
+    }
+
+    #[test]
+    fn taking_many_slots_is_taking_each_of_them_2_7() {
+        let taken: SlotSet = (4_000..9_000).map(slot).collect();
+        let take = |at_once: bool| {
+            let mut lab = Lab::formed(4, 0, 3_000);
+            let to = lab.peer(0, 3);
+            let bus = &mut lab.node(0).bus;
+            bus.del_node_slots(to);
+            bus.del_slot(slot(4_500));
+            match at_once {
+                true => bus.take_slots(&taken, to),
+                false => taken.iter().for_each(|slot| {
+                    bus.del_slot(slot);
+                    bus.add_slot(slot, to);
+                }),
+            }
+            let owners: Vec<_> = Slot::all().map(|slot| bus.slots.owner(slot)).collect();
+            let peers = bus.table.order().iter().map(|&ix| {
+                let peer = bus.table.peer(ix);
+                (ix, peer.slot_count, peer.slots.clone(), bus.table.flags(ix))
+            });
+            (owners, bus.slots.assigned(), peers.collect::<Vec<_>>())
+        };
+        assert_eq!(take(true), take(false));
     }
 
     #[test]

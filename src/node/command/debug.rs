@@ -46,6 +46,12 @@ fn answer(call: &mut Call<'_, '_>, subcommand: &str) -> Answer {
             });
             Ok(Reply::Array(digests.collect()))
         }
+        ("set-active-expire", 3) => {
+            // As atoi reads it: what is no number is 0.
+            let enabled = text(call.word(2)).trim_start().parse::<i64>().unwrap_or(0) != 0;
+            call.node.server.active_expire = enabled;
+            Ok(Reply::ok())
+        }
         ("populate", 3..=5) => populate(call),
         _ => Err(CommandError::subcommand(call.args)),
     }

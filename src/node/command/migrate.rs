@@ -226,7 +226,7 @@ pub fn call_done(node: &mut Node, result: CallResult, ctx: &mut Ctx<'_>) {
         (Ok(reply), None) => reply,
     };
     if reply.error().is_some() {
-        node.server.stats.count_failure("migrate");
+        node.server.stats.of_command("migrate").failed += 1;
     }
     let outcome = match execution {
         Some(execution) => transaction::resume(node, client, execution, reply, ctx),

@@ -60,6 +60,11 @@ impl From<Result<Reply, CommandError>> for Outcome {
     }
 }
 
+/// The names of all commands, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    table::COMMANDS.iter().map(|spec| spec.name)
+}
+
 /// Carries out a client's command. The reply, if it is due now, is among the effects.
 pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) {
     if args.is_empty() {
@@ -155,8 +160,11 @@ fn dispatch(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>
     if let Some(state) = node.clients.get_mut(client) {
         state.last_command = spec.name;
     }
-    if let Err(error) = check(node, client, spec, args, ctx) {
-        return error;
+    if let Err(instead) = check(node, client, spec, args, ctx) {
+        if matches!(instead, Outcome::Reply(_)) {
+            node.server.stats.of_command(spec.name).rejected += 1;
+        }
+        return instead;
     }
     let state = node.clients.get_mut(client);
     if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
@@ -189,7 +197,6 @@ fn check(
         && let Err(redirect) = redirect::check(node, client, spec, args, ctx)
     {
         let error = CommandError::coded(redirect.text(node, ctx));
-        node.server.stats.count_rejection(spec.name);
         return Err(transaction::redirected(node, client, spec, error));
     }
     let traits = transaction::traits(node, client, spec);
@@ -284,9 +291,6 @@ fn reject(
     spec: Option<&'static Spec>,
     error: CommandError,
 ) -> Outcome {
-    if let Some(spec) = spec {
-        node.server.stats.count_rejection(spec.name);
-    }
     Outcome::Reply(transaction::rejected(node, client, spec, error).into())
 }
 

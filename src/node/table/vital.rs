@@ -197,10 +197,12 @@ impl Vitals {
 
     #[cold]
     fn move_base(&mut self, base: u32) {
-        let seconds: Vec<u32> =
-            (0..self.pulses.len()).map(|at| self.pulse(PeerIx(at as u16))).collect();
-        self.base = base;
-        for (at, seconds) in seconds.into_iter().enumerate() {
+        let before = std::mem::replace(&mut self.base, base);
+        for at in 0..self.pulses.len() {
+            let seconds = match self.pulses[at] {
+                0 => self.old[at],
+                pulse => before + u32::from(pulse),
+            };
             self.put_pulse(PeerIx(at as u16), seconds);
         }
     }

@@ -90,6 +90,8 @@ pub struct Formation {
     pub masters: u32,
     /// How many replicas each of them has.
     pub replicas_per_master: u32,
+    /// The span within which its nodes are started.
+    pub spread: Span,
 }
 
 impl Formation {
@@ -109,6 +111,11 @@ pub struct PlannedStep {
     pub span: Bytes,
     /// When it is due, if it says so.
     pub at: Option<Time>,
+    /// Which round of a repetition it belongs to, counted from 1.
+    pub round: Option<u64>,
+    /// Whether it names something in braces that is known only when it is done. What it does is then
+    /// an example.
+    pub has_names: bool,
     /// What it does.
     pub step: Step,
 }

@@ -15,11 +15,14 @@ use crate::scenario::roster::{HOME, Roster};
 use crate::scenario::source::Bytes;
 use crate::scenario::suggest;
 use crate::scenario::units;
+use crate::time::Span;
 
 const BUS_OFFSET: u16 = Endpoint::BUS_PORT_OFFSET;
 const PORT_MAX: u16 = u16::MAX - BUS_OFFSET;
 /// The greatest process id of a 64-bit Linux.
 const PID_MAX: u32 = 4_194_304;
+/// So that the nodes' crons do not all run at once.
+const SPREAD: Span = Span::secs(1);
 
 type Nodes = (Roster, Vec<NodePlan>, Option<Formation>);
 
@@ -88,7 +91,14 @@ impl Builder<'_, '_> {
         for port in (first..=PORT_MAX).take(count as usize) {
             self.add(SocketAddr::new(HOME, port), &Directives::default(), span.clone());
         }
-        formed.then_some(Formation { masters, replicas_per_master: replicas })
+        let spread = cluster.spread.as_ref();
+        if let Some(spread) = spread.filter(|_| !formed) {
+            let label = "only nodes of a formed cluster start by themselves";
+            let mistake = Diagnostic::new("`spread` means nothing", spread.span.clone(), label);
+            self.reader.complain(mistake.hint("set `formed = true`, or remove this line"));
+        }
+        let spread = self.reader.unit("a duration", spread, SPREAD, units::duration);
+        formed.then_some(Formation { masters, replicas_per_master: replicas, spread })
     }
 
     fn node(&mut self, node: &NodeTable) {

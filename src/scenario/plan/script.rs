@@ -1,14 +1,22 @@
-//! The steps of a plan: each line read, and what is typed put to the program that it is typed into.
+//! The steps of a plan: each line read, repetitions written out, and what is typed put to the program
+//! that it is typed into.
 
+use std::collections::BTreeSet;
+
+use crate::network::NodeNo;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::file::ScriptTable;
+use crate::scenario::file::{RepeatTable, ScriptStep, ScriptTable};
 use crate::scenario::located::Located;
 use crate::scenario::plan::{PlannedStep, Reader};
 use crate::scenario::roster::Roster;
-use crate::scenario::source::Source;
+use crate::scenario::source::{Bytes, Source};
 use crate::scenario::step::{self, Command, Context, Entry, Step, TypedLine};
+use crate::scenario::template::{self, Meaning};
 use crate::scenario::words::Line;
 use crate::time::Wall;
+
+/// More steps than this are a slip.
+const STEPS_MAX: u64 = 100_000;
 
 pub(super) fn read(
     script: &Located<ScriptTable>,
@@ -17,30 +25,9 @@ pub(super) fn read(
     start: Wall,
     reader: &mut Reader<'_>,
 ) -> Vec<PlannedStep> {
-    let mut steps: Vec<PlannedStep> = Vec::new();
-    // A typed line behind a step that could not be read is no mistake of its own.
-    let mut last_is_known = true;
-    for text in &script.value.steps {
-        let line = Line::new(text.value.clone(), text.span.clone(), source);
-        match step::parse(&line, Context { roster, start }) {
-            Ok(Entry::Step { at, begin, step }) => {
-                last_is_known = true;
-                let text = line.text[begin..].trim_end().to_owned();
-                steps.push(PlannedStep { text, span: line.whole(), at, step });
-            }
-            Ok(Entry::Typed(text)) if last_is_known => {
-                let typed = TypedLine { text, span: line.whole() };
-                if let Err(typed) = type_into(steps.last_mut(), typed) {
-                    reader.complain(nobody_reads(typed, steps.last()));
-                }
-            }
-            Ok(Entry::Typed(_)) => {}
-            Err(mistake) => {
-                last_is_known = false;
-                reader.complain(mistake);
-            }
-        }
-    }
+    let context = Context { roster, start };
+    let mut block = Block { source, context, names: BTreeSet::new(), reader };
+    let steps = block.read(&script.value.steps, false);
     if script.value.steps.is_empty() {
         let mistake =
             Diagnostic::new("the script has no steps", script.span.clone(), "nothing to do");
@@ -49,11 +36,122 @@ pub(super) fn read(
     steps
 }
 
+struct Block<'a, 's> {
+    source: &'a Source,
+    context: Context<'a>,
+    /// The names that steps have given so far.
+    names: BTreeSet<String>,
+    reader: &'a mut Reader<'s>,
+}
+
+impl Block<'_, '_> {
+    fn read(&mut self, entries: &[Located<ScriptStep>], repeated: bool) -> Vec<PlannedStep> {
+        let mut steps: Vec<PlannedStep> = Vec::new();
+        // A typed line behind a step that could not be read is no mistake of its own.
+        let mut last_is_known = true;
+        for entry in entries {
+            let text = match &entry.value {
+                ScriptStep::Line(text) => text,
+                ScriptStep::Repeat(table) => {
+                    let rounds = self.repeat(table, &entry.span, steps.len());
+                    steps.extend(rounds);
+                    last_is_known = true;
+                    continue;
+                }
+            };
+            let line = Line::new(text.clone(), entry.span.clone(), self.source);
+            let shown = template::expand(text, |braces| self.example(braces, repeated));
+            let has_names = shown != *text;
+            let example = match has_names {
+                true => Line::new(shown, entry.span.clone(), self.source),
+                false => line.clone(),
+            };
+            match step::parse(&example, self.context) {
+                Ok(Entry::Step { at, begin, step }) => {
+                    last_is_known = true;
+                    // A date has no braces, so the step begins at the same place in both.
+                    let text = line.text[begin..].trim_end().to_owned();
+                    if let Step::Let(name, _) = &step {
+                        self.names.insert(name.clone());
+                    }
+                    let span = line.whole();
+                    steps.push(PlannedStep { text, span, at, round: None, has_names, step });
+                }
+                Ok(Entry::Typed(_)) if last_is_known => {
+                    let typed = TypedLine { text: typed(text), span: line.whole() };
+                    if let Err(typed) = type_into(steps.last_mut(), typed, has_names) {
+                        self.reader.complain(nobody_reads(typed, steps.last()));
+                    }
+                }
+                Ok(Entry::Typed(_)) => {}
+                Err(mistake) => {
+                    last_is_known = false;
+                    self.reader.complain(mistake);
+                }
+            }
+        }
+        steps
+    }
+
+    /// Writes a repetition out.
+    fn repeat(&mut self, table: &RepeatTable, span: &Bytes, before: usize) -> Vec<PlannedStep> {
+        let block = self.read(&table.steps, true);
+        let rounds = table.repeat.value;
+        let total = (block.len() as u64).saturating_mul(rounds).saturating_add(before as u64);
+        if rounds == 0 || table.steps.is_empty() {
+            let mistake =
+                Diagnostic::new("nothing is repeated here", span.clone(), "no step is done");
+            self.reader.complain(mistake.hint("for example { repeat = 3, steps = [\"wait 1s\"] }"));
+            return Vec::new();
+        }
+        if total > STEPS_MAX {
+            let label = format!("{} steps, {rounds} times", block.len());
+            let message = format!("these are more than {STEPS_MAX} steps");
+            self.reader.complain(Diagnostic::new(message, table.repeat.span.clone(), label));
+            return block;
+        }
+        let in_round = |round: u64| {
+            block
+                .iter()
+                .map(move |step| PlannedStep { round: step.round.or(Some(round)), ..step.clone() })
+        };
+        (1..=rounds).flat_map(in_round).collect()
+    }
+
+    /// Something that braces could stand for, so that the step can be read before it is known.
+    fn example(&self, braces: &str, repeated: bool) -> Option<String> {
+        let somebody = |name: &str| self.names.contains(name).then_some(NodeNo(0));
+        let roster = self.context.roster;
+        match template::meaning(braces, roster, somebody)? {
+            Meaning::Name(node) => (!roster.is_empty()).then(|| roster.name(node)),
+            Meaning::Port(node) => {
+                (!roster.is_empty()).then(|| roster.address(node).port().to_string())
+            }
+            Meaning::Id(_) => Some("0".repeat(40)),
+            Meaning::Round => repeated.then(|| "1".to_owned()),
+        }
+    }
+}
+
+/// What is typed in a line that begins with `> `.
+fn typed(text: &str) -> String {
+    text.strip_prefix("> ").unwrap_or_default().to_owned()
+}
+
 /// Puts a typed line to the program that reads it; gives it back if there is none.
-fn type_into(step: Option<&mut PlannedStep>, typed: TypedLine) -> Result<(), TypedLine> {
+fn type_into(
+    step: Option<&mut PlannedStep>,
+    typed: TypedLine,
+    has_names: bool,
+) -> Result<(), TypedLine> {
     match step {
-        Some(PlannedStep { step: Step::Command(Command::RedisCli(cli)), .. }) => {
+        Some(PlannedStep {
+            step: Step::Command(Command::RedisCli(cli)),
+            has_names: already,
+            ..
+        }) => {
             cli.typed.push(typed);
+            *already |= has_names;
             Ok(())
         }
         _ => Err(typed),

@@ -8,6 +8,7 @@ mod prompts;
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::inquiry::{Asked, Inquiry};
 use crate::scenario::plan::{Formation, PlannedStep};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
@@ -31,6 +32,8 @@ pub(super) fn check(
         limit,
         earliest: Time::ZERO,
         status: roster.all().map(status).collect(),
+        writes: Writes::None,
+        somebody_listens: false,
         background: None,
         mistakes: Vec::new(),
     };
@@ -56,12 +59,22 @@ enum Status {
     Unclear,
 }
 
+/// What is certain of the background client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    None,
+    Running,
+    Ended,
+}
+
 struct Check<'a> {
     roster: &'a Roster,
     limit: Span,
     /// The earliest time at which the step can begin.
     earliest: Time,
     status: Vec<Status>,
+    writes: Writes,
+    somebody_listens: bool,
     /// The redis-cli that works in the background, or was not waited for.
     background: Option<Bytes>,
     mistakes: Vec<Diagnostic>,
@@ -91,8 +104,8 @@ impl Check<'_> {
             }
             self.earliest = self.earliest.max(at);
         }
-        if let Step::Wait(span) = step.step {
-            self.earliest += span;
+        if let Step::Wait(range) = step.step {
+            self.earliest += range.low;
         }
         if was_in_time && self.earliest > end {
             let label = format!(
@@ -108,6 +121,19 @@ impl Check<'_> {
 
     fn step(&mut self, step: &PlannedStep) {
         match &step.step {
+            // Whom these are about is not known yet.
+            Step::Process(..) | Step::Command(Command::Server(_)) if step.has_names => {
+                self.status.fill(Status::Unclear);
+            }
+            Step::Expect(_) | Step::WaitUntil(..) | Step::Log(_) if step.has_names => {}
+            Step::Send(inquiry)
+            | Step::Listen(inquiry)
+            | Step::ExpectReply(inquiry)
+            | Step::WaitReply(inquiry, _)
+                if step.has_names =>
+            {
+                self.mind(inquiry.command.iter());
+            }
             Step::Process(action, nodes) => {
                 for &node in nodes {
                     self.process(*action, node, step);
@@ -118,6 +144,26 @@ impl Check<'_> {
             Step::WaitUntil(condition, _) | Step::Expect(condition) => {
                 self.condition(condition, step)
             }
+            Step::Send(inquiry) | Step::ExpectReply(inquiry) | Step::WaitReply(inquiry, _) => {
+                self.inquiry(inquiry, step);
+            }
+            Step::Listen(inquiry) => {
+                self.inquiry(inquiry, step);
+                self.somebody_listens = true;
+            }
+            Step::ExpectHeard(_) | Step::WaitHeard(..) => {
+                if !self.somebody_listens {
+                    self.complain("nobody listens here", step, "no `listen` before it");
+                }
+            }
+            Step::BeginWrites(node, _) => self.begin_writes(*node, step),
+            Step::EndWrites => {
+                if self.writes != Writes::Running {
+                    self.complain("nothing is written here", step, "no `begin writes` before it");
+                }
+                self.writes = Writes::Ended;
+            }
+            Step::ExpectWritesKept => self.writes_must_have_ended(step),
             Step::Log(nodes) => {
                 for &node in nodes {
                     self.must_have_run(node, step);
@@ -131,7 +177,8 @@ impl Check<'_> {
                     self.mistakes.push(mistake.hint("start one: `in background: redis-cli …`"));
                 }
             }
-            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Note(_) => {}
+            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {
+            }
         }
     }
 
@@ -141,6 +188,25 @@ impl Check<'_> {
             let mistake = Diagnostic::new(message, span, "the script may end before it does");
             self.mistakes.push(mistake.hint("wait for it: `wait for redis-cli`"));
         }
+    }
+
+    fn begin_writes(&mut self, node: NodeNo, step: &PlannedStep) {
+        self.must_have_run(node, step);
+        if self.writes == Writes::Running {
+            let mistake =
+                Diagnostic::new("somebody writes already", step.span.clone(), "again here");
+            self.mistakes.push(mistake.hint("`end writes` comes before the next `begin writes`"));
+        }
+        self.writes = Writes::Running;
+    }
+
+    fn writes_must_have_ended(&mut self, step: &PlannedStep) {
+        let label = match self.writes {
+            Writes::Ended => return,
+            Writes::Running => "put `end writes` before it",
+            Writes::None => "no `begin writes` before it",
+        };
+        self.complain("there are no writes to look for yet", step, label);
     }
 
     fn process(&mut self, action: ProcessAction, node: NodeNo, step: &PlannedStep) {
@@ -174,11 +240,16 @@ impl Check<'_> {
             self.mistakes.push(mistake.hint("wait for the first: `wait for redis-cli`"));
         }
         let typed = cli.typed.iter().map(|line| &line.text);
+        self.mind(cli.words.iter().chain(typed));
+    }
+
+    /// Commands may end processes.
+    fn mind<'w>(&mut self, mut words: impl Iterator<Item = &'w String>) {
         let fatal = |text: &String| {
             let text = text.to_ascii_lowercase();
             text.contains("shutdown") || text.contains("debug")
         };
-        if cli.words.iter().chain(typed).any(fatal) {
+        if words.any(fatal) {
             for status in &mut self.status {
                 if matches!(status, Status::Runs(_)) {
                     *status = Status::Unclear;
@@ -191,13 +262,11 @@ impl Check<'_> {
     fn condition(&mut self, condition: &Condition, step: &PlannedStep) {
         match condition {
             Condition::Not(inner) => self.condition(inner, step),
-            Condition::Cluster(_) | Condition::NodesAgree | Condition::SlotOwner(..) => {
-                if self.status.iter().all(|status| *status == Status::NeverStarted) {
-                    let message = "no node was started yet";
-                    let mistake = Diagnostic::new(message, step.span.clone(), "nobody can answer");
-                    self.mistakes.push(mistake.hint("start nodes first: `start all`"));
-                }
-            }
+            Condition::Cluster(_)
+            | Condition::NodesAgree
+            | Condition::EpochsDiffer
+            | Condition::Every(_)
+            | Condition::SlotOwner(..) => self.somebody_must_have_run(step),
             Condition::Running(_, false) | Condition::Output(_) => {}
             Condition::Running(node, true)
             | Condition::State(node, _)
@@ -205,6 +274,25 @@ impl Check<'_> {
             | Condition::Sees(node, ..)
             | Condition::Field(node, ..)
             | Condition::Key(node, ..) => self.must_have_run(*node, step),
+        }
+    }
+
+    /// Complains about commands for processes that nothing has started, and takes into account that
+    /// they may end processes.
+    fn inquiry(&mut self, inquiry: &Inquiry, step: &PlannedStep) {
+        match &inquiry.asked {
+            Asked::Running => self.somebody_must_have_run(step),
+            Asked::Cluster(node) => self.must_have_run(*node, step),
+            Asked::Nodes(nodes) => nodes.iter().for_each(|&node| self.must_have_run(node, step)),
+        }
+        self.mind(inquiry.command.iter());
+    }
+
+    fn somebody_must_have_run(&mut self, step: &PlannedStep) {
+        if self.status.iter().all(|status| *status == Status::NeverStarted) {
+            let message = "no node was started yet";
+            let mistake = Diagnostic::new(message, step.span.clone(), "nobody can answer");
+            self.mistakes.push(mistake.hint("start nodes first: `start all`"));
         }
     }
 

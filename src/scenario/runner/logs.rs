@@ -63,6 +63,11 @@ impl LogBook {
         self.lines[from..].iter().filter(|line| line.node == node).cloned().collect()
     }
 
+    /// Takes everything that was written so far for shown.
+    pub(super) fn pass_over_all(&mut self) {
+        self.shown.fill(self.lines.len());
+    }
+
     /// Everything that a node ever wrote.
     pub(super) fn all_of(&self, node: NodeNo) -> impl Iterator<Item = &LogLine> {
         self.lines.iter().filter(move |line| line.node == node)

@@ -3,31 +3,40 @@
 //! Steps are done one after another. Virtual time passes only while a step takes time: while a
 //! program runs, somebody types, a process starts or something is waited for.
 
+mod ask;
+mod client;
 mod commands;
+mod listeners;
 mod logs;
+mod names;
 mod processes;
 mod question;
 mod redis_cli;
 mod setup;
 mod waits;
+mod writer;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::admin::tools::Tools;
 use crate::network::NodeNo;
+use crate::rng::{Purpose, Seed, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
+use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
+use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Fault, Step};
-use crate::scenario::units::human;
+use crate::scenario::step::{Command, DocumentFile, Fault, Step};
+use crate::scenario::units::{SpanRange, human};
 use crate::time::{Span, Time};
-use crate::world::World;
+use crate::world::{Observer, World};
 
 /// How often progress is reported, in virtual time.
 const PROGRESS: Span = Span::millis(500);
@@ -42,6 +51,11 @@ pub struct Options {
     pub until: Option<Time>,
     /// Show these nodes' log lines as they are written.
     pub live_logs: LiveLogs,
+    /// The seed, if it is to be another one than the plan's.
+    pub seed: Option<Seed>,
+    /// Nobody reads logs: what nodes would write is not even put together, unless a step shows a log
+    /// file.
+    pub without_logs: bool,
 }
 
 /// Whose log lines are shown as they are written.
@@ -67,9 +81,30 @@ pub struct Finished {
 
 /// Carries out a plan.
 pub fn run(plan: &Plan, options: &Options, sink: &mut dyn Sink) -> Finished {
+    run_watched(plan, options, sink, None)
+}
+
+/// Carries out a plan while somebody watches the world.
+pub fn run_watched(
+    plan: &Plan,
+    options: &Options,
+    sink: &mut dyn Sink,
+    observer: Option<Box<dyn Observer>>,
+) -> Finished {
     let mut runner = Runner::new(plan, options, sink);
+    if let Some(observer) = observer {
+        runner.world.observe(observer);
+    }
     let result = runner.run();
     runner.finish(result)
+}
+
+/// Whether a step prints what a node has logged, so that a later one may expect something of it.
+fn shows_a_log_file(plan: &Plan) -> bool {
+    let log = |step: &PlannedStep| {
+        matches!(step.step, Step::Command(Command::Show(_, DocumentFile::Log)))
+    };
+    plan.steps.iter().any(log)
 }
 
 /// Why the run does not go on.
@@ -88,8 +123,16 @@ struct Runner<'a> {
     plan: &'a Plan,
     options: &'a Options,
     sink: &'a mut dyn Sink,
+    seed: Seed,
     world: World,
     tools: Tools,
+    /// The client that writes in the background, if one was begun.
+    writer: Option<Writer>,
+    listeners: Vec<Listener>,
+    /// The names that were given to nodes.
+    names: BTreeMap<String, NodeNo>,
+    /// What decides where a step leaves it to chance.
+    lots: SmallStream,
     logs: SharedLogBook,
     /// When the run is over at the latest.
     horizon: Time,
@@ -106,9 +149,12 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan, options: &'a Options, sink: &'a mut dyn Sink) -> Runner<'a> {
-        let mut world = World::new(setup::of(plan));
+        let seed = options.seed.unwrap_or(plan.header.seed);
+        let mut world = World::new(setup::of(plan, seed));
         let logs = Rc::new(RefCell::new(LogBook::new(plan.nodes.len())));
-        world.observe(Box::new(Scribe(Rc::clone(&logs))));
+        if !options.without_logs || shows_a_log_file(plan) {
+            world.observe(Box::new(Scribe(Rc::clone(&logs))));
+        }
         let limit = Time::ZERO + plan.header.limit;
         let horizon = options.until.map_or(limit, |until| until.min(limit));
         Runner {
@@ -116,7 +162,12 @@ impl<'a> Runner<'a> {
             options,
             sink,
             world,
-            tools: Tools::new(plan.header.seed),
+            seed,
+            tools: Tools::new(seed),
+            writer: None,
+            listeners: Vec::new(),
+            names: BTreeMap::new(),
+            lots: seed.small_stream(Purpose::Workload, 0, 0),
             logs,
             horizon,
             output: String::new(),
@@ -130,13 +181,21 @@ impl<'a> Runner<'a> {
     fn run(&mut self) -> Outcome {
         self.say(What::Begin {
             title: self.plan.header.title.clone(),
-            seed: self.plan.header.seed,
+            seed: self.seed,
             nodes: self.plan.nodes.len(),
         })?;
         self.settle()?;
-        for step in &self.plan.steps {
+        for (number, step) in (0..).zip(&self.plan.steps) {
             self.span = step.span.clone();
-            self.step(step)?;
+            if let Some(at) = step.at {
+                self.wait_for_date(at)?;
+            }
+            if step.has_names {
+                let step = self.resolved(step)?;
+                self.step(number, &step)?;
+            } else {
+                self.step(number, step)?;
+            }
         }
         // What happens at the very end of the last step still belongs to the run.
         self.show_fresh_logs()
@@ -170,15 +229,16 @@ impl<'a> Runner<'a> {
             .hint("set a later `limit` at the top of the file")
     }
 
-    fn step(&mut self, step: &PlannedStep) -> Outcome {
-        if let Some(at) = step.at {
-            if at < self.world.now() {
-                let now = human(Span(self.world.now().0));
-                let label = format!("it is +{now} already");
-                return self.fail(Ending::Impossible, "this step is due in the past", label);
-            }
-            self.advance(at)?;
+    fn wait_for_date(&mut self, at: Time) -> Outcome {
+        if at < self.world.now() {
+            let now = human(Span(self.world.now().0));
+            let label = format!("it is +{now} already");
+            return self.fail(Ending::Impossible, "this step is due in the past", label);
         }
+        self.advance(at)
+    }
+
+    fn step(&mut self, number: u64, step: &PlannedStep) -> Outcome {
         self.show_background()?;
         let begin = self.world.now();
         match &step.step {
@@ -192,9 +252,19 @@ impl<'a> Runner<'a> {
             Step::Expect(condition) => {
                 return self.expect(condition, &step.text);
             }
+            Step::ExpectReply(inquiry) => return self.expect_reply(inquiry, &step.text),
+            Step::ExpectWritesKept => return self.expect_writes_kept(&step.text),
+            Step::ExpectHeard(heard) => return self.expect_heard(heard, &step.text),
+            Step::Listen(inquiry) => self.listen(inquiry),
+            Step::WaitHeard(heard, within) => self.wait_heard(heard, *within)?,
+            Step::Send(inquiry) => self.send(inquiry)?,
+            Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
+            Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
+            Step::Let(name, selector) => return self.name(name, *selector, &step.text),
+            Step::EndWrites => return self.end_writes(&step.text),
             Step::Process(action, nodes) => self.process(*action, nodes)?,
             Step::Network(fault) => self.disturb(fault),
-            Step::Wait(span) => self.advance(begin + *span)?,
+            Step::Wait(range) => self.advance(begin + self.chance(number, *range))?,
             Step::WaitUntil(condition, within) => self.wait_until(condition, *within)?,
             Step::WaitForTool(within) => self.wait_for_tool(*within)?,
             Step::Log(_) => {}
@@ -205,6 +275,11 @@ impl<'a> Runner<'a> {
             self.show_logs(nodes)?;
         }
         Ok(())
+    }
+
+    /// A length of time that a step leaves to chance.
+    fn chance(&self, step: u64, SpanRange { low, high }: SpanRange) -> Span {
+        self.seed.stream(Purpose::Script, step, 0).span(low, high)
     }
 
     fn disturb(&mut self, fault: &Fault) {
@@ -253,7 +328,7 @@ impl<'a> Runner<'a> {
 
     /// Shows the log lines that came in, if they are to be shown as they come.
     fn show_fresh_logs(&mut self) -> Outcome {
-        if !self.logs.borrow().has_fresh() {
+        if self.options.live_logs == LiveLogs::None || !self.logs.borrow().has_fresh() {
             return Ok(());
         }
         let fresh = self.logs.borrow_mut().take_fresh();

@@ -7,7 +7,7 @@ use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
 use crate::node::value::Value;
-use crate::scenario::condition::{Condition, Field, SIGHTS, Sight, State};
+use crate::scenario::condition::{Condition, Field, Operand, SIGHTS, Sight, State};
 use crate::scenario::plan::Plan;
 use crate::slot::Slot;
 use crate::world::{ProcessStatus, World};
@@ -36,13 +36,18 @@ impl<'a> Question<'a> {
     fn ask(&mut self, world: &World, condition: &Condition) -> bool {
         match condition {
             Condition::Not(inner) => !self.ask(world, inner),
+            Condition::Every(each) => {
+                let mut running = each.iter().filter(|(node, _)| is_up(world, *node)).peekable();
+                running.peek().is_some() && running.all(|(_, inner)| self.ask(world, inner))
+            }
+            Condition::EpochsDiffer => self.all_say(world, |_, node| epochs_differ(node)),
             Condition::Cluster(state) => {
                 let ok = *state == State::Ok;
                 self.all_say(world, |_, node| node.bus.state_ok == ok)
             }
             Condition::NodesAgree => self.nodes_agree(world),
             Condition::SlotOwner(slot, owner) => {
-                let id = owner.map(|owner| self.id(world, owner));
+                let id = owner.map(|owner| id_of(world, owner));
                 self.all_say(world, |world, node| match id {
                     None => node.bus.slots.owner(*slot).is_none(),
                     Some(id) => id.is_some() && owner_id(world, node, *slot) == id,
@@ -58,7 +63,13 @@ impl<'a> Question<'a> {
             }
             Condition::Sees(node, subject, sight) => self.sees(world, *node, *subject, *sight),
             Condition::Field(node, field, comparison, value) => {
-                world.node(*node).is_some_and(|node| comparison.holds(number(node, field), *value))
+                world.node(*node).is_some_and(|node| {
+                    let right = match value {
+                        Operand::Number(value) => *value,
+                        Operand::Field(other) => number(node, other),
+                    };
+                    comparison.holds(number(node, field), right)
+                })
             }
             Condition::Key(node, key, value) => {
                 let found = world.node(*node).and_then(|node| node.keys.get(key.as_bytes()));
@@ -109,7 +120,7 @@ impl<'a> Question<'a> {
     /// it is listed while it is greeted and has no name yet.
     fn peers(&self, world: &World, observer: &Node, subject: NodeNo) -> Vec<PeerIx> {
         let table = &observer.bus.table;
-        let by_id = self.id(world, subject).and_then(|id| table.find_id(world.ids(), id));
+        let by_id = id_of(world, subject).and_then(|id| table.find_id(world.ids(), id));
         if let Some(peer) = by_id {
             return vec![peer];
         }
@@ -119,16 +130,6 @@ impl<'a> Question<'a> {
             endpoint.port == address.port() && endpoint.ip == Some(address.ip())
         };
         table.order().iter().copied().filter(at_address).collect()
-    }
-
-    /// A node's id: what its process says, or else what its nodes.conf says.
-    fn id(&self, world: &World, node: NodeNo) -> Option<NodeId> {
-        if let Some(running) = world.node(node) {
-            return Some(running.bus.id_of(world.ids(), running.bus.myself));
-        }
-        let text = world.disk(node)?.nodes_conf.as_deref()?;
-        let myself = text.lines().find(|line| line.contains("myself"))?;
-        myself.split(' ').next()?.parse().ok()
     }
 
     /// What is so instead, in a few words.
@@ -145,7 +146,19 @@ impl<'a> Question<'a> {
             Condition::Cluster(_) => self.tally(world, |_, node| {
                 if node.bus.state_ok { "ok".to_owned() } else { "fail".to_owned() }
             }),
+            Condition::Every(each) => {
+                let mut running = each.iter().filter(|(node, _)| is_up(world, *node));
+                let Some((node, inner)) = running
+                    .find(|(_, inner)| !Question::new(self.plan, inner, self.output).holds(world))
+                else {
+                    return "no node runs".to_owned();
+                };
+                format!("{}: {}", self.plan.name(*node), self.describe(world, inner))
+            }
             Condition::NodesAgree => "they do not".to_owned(),
+            Condition::EpochsDiffer => self.tally(world, |_, node| {
+                if epochs_differ(node) { "they do".to_owned() } else { "they do not".to_owned() }
+            }),
             Condition::SlotOwner(slot, _) => self
                 .tally(world, |world, node| self.owner_name(world, owner_id(world, node, *slot))),
             Condition::Running(node, _) => format!("it is {}", status_word(world.status(*node))),
@@ -208,9 +221,30 @@ impl<'a> Question<'a> {
 
     fn owner_name(&self, world: &World, id: Option<NodeId>) -> String {
         let Some(id) = id else { return "none".to_owned() };
-        let node = self.plan.roster.all().find(|&node| self.id(world, node) == Some(id));
+        let node = self.plan.roster.all().find(|&node| id_of(world, node) == Some(id));
         node.map_or_else(|| id.to_string(), |node| self.plan.name(node))
     }
+}
+
+/// A node's id: what its process says, or what its nodes.conf says, or what it began with.
+pub(super) fn id_of(world: &World, node: NodeNo) -> Option<NodeId> {
+    if let Some(running) = world.node(node) {
+        return Some(running.bus.id_of(world.ids(), running.bus.myself));
+    }
+    let saved = world.disk(node)?.nodes_conf.as_deref().and_then(|text| {
+        let myself = text.lines().find(|line| line.contains("myself"))?;
+        myself.split(' ').next()?.parse().ok()
+    });
+    saved.or_else(|| world.first_id(node))
+}
+
+/// Whether no two masters of a node's table have the same config epoch.
+fn epochs_differ(node: &Node) -> bool {
+    let table = &node.bus.table;
+    let masters = table.order().iter().filter(|&&peer| table.flags(peer).is_master());
+    let mut epochs: Vec<_> = masters.map(|&peer| table.peer(peer).config_epoch).collect();
+    epochs.sort_unstable();
+    epochs.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Whether a node's process runs and takes part in the cluster.

@@ -1,10 +1,12 @@
 //! From a plan to the setup of a world.
 
 use crate::node::process::Disk;
-use crate::scenario::plan::{NodePlan, Plan};
+use crate::rng::Seed;
+use crate::scenario::plan::{self, NodePlan, Plan};
 use crate::world::{Formation, NodeSetup, Setup};
 
-pub(super) fn of(plan: &Plan) -> Setup {
+/// The setup of a run of this plan with this seed.
+pub(super) fn of(plan: &Plan, seed: Seed) -> Setup {
     let header = &plan.header;
     let node = |node: &NodePlan| NodeSetup {
         ip: node.address.ip(),
@@ -18,8 +20,13 @@ pub(super) fn of(plan: &Plan) -> Setup {
     Setup {
         start: header.start,
         network: header.network.clone(),
-        formed: plan.formation.map(|f| Formation::even(f.masters, f.replicas_per_master)),
+        formed: plan.formation.map(formation),
         crash_report: header.crash_report,
-        ..Setup::new(header.seed, plan.nodes.iter().map(node).collect())
+        ..Setup::new(seed, plan.nodes.iter().map(node).collect())
     }
+}
+
+fn formation(planned: plan::Formation) -> Formation {
+    let even = Formation::even(planned.masters, planned.replicas_per_master);
+    Formation { spread: planned.spread, ..even }
 }

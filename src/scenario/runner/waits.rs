@@ -5,7 +5,9 @@ use crate::network::NodeNo;
 use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
-use crate::scenario::runner::{FOREVER, Halt, Outcome, PROGRESS, Question, Runner, Terminal};
+use crate::scenario::runner::{
+    FOREVER, Halt, LiveLogs, Outcome, PROGRESS, Question, Runner, Terminal, Writer,
+};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::{ProcessStatus, World};
@@ -13,6 +15,19 @@ use crate::world::{ProcessStatus, World};
 impl Runner<'_> {
     /// Lets time pass until `time`.
     pub(super) fn advance(&mut self, time: Time) -> Outcome {
+        let end = time.min(self.horizon);
+        // Where nobody looks at every moment, the world goes through many of them at once.
+        let unwatched = self.options.live_logs == LiveLogs::None
+            && self.background.is_none()
+            && self.writer.is_none();
+        while unwatched && self.world.now() < end {
+            let pause = end.min(self.world.now() + PROGRESS);
+            // There is no budget of events that could be spent.
+            if self.tools.run_until(&mut self.world, pause).is_err() {
+                break;
+            }
+            self.report_progress();
+        }
         self.advance_until(time, |_, _| false)?;
         Ok(())
     }
@@ -28,15 +43,27 @@ impl Runner<'_> {
             if done(&self.world, &self.tools) {
                 return Ok(true);
             }
-            // There is no budget of events that could be spent.
-            if !self.tools.step(&mut self.world, end).is_ok_and(|happened| happened) {
+            if !self.go_on(end)? {
                 break;
             }
-            self.show_fresh_logs()?;
-            self.show_background()?;
-            self.report_progress();
         }
         if time > self.horizon { Err(Halt::TimeUp) } else { Ok(false) }
+    }
+
+    /// Lets the next thing happen, and whatever clients and tools do because of it. Says whether
+    /// anything did until `end`.
+    pub(super) fn go_on(&mut self, end: Time) -> Outcome<bool> {
+        let wakes = self.writer.as_ref().and_then(Writer::wakes_at).unwrap_or(FOREVER);
+        // There is no budget of events that could be spent.
+        let step = self.tools.step(&mut self.world, end.min(wakes));
+        let happened = step.is_ok_and(|happened| happened) || wakes <= end;
+        if let Some(writer) = &mut self.writer {
+            writer.advance(&mut self.world);
+        }
+        self.show_fresh_logs()?;
+        self.show_background()?;
+        self.report_progress();
+        Ok(happened)
     }
 
     fn report_progress(&mut self) {
@@ -58,6 +85,8 @@ impl Runner<'_> {
         let serves = Condition::Cluster(State::Ok);
         let mut question = Question::new(self.plan, &serves, "");
         self.advance_until(FOREVER, |world, _| question.holds(world))?;
+        // How they started is not what the script is about.
+        self.logs.borrow_mut().pass_over_all();
         Ok(())
     }
 
@@ -99,7 +128,8 @@ impl Runner<'_> {
         Err(if is_asked_for { Halt::TimeUp } else { self.in_vain(begin, true, found) })
     }
 
-    fn in_vain(&self, begin: Time, limited: bool, found: impl Into<String>) -> Halt {
+    /// The complaint that something did not come true in time.
+    pub(super) fn in_vain(&self, begin: Time, limited: bool, found: impl Into<String>) -> Halt {
         let waited = self.world.now().since(begin);
         let message = format!("waited {} in vain", human(waited));
         let mistake = Diagnostic::new(message, self.span.clone(), found);

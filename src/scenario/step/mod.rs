@@ -5,12 +5,15 @@
 //! whether it can be is checked in [`plan`](crate::scenario::plan), and the
 //! [`runner`](crate::scenario::runner) does it.
 
+mod client;
+mod name;
 mod network;
 mod process;
 mod show;
 mod typed;
 mod wait;
 
+pub use name::Selector;
 pub use network::Fault;
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
@@ -18,9 +21,10 @@ pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::inquiry::Inquiry;
 use crate::scenario::roster::Roster;
 use crate::scenario::suggest;
-use crate::scenario::units;
+use crate::scenario::units::{self, SpanRange};
 use crate::scenario::words::{Cursor, Line, Word};
 use crate::time::{Span, Time, Wall};
 
@@ -33,14 +37,34 @@ pub enum Step {
     Process(ProcessAction, Vec<NodeNo>),
     /// Changes the network.
     Network(Fault),
-    /// Lets time pass.
-    Wait(Span),
+    /// Lets time pass: so long, or as long as chance has it between two spans.
+    Wait(SpanRange),
     /// Lets time pass until something is so, but not longer than a limit.
     WaitUntil(Condition, Option<Span>),
     /// Lets time pass until redis-cli in the background has ended, but not longer than a limit.
     WaitForTool(Option<Span>),
     /// Ends the run unless something is so.
     Expect(Condition),
+    /// Sends a command; the run ends if the reply is an error.
+    Send(Inquiry),
+    /// Ends the run unless the reply to a command is as it should be.
+    ExpectReply(Inquiry),
+    /// Asks again and again until the reply is as it should be, but not longer than a limit.
+    WaitReply(Inquiry, Option<Span>),
+    /// Clients send a command and stay to hear what comes.
+    Listen(Inquiry),
+    /// Ends the run unless all who listen have heard a text.
+    ExpectHeard(String),
+    /// Lets time pass until they have, but not longer than a limit.
+    WaitHeard(String, Option<Span>),
+    /// A client in the background writes, one command after another with a pause in between.
+    BeginWrites(NodeNo, Span),
+    /// It stops.
+    EndWrites,
+    /// Ends the run unless everything that was acknowledged to it can be read.
+    ExpectWritesKept,
+    /// Gives a node a name.
+    Let(String, Selector),
     /// Prints what a node has written to its log since the last time.
     Log(Vec<NodeNo>),
     /// Prints a remark.
@@ -67,7 +91,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 26] = [
+const VERBS: [(&str, Parse); 31] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -90,6 +114,11 @@ const VERBS: [(&str, Parse); 26] = [
     ("drop", network::drop),
     ("wait", wait::wait),
     ("expect", wait::expect),
+    ("send", client::send),
+    ("listen", client::listen),
+    ("begin", client::begin),
+    ("end", client::end),
+    ("let", name::parse),
     ("log", show::log),
     ("note", show::note),
     ("#", show::note),

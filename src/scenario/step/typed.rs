@@ -10,7 +10,7 @@ use crate::scenario::source::Bytes;
 use crate::scenario::step::Step;
 use crate::scenario::suggest;
 use crate::scenario::units;
-use crate::scenario::words::{Cursor, Word, bad_unit, node};
+use crate::scenario::words::{Cursor, Word, bad_unit, expand, node};
 
 /// A program that is run at the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +161,7 @@ fn run(cursor: &mut Cursor<'_>, program: &Word, manner: Manner) -> Result<Step, 
     check_addresses(words, cursor.roster())?;
     Ok(Step::Command(Command::RedisCli(RedisCli {
         line: cursor.text_from(program).to_owned(),
-        words: words.iter().map(|word| word.text.clone()).collect(),
+        words: expand(words),
         typed: Vec::new(),
         manner,
     })))

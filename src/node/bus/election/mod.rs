@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::node::Node;
 use crate::node::bus::{PongTo, Todo};
-use crate::node::effect::Ctx;
+use crate::node::effect::{Ctx, Notice};
 use crate::node::flags::Flags;
 use crate::node::log::Level;
 use crate::node::packet::{Body, Epoch, MessageType};
@@ -231,6 +231,7 @@ impl Node {
             Level::Warning,
             format_args!("Starting a failover election for epoch {epoch}."),
         );
+        ctx.out.notice(Notice::Election);
         self.broadcast(ctx, MessageType::AuthRequest, &Body::Empty);
     }
 
@@ -272,12 +273,10 @@ impl Node {
         let Some(old) = self.bus.my_master().filter(|_| !self.bus.is_master()) else { return };
         let me = self.bus.myself;
         self.bus.set_as_master(me);
+        ctx.out.notice(Notice::Promoted);
         self.unfollow(ctx);
         let slots = std::sync::Arc::clone(&self.bus.table.peer(old).slots);
-        for slot in slots.iter() {
-            self.bus.del_slot(slot);
-            self.bus.add_slot(slot, me);
-        }
+        self.bus.take_slots(&slots, me);
         self.update_state(ctx);
         self.save_config(ctx, true);
         self.broadcast_pong(ctx, PongTo::All);

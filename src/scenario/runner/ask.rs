@@ -1,0 +1,217 @@
+//! Sending commands and holding their replies against what they have to be.
+
+use crate::admin::format;
+use crate::network::NodeNo;
+use crate::node::glob;
+use crate::resp::{Args, Reply, args};
+use crate::scenario::inquiry::{Asked, Inquiry, Test};
+use crate::scenario::record::{Ending, What};
+use crate::scenario::runner::client::{Client, NoReply};
+use crate::scenario::runner::{FOREVER, Halt, Outcome, Runner};
+use crate::time::{Span, Time};
+use crate::world::ProcessStatus;
+
+/// How often something is asked again that is waited for.
+const PERIOD: Span = Span::millis(100);
+/// More of a reply than this is not shown.
+const SHOWN_MAX: usize = 300;
+
+/// An inquiry whose answer is not as it has to be: what was said instead.
+type Verdict = Result<(), String>;
+
+impl Runner<'_> {
+    /// `send on 7000 config set …`
+    pub(super) fn send(&mut self, inquiry: &Inquiry) -> Outcome {
+        match self.inquire(inquiry, self.horizon)? {
+            Ok(()) => Ok(()),
+            Err(found) => self.fail(Ending::Unexpected, "the reply is an error", found),
+        }
+    }
+
+    /// `expect on 7000 get key = "Hello"`
+    pub(super) fn expect_reply(&mut self, inquiry: &Inquiry, text: &str) -> Outcome {
+        match self.inquire(inquiry, self.horizon)? {
+            Ok(()) => self.say(What::Met(text.to_owned())),
+            Err(found) => self.fail(Ending::Unexpected, "this expectation is not met", found),
+        }
+    }
+
+    /// `wait until 7005 info master_link_status = up within 10s`
+    pub(super) fn wait_reply(&mut self, inquiry: &Inquiry, within: Option<Span>) -> Outcome {
+        let begin = self.world.now();
+        let deadline = within.map_or(FOREVER, |within| begin + within);
+        let mut found = "there was no answer".to_owned();
+        loop {
+            match self.inquire(inquiry, deadline) {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(instead)) => found = instead,
+                Err(Halt::TimeUp) if self.options.until == Some(self.horizon) => {
+                    return Err(Halt::TimeUp);
+                }
+                Err(Halt::TimeUp) => {
+                    return Err(self.in_vain(begin, deadline > self.horizon, found));
+                }
+                Err(halt) => return Err(halt),
+            }
+            let next = self.world.now() + PERIOD;
+            if next > deadline || next > self.horizon {
+                self.advance(deadline.min(self.horizon))?;
+                return Err(self.in_vain(begin, deadline > self.horizon, found));
+            }
+            self.advance(next)?;
+        }
+    }
+
+    /// Asks as often as the inquiry says, or up to the first reply that is not as it has to be. No
+    /// reply is waited for longer than until `deadline`.
+    fn inquire(&mut self, inquiry: &Inquiry, deadline: Time) -> Outcome<Verdict> {
+        let nodes = self.asked(&inquiry.asked);
+        let follows = matches!(inquiry.asked, Asked::Cluster(_));
+        let client = |&node: &NodeNo| Client::new(self.plan.roster.address(node), follows);
+        let mut clients: Vec<Client> = nodes.iter().map(client).collect();
+        let mut verdict = if nodes.is_empty() { Err("no node runs".to_owned()) } else { Ok(()) };
+        for n in 0..inquiry.times {
+            let mut replies = Vec::new();
+            for (&node, client) in nodes.iter().zip(&mut clients) {
+                let command = args(inquiry.command.iter().map(|word| numbered(word, n)));
+                let reply = self.call(client, command, deadline)?;
+                replies.push((node, reply));
+            }
+            verdict = verdict.and_then(|()| self.judge(inquiry, &replies, n));
+            if verdict.is_err() {
+                break;
+            }
+        }
+        for client in &mut clients {
+            client.close(&mut self.world);
+        }
+        Ok(match (verdict, inquiry.negated) {
+            (verdict, false) => verdict,
+            (Ok(()), true) => Err("it is so".to_owned()),
+            (Err(_), true) => Ok(()),
+        })
+    }
+
+    /// The nodes that are asked.
+    pub(super) fn asked(&self, asked: &Asked) -> Vec<NodeNo> {
+        match asked {
+            Asked::Nodes(nodes) => nodes.clone(),
+            Asked::Cluster(node) => vec![*node],
+            Asked::Running => {
+                let runs = |node: &NodeNo| self.world.status(*node) == ProcessStatus::Running;
+                self.plan.roster.all().filter(runs).collect()
+            }
+        }
+    }
+
+    /// Lets time pass until a client's command is answered.
+    pub(super) fn call(
+        &mut self,
+        client: &mut Client,
+        command: Args,
+        deadline: Time,
+    ) -> Outcome<Result<Reply, NoReply>> {
+        client.begin(&mut self.world, command);
+        loop {
+            if let Some(result) = client.advance(&mut self.world) {
+                return Ok(result);
+            }
+            let end = deadline.min(self.horizon);
+            let wakes = client.wakes_at().unwrap_or(FOREVER);
+            if !self.go_on(end.min(wakes))? && end <= wakes {
+                client.close(&mut self.world);
+                return Err(Halt::TimeUp);
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        inquiry: &Inquiry,
+        replies: &[(NodeNo, Result<Reply, NoReply>)],
+        n: u64,
+    ) -> Verdict {
+        let mut texts: Vec<(NodeNo, String)> = Vec::new();
+        for (node, reply) in replies {
+            let name = self.plan.name(*node);
+            let reply = reply.as_ref().map_err(|why| format!("{name}: {}", why.words()))?;
+            if inquiry.test == Test::Answered && reply.error().is_some() {
+                return Err(format!("{name}: {}", shown(&text(reply))));
+            }
+            texts.push((*node, self.part(inquiry, reply, &name)?));
+        }
+        match &inquiry.test {
+            Test::Same | Test::Different => self.compare(&inquiry.test, &texts),
+            test => match texts.iter().find(|(_, text)| !holds(test, text, n)) {
+                None => Ok(()),
+                Some((node, text)) => Err(format!("{}: {}", self.plan.name(*node), shown(text))),
+            },
+        }
+    }
+
+    /// The part of a reply that is meant.
+    fn part(&self, inquiry: &Inquiry, reply: &Reply, name: &str) -> Result<String, String> {
+        let text = text(reply);
+        let Some(field) = &inquiry.field else { return Ok(text) };
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(field.as_str())?.strip_prefix(':'));
+        line.map(str::to_owned).ok_or_else(|| format!("{name}: INFO has no line `{field}`"))
+    }
+
+    fn compare(&self, test: &Test, texts: &[(NodeNo, String)]) -> Verdict {
+        let said = |at: usize| {
+            let (node, text) = &texts[at];
+            format!("{}: {}", self.plan.name(*node), shown(text))
+        };
+        for (at, (_, text)) in texts.iter().enumerate() {
+            let equal = texts[..at].iter().position(|(_, other)| other == text);
+            match (test, equal) {
+                (Test::Same, None) if at > 0 => return Err(format!("{}; {}", said(0), said(at))),
+                (Test::Different, Some(first)) => {
+                    return Err(format!("{}; {}", said(first), said(at)));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NoReply {
+    fn words(self) -> &'static str {
+        match self {
+            NoReply::Refused => "connection refused",
+            NoReply::Lost => "the connection was lost",
+        }
+    }
+}
+
+/// `{n}` is how many times something was asked before.
+fn numbered(word: &str, n: u64) -> String {
+    word.replace("{n}", &n.to_string())
+}
+
+/// A reply as redis-cli prints it into a pipe.
+pub(super) fn text(reply: &Reply) -> String {
+    String::from_utf8_lossy(&format::raw(reply)).trim_end().to_owned()
+}
+
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None if text.is_empty() => "nothing".to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+fn holds(test: &Test, text: &str, n: u64) -> bool {
+    match test {
+        Test::Equal(value) => text == numbered(value, n),
+        Test::Contains(part) => text.contains(&numbered(part, n)),
+        Test::Matches(pattern) => glob::matches(numbered(pattern, n).as_bytes(), text.as_bytes()),
+        Test::Number(comparison, number) => {
+            text.parse().is_ok_and(|found: i64| comparison.holds(found, *number))
+        }
+        Test::Answered | Test::Same | Test::Different => true,
+    }
+}

@@ -1,0 +1,89 @@
+//! Nodes that are found out while the scenario runs, and the steps that name them.
+
+use crate::network::NodeNo;
+use crate::scenario::plan::PlannedStep;
+use crate::scenario::record::{Ending, What};
+use crate::scenario::runner::question::id_of;
+use crate::scenario::runner::{Outcome, Runner};
+use crate::scenario::step::{self, Command, Context, Entry, Selector, Step};
+use crate::scenario::template::{self, Meaning};
+use crate::scenario::words::Line;
+use crate::world::ProcessStatus;
+
+impl Runner<'_> {
+    /// `let victim = any master`
+    pub(super) fn name(&mut self, name: &str, selector: Selector, text: &str) -> Outcome {
+        let found = self.select(selector);
+        if found.is_empty() {
+            return self.fail(Ending::Impossible, "there is no such node now", "nobody to name");
+        }
+        let lot = self.lots.below(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        let node = found[lot as usize];
+        self.names.insert(name.to_owned(), node);
+        let text = format!("{text}: {}", self.plan.name(node));
+        self.say(What::Step(text, crate::time::Span::ZERO))
+    }
+
+    /// The nodes that a selector could mean, as each says of itself.
+    fn select(&self, selector: Selector) -> Vec<NodeNo> {
+        let world = &self.world;
+        let runs = |node: &NodeNo| world.status(*node) == ProcessStatus::Running;
+        let id = |node| id_of(world, node);
+        let master_of = |node: NodeNo| {
+            let bus = &world.node(node)?.bus;
+            Some(bus.id_of(world.ids(), bus.my_master()?))
+        };
+        let owns = |node: NodeNo, slots: &dyn Fn(&crate::node::bus::Bus) -> bool| {
+            world.node(node).is_some_and(|node| node.bus.is_master() && slots(&node.bus))
+        };
+        let fits = |&node: &NodeNo| match selector {
+            Selector::AnyNode => true,
+            Selector::AnyMaster => owns(node, &|bus| bus.table.peer(bus.myself).slot_count > 0),
+            Selector::AnyReplica => master_of(node).is_some(),
+            Selector::OwnerOf(slot) => owns(node, &|bus| bus.slots.owner(slot) == Some(bus.myself)),
+            Selector::ReplicaOf(master) => master_of(node).is_some_and(|of| Some(of) == id(master)),
+            Selector::MasterOf(replica) => {
+                id(node).is_some_and(|id| master_of(replica) == Some(id))
+            }
+        };
+        let all = self.plan.roster.all();
+        match selector {
+            // It need not run itself.
+            Selector::MasterOf(_) => all.filter(fits).collect(),
+            _ => all.filter(runs).filter(fits).collect(),
+        }
+    }
+
+    /// A step with its names replaced by what they stand for now.
+    pub(super) fn resolved(&self, planned: &PlannedStep) -> Outcome<PlannedStep> {
+        let expand =
+            |text: &str| template::expand(text, |braces| self.value(braces, planned.round));
+        let text = expand(&planned.text);
+        let line = Line::new(text.clone(), planned.span.clone(), &self.plan.source);
+        let context = Context { roster: &self.plan.roster, start: self.plan.header.start };
+        let mut step = match step::parse(&line, context) {
+            Ok(Entry::Step { step, .. }) => step,
+            Ok(Entry::Typed(_)) => planned.step.clone(),
+            Err(mistake) => {
+                return self.fail(Ending::Impossible, mistake.message, mistake.label);
+            }
+        };
+        if let (Step::Command(Command::RedisCli(now)), Step::Command(Command::RedisCli(then))) =
+            (&mut step, &planned.step)
+        {
+            now.typed.clone_from(&then.typed);
+            now.typed.iter_mut().for_each(|typed| typed.text = expand(&typed.text));
+        }
+        Ok(PlannedStep { text, step, ..planned.clone() })
+    }
+
+    fn value(&self, braces: &str, round: Option<u64>) -> Option<String> {
+        let named = |name: &str| self.names.get(name).copied();
+        Some(match template::meaning(braces, &self.plan.roster, named)? {
+            Meaning::Name(node) => self.plan.name(node),
+            Meaning::Id(node) => id_of(&self.world, node)?.to_string(),
+            Meaning::Port(node) => self.plan.roster.address(node).port().to_string(),
+            Meaning::Round => round?.to_string(),
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! What is said when a node's reply, a list of writes or a listener is not as a scenario expects, and
+//! that it is not said when it is.
+
+mod common;
+
+use redis_cluster_sim::scenario;
+use redis_cluster_sim::scenario::record::{Ending, Summary};
+
+/// Two masters and a replica of each. `key` is a key of 7001.
+fn run(steps: &[&str]) -> (String, Summary) {
+    let steps: Vec<String> = steps.iter().map(|step| format!("'''{step}''',\n")).collect();
+    let text = format!(
+        "[cluster]\nmasters = 2\nreplicas-per-master = 1\nformed = true\n\
+         [script]\nsteps = [\n{}]\n",
+        steps.concat()
+    );
+    let plan = scenario::load("inline", text.as_bytes(), &[])
+        .unwrap_or_else(|rejected| panic!("{}", rejected.render()));
+    common::try_run(&plan)
+}
+
+#[track_caller]
+fn goes_well(steps: &[&str]) -> String {
+    let (text, summary) = run(steps);
+    assert_eq!(summary.failure, None);
+    assert_eq!(summary.ending, Ending::Done);
+    text
+}
+
+#[track_caller]
+fn fails(steps: &[&str], ending: Ending, label: &str) {
+    let (_, summary) = run(steps);
+    assert_eq!(summary.ending, ending);
+    let failure = summary.failure.expect("it says why");
+    assert!(failure.label.contains(label), "{}", failure.label);
+}
+
+#[test]
+fn replies_are_held_against_what_they_have_to_be() {
+    goes_well(&[
+        "send via 7000 set key Hello",
+        "expect on 7001 get key = Hello",
+        "expect on 7000 get key contains MOVED",
+        "expect on 7000 get key matches 'MOVED [0-9]* 127.0.0.1:7001'",
+        "expect not on 7001 get key = hello",
+        "expect on 7001 dbsize >= 1",
+        "expect all info cluster_enabled = 1",
+        "wait until on 7001 7003 debug digest same within 5s",
+        "expect on all cluster myid different",
+        "send 50 times via 7000 set {n} {n}{n}",
+        "expect 50 times via 7001 get {n} = {n}{n}",
+    ]);
+    let unmet = Ending::Unexpected;
+    fails(&["send on 7000 set key x"], unmet, "7000: MOVED 12539 127.0.0.1:7001");
+    fails(&["expect on 7000 dbsize = 1"], unmet, "7000: 0");
+    fails(&["expect on 7000 dbsize > 0"], unmet, "7000: 0");
+    fails(&["expect on 7000 ping contains pong"], unmet, "7000: PONG");
+    fails(&["expect on all cluster myid same"], unmet, "; 7001: ");
+    fails(&["expect on all ping different"], unmet, "7000: PONG; 7001: PONG");
+    fails(&["expect 7000 info rolle = master"], unmet, "INFO has no line `rolle`");
+    fails(&["expect not on 7000 ping = PONG"], unmet, "it is so");
+    fails(&["kill 7000", "expect on 7000 ping = PONG"], unmet, "7000: connection refused");
+    fails(
+        &["send 9 times via 7000 set {n} {n}", "expect 10 times via 7000 get {n} = {n}"],
+        unmet,
+        "7000: nothing",
+    );
+}
+
+#[test]
+fn what_does_not_come_true_is_waited_for_in_vain() {
+    let in_vain = Ending::InVain;
+    fails(&["wait until 7000 info role = slave within 2s"], in_vain, "7000: master");
+    fails(
+        &["pause 7000", "wait until on 7000 ping = PONG within 2s"],
+        in_vain,
+        "there was no answer",
+    );
+    fails(
+        &["listen on 7000 subscribe a", "wait until listeners heard hello within 2s"],
+        in_vain,
+        "7000: subscribe a 1",
+    );
+}
+
+#[test]
+fn a_paused_node_answers_when_it_goes_on() {
+    let text = goes_well(&[
+        "listen on 7000 7001 subscribe news",
+        "wait until listeners heard 'subscribe news 1' within 1s",
+        "pause 7000",
+        "send on 7001 publish news hello",
+        "wait 100ms",
+        "resume 7000",
+        "wait until listeners heard 'message news hello' within 1s",
+    ]);
+    assert!(text.contains("resume 7000"));
+}
+
+#[test]
+fn a_write_that_is_gone_is_missed() {
+    let write = ["begin writes via 7000 every 1ms", "wait 500ms", "end writes"];
+    let text = goes_well(&[write.as_slice(), &["expect writes kept"]].concat());
+    let line = text.lines().find(|line| line.contains("end writes")).unwrap();
+    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+    assert!(numbers[0] > 100, "{line}");
+    let unmet = Ending::Unexpected;
+    let gone = [write.as_slice(), &["send via 7000 del list:619", "expect writes kept"]].concat();
+    fails(&gone, unmet, "list:619: 1 was acknowledged");
+    let more =
+        [write.as_slice(), &["send via 7000 rpush list:619 7", "expect writes kept"]].concat();
+    fails(&more, unmet, "list:619: 7 is there");
+}
+
+#[test]
+fn nodes_get_names_while_the_scenario_runs() {
+    let text = goes_well(&[
+        "let owner = owner of slot 12539",
+        "let heir = replica of {owner}",
+        "let its-master = master of {heir}",
+        "send via 7000 set {owner} {owner.id}",
+        "redis-cli -c -p {its-master.port} get 7001",
+        "kill {owner}",
+        "wait until 7000 sees {owner} disconnected within 5s",
+        "redis-cli -p 7000 cluster count-failure-reports {owner.id}",
+    ]);
+    assert!(text.contains("let heir = replica of 7001: 7003\n"), "{text}");
+    assert!(text.contains("let its-master = master of 7003: 7001\n"), "{text}");
+    assert!(text.contains("$ redis-cli -c -p 7001 get 7001\n\""), "{text}");
+    assert!(!text.contains('{'), "{text}");
+    let impossible = Ending::Impossible;
+    fails(&["kill 7002 7003", "let any = any replica"], impossible, "nobody to name");
+    fails(
+        &["let a = replica of 7000", "let b = master of {a}", "kill {b}", "kill {b}"],
+        impossible,
+        "",
+    );
+}
