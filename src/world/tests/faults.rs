@@ -25,6 +25,6 @@ fn a_machine_that_is_back_knows_nothing_of_old_connections() {
     stage.run(Span::secs(1));
     assert_eq!(stage.seen(0), [Seen::Up], "nobody has said anything on the connection");
     stage.pull(0, "send 1");
-    assert_eq!(stage.seen(0), [Seen::Up, Seen::Closed]);
+    assert_eq!(stage.seen(0), [Seen::Up, Seen::Reset]);
     assert_eq!(stage.seen(1), []);
 }
