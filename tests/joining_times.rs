@@ -3,7 +3,7 @@
 
 mod bands;
 
-use bands::{is_chance, sweep};
+use bands::sweep;
 use redis_cluster_sim::sweep::Distribution;
 
 /// Nodes that are all told to meet the first one.
@@ -52,14 +52,15 @@ fn a_hundred_nodes_know_each_other_as_soon_as_real_ones_with_a_timeout_of_15_s()
     assert_like_real(100, 15_000, 20, 17_300);
 }
 
-/// These times vary so much, from 8 to 40 s, that one real figure says little. The simulated median is
-/// above the real ones by a sixth; six real runs do not tell whether that is chance.
+/// These times vary a lot, from 8 to 40 s: one real figure says little (16.2 s is one of them), so
+/// these are the times of sixteen real clusters.
 #[test]
 #[ignore = "many nodes: for a release build"]
-fn thirty_nodes_with_a_timeout_of_15_s_may_take_as_long_as_real_ones() {
-    let real_ms = [16_240, 16_430, 16_640, 18_000, 20_430, 38_290];
-    let ours = times(30, 15_000, 100);
-    assert!(is_chance(&ours, 50, real_ms[2], real_ms.len() as u32));
-    let (min, max) = (ours.min().unwrap().as_millis(), ours.max().unwrap().as_millis());
-    assert!(real_ms.iter().all(|real| (min..=max).contains(real)), "{min} to {max}");
+fn thirty_nodes_know_each_other_as_soon_as_real_ones_with_a_timeout_of_15_s() {
+    let real_ms = [
+        11_910, 13_320, 14_980, 16_240, 16_320, 16_430, 16_640, 18_000, 20_430, 22_490, 23_210,
+        23_360, 23_610, 25_750, 35_010, 38_290,
+    ];
+    let median = (real_ms[7] + real_ms[8]) / 2;
+    assert_like_real(30, 15_000, 100, median);
 }

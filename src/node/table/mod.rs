@@ -11,6 +11,7 @@
 //! spoken of.
 
 mod census;
+mod lottery;
 mod marks;
 mod members;
 mod order;
@@ -28,12 +29,12 @@ use crate::time::Millis;
 
 pub use crate::node::names::{Names, PeerIx};
 pub use census::Census;
+pub use lottery::{Lottery, Quota};
 pub use marks::Marks;
 use order::Order;
 use peer::NO_LINK;
 pub use peer::{FailReport, History, Peer};
 use vital::{Left, Vitals};
-pub use vital::{Lottery, Quota};
 
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]

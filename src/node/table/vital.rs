@@ -4,11 +4,10 @@
 //! build or read, in no order that a cache could foresee. How fast they run is decided by how little
 //! memory that is, and by how few instructions a peer takes.
 
-use std::ops::Range;
-
 use crate::node::flags::Flags;
-use crate::node::section::{Brief, Briefs, Gossip, common_number};
+use crate::node::section::{Briefs, Gossip, common_number};
 use crate::node::table::PeerIx;
+use crate::node::table::lottery::Lottery;
 use crate::rng::SmallStream;
 
 /// How many peers stand in a peer's bucket of the hash table (4 bits), the number of its flags if
@@ -16,14 +15,14 @@ use crate::rng::SmallStream;
 /// *plain*: fit, calm, with common flags and a pulse, in a table that can speak of it briefly. Who
 /// has got a pulse may be called plain a little later.
 #[derive(Debug, Clone, Copy, Default)]
-struct Trait(u8);
+pub(super) struct Trait(u8);
 
-const CROWD_MAX: u8 = (1 << 4) - 1;
+pub(super) const CROWD_MAX: u8 = (1 << 4) - 1;
 const COMMON_SHIFT: u32 = 4;
 const COMMON_MAX: u8 = 3;
 const COMMON_MASK: u8 = COMMON_MAX << COMMON_SHIFT;
 const FIT: u8 = 1 << 6;
-const PLAIN: u8 = 1 << 7;
+pub(super) const PLAIN: u8 = 1 << 7;
 
 /// Pulses move to a new base when one is further than a byte from it: to the last multiple of this
 /// before, less this. So all nodes whose clocks agree have the same base nearly always.
@@ -33,17 +32,17 @@ const CALM: u8 = u8::MAX;
 
 impl Trait {
     #[inline]
-    const fn crowd(self) -> u8 {
+    pub(super) const fn crowd(self) -> u8 {
         self.0 & CROWD_MAX
     }
 
     #[inline]
-    const fn common(self) -> u8 {
+    pub(super) const fn common(self) -> u8 {
         (self.0 & COMMON_MASK) >> COMMON_SHIFT
     }
 
     #[inline]
-    const fn has(self, bit: u8) -> bool {
+    pub(super) const fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
     }
 
@@ -209,13 +208,7 @@ impl Vitals {
 
     #[inline]
     pub(super) fn lottery(&self, burst: SmallStream) -> Lottery<'_> {
-        Lottery {
-            traits: &self.traits,
-            pulses: &self.pulses,
-            burst,
-            drawn: [PeerIx(0); BLOCK],
-            left: 0..0,
-        }
+        Lottery::new(&self.traits, &self.pulses, burst)
     }
 
     /// Merges gossip about calm peers until an entry that takes more than that; returns how many
@@ -261,144 +254,12 @@ pub(super) enum Left {
     All,
 }
 
-/// How many draws are made at once, at most.
-const BLOCK: usize = 64;
-
-/// Up to which fraction a node is drawn, by its crowd.
-const SHARES: [u32; 1 + CROWD_MAX as usize] = {
-    let mut shares = [u32::MAX; 1 + CROWD_MAX as usize];
-    let mut crowd = 1;
-    while crowd < shares.len() {
-        shares[crowd] = u32::MAX / crowd as u32;
-        crowd += 1;
-    }
-    shares
-};
-
-/// Random draws from a table (§0.6.4).
-#[derive(Debug)]
-pub struct Lottery<'a> {
-    traits: &'a [Trait],
-    pulses: &'a [u8],
-    burst: SmallStream,
-    /// Who was drawn. Who is not in the table any more may be among them.
-    drawn: [PeerIx; BLOCK],
-    /// Those that nobody has asked for yet.
-    left: Range<usize>,
-}
-
-/// How many may be drawn (§4.4).
-#[derive(Debug, Clone, Copy)]
-pub struct Quota {
-    /// How many draws are left.
-    pub draws: usize,
-    /// How many different nodes are wanted.
-    pub wanted: usize,
-}
-
-impl Lottery<'_> {
-    /// Draws about this many nodes as `dictGetRandomKey` does: a non-empty bucket, then one of its
-    /// chain (§0.6.4). A node alone in its bucket is then twice as likely as one of a pair. So a node
-    /// is picked evenly, and drawn with a probability that its crowd divides. Nothing is branched
-    /// upon and no try depends on the one before, so that tries need not wait for each other.
-    #[inline]
-    fn draw_block(&mut self, wanted: usize) {
-        let mut drawn = 0;
-        for _ in 0..(wanted / 2 + 1).min(BLOCK / 2) {
-            let word = self.burst.bits();
-            for half in [word & u64::from(u32::MAX), word >> 32] {
-                // The number before the binary point picks a node; the fraction is as random.
-                let product = half.wrapping_mul(self.traits.len() as u64);
-                let (picked, fraction) = ((product >> 32) as usize, product as u32);
-                let crowd = usize::from(self.traits[picked].crowd());
-                self.drawn[drawn % BLOCK] = PeerIx(picked as u16);
-                drawn += usize::from(fraction <= SHARES[crowd]);
-            }
-        }
-        self.left = 0..drawn;
-    }
-
-    /// Draws somebody.
-    ///
-    /// # Panics
-    /// If the table never held anybody.
-    #[inline]
-    pub fn draw(&mut self) -> PeerIx {
-        loop {
-            match self.left.next() {
-                None => self.draw_block(BLOCK / 4),
-                Some(at) if self.is_gone(self.drawn[at]) => {}
-                Some(at) => return self.drawn[at],
-            }
-        }
-    }
-
-    /// Whether a peer stands in no bucket any more.
-    fn is_gone(&self, ix: PeerIx) -> bool {
-        self.traits[ix.index()].crowd() == 0
-    }
-
-    /// Draws plain peers and speaks of them, up to the quota; gives back anybody else who is drawn.
-    ///
-    /// # Panics
-    /// If the table never held anybody.
-    #[inline]
-    pub(crate) fn draw_plain(&mut self, briefs: &mut Briefs, quota: &mut Quota) -> Option<PeerIx> {
-        while quota.wanted > 0 && quota.draws > 0 {
-            if self.left.is_empty() {
-                self.draw_block(quota.wanted);
-            }
-            let batch = self.left.len().min(quota.wanted).min(quota.draws);
-            let drawn = &self.drawn[self.left.start..][..batch];
-            let (used, added) = self.tell(drawn, briefs);
-            self.left.start += used;
-            quota.draws -= used;
-            quota.wanted -= added;
-            if used < batch {
-                let stranger = self.drawn[self.left.start];
-                self.left.start += 1;
-                if !self.is_gone(stranger) {
-                    quota.draws -= 1;
-                    return Some(stranger);
-                }
-            }
-        }
-        None
-    }
-
-    /// Speaks of those who were drawn until one comes up who is not plain. Says how many that were,
-    /// and how many of them for the first time. Who is spoken of already is written over by the
-    /// next one rather than branched upon: the draws of a large table would otherwise wait for each
-    /// other.
-    #[inline]
-    fn tell(&self, drawn: &[PeerIx], briefs: &mut Briefs) -> (usize, usize) {
-        let nodes = self.traits.len();
-        let (traits, pulses) = (&self.traits[..nodes], &self.pulses[..nodes]);
-        let told = &mut briefs.pulses[..nodes];
-        let before = briefs.who.len();
-        briefs.who.resize(before + drawn.len() + 1, Brief::NOBODY);
-        let who = &mut briefs.who[before..];
-        let (mut used, mut added) = (0, 0);
-        for &ix in drawn {
-            let own = traits[ix.index()];
-            if !own.has(PLAIN) {
-                break;
-            }
-            used += 1;
-            who[added] = Brief::new(ix, own.common());
-            added += usize::from(told[ix.index()] == 0);
-            told[ix.index()] = pulses[ix.index()];
-        }
-        briefs.who.truncate(before + added);
-        (used, added)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::{EndpointIx, NodeIx};
     use crate::node::names::Names;
+    use crate::node::section::Brief;
     use proptest::prelude::*;
 
     proptest! {
