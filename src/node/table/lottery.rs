@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::node::section::{Brief, Briefs};
 use crate::node::table::PeerIx;
-use crate::node::table::vital::{CROWD_MAX, PLAIN, Trait};
+use crate::node::table::vital::{CROWD_MAX, PLAIN, Trait, Vitals};
 use crate::rng::SmallStream;
 
 /// How many draws are made at once, at most.
@@ -44,8 +44,10 @@ pub struct Quota {
 }
 
 impl<'a> Lottery<'a> {
-    /// Draws from a table with these traits and pulses.
-    pub(super) fn new(traits: &'a [Trait], pulses: &'a [u8], burst: SmallStream) -> Lottery<'a> {
+    /// Draws from a table with these vitals.
+    #[inline]
+    pub(super) fn new(vitals: &'a Vitals, burst: SmallStream) -> Lottery<'a> {
+        let (traits, pulses) = vitals.lots();
         Lottery { traits, pulses, burst, drawn: [PeerIx(0); BLOCK], left: 0..0 }
     }
 
@@ -150,7 +152,6 @@ impl<'a> Lottery<'a> {
 mod tests {
     use super::*;
     use crate::node::flags::Flags;
-    use crate::node::table::vital::Vitals;
     use std::sync::Arc;
 
     /// Peers of whom every third shares its bucket with another one.
@@ -177,7 +178,7 @@ mod tests {
         let mut briefs = Briefs::default();
         briefs.open(&Arc::default(), vitals.base(), vitals.newest(), 40);
         let mut quota = Quota { draws: 3 * wanted, wanted };
-        let mut lottery = vitals.lottery(burst(seed));
+        let mut lottery = Lottery::new(vitals, burst(seed));
         let mut all: Vec<PeerIx> = Vec::new();
         while let Some(ix) = lottery.draw_plain(&mut briefs, &mut quota) {
             if !all.contains(&ix) {
@@ -210,7 +211,7 @@ mod tests {
     fn who_stands_in_no_bucket_is_not_drawn_0_6_4() {
         let mut vitals = vitals(5, true);
         vitals.set_crowd(PeerIx(3), 0);
-        let mut lottery = vitals.lottery(burst(1));
+        let mut lottery = Lottery::new(&vitals, burst(1));
         assert!((0..500).all(|_| lottery.draw() != PeerIx(3)));
     }
 }

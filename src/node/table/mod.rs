@@ -286,7 +286,7 @@ impl Table {
     /// Random draws that take one word of a stream.
     #[inline]
     pub fn lottery(&self, stream: &mut Stream) -> Lottery<'_> {
-        self.vitals.lottery(stream.burst())
+        Lottery::new(&self.vitals, stream.burst())
     }
 
     /// Begins a gossip section.

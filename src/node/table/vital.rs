@@ -7,8 +7,6 @@
 use crate::node::flags::Flags;
 use crate::node::section::{Briefs, Gossip, common_number};
 use crate::node::table::PeerIx;
-use crate::node::table::lottery::Lottery;
-use crate::rng::SmallStream;
 
 /// How many peers stand in a peer's bucket of the hash table (4 bits), the number of its flags if
 /// they are common ones (2), whether it is fit (see [`Table`](super::Table)), and whether it is
@@ -206,9 +204,10 @@ impl Vitals {
         }
     }
 
+    /// What a draw looks at: the traits and the pulses of all.
     #[inline]
-    pub(super) fn lottery(&self, burst: SmallStream) -> Lottery<'_> {
-        Lottery::new(&self.traits, &self.pulses, burst)
+    pub(super) fn lots(&self) -> (&[Trait], &[u8]) {
+        (&self.traits, &self.pulses)
     }
 
     /// Merges gossip about calm peers until an entry that takes more than that; returns how many
