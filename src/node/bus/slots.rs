@@ -64,6 +64,18 @@ impl SlotMap {
         let old = std::mem::replace(&mut self.owner[slot.index()], new);
         self.assigned = self.assigned - u16::from(old != NOBODY) + u16::from(new != NOBODY);
     }
+
+    /// Gives a run of slots to a node; names everybody who loses some of them, perhaps repeatedly.
+    fn assign_run(&mut self, run: (Slot, Slot), to: PeerIx, mut loses: impl FnMut(PeerIx)) {
+        let owners = &mut self.owner[run.0.index()..=run.1.index()];
+        for alike in owners.chunk_by(PartialEq::eq) {
+            match alike[0] {
+                NOBODY => self.assigned += alike.len() as u16,
+                owner => loses(PeerIx(owner)),
+            }
+        }
+        owners.fill(to.0);
+    }
 }
 
 impl Bus {
@@ -98,10 +110,12 @@ impl Bus {
     /// come to (§2.7).
     pub(crate) fn take_slots(&mut self, taken: &SlotSet, to: PeerIx) {
         let mut losers: SmallVec<[PeerIx; 4]> = SmallVec::new();
-        for slot in taken.iter() {
-            let owner = self.slots.owner(slot);
-            losers.extend(owner.filter(|owner| !losers.contains(owner)));
-            self.slots.assign(slot, Some(to));
+        for run in taken.runs() {
+            self.slots.assign_run(run, to, |owner| {
+                if !losers.contains(&owner) {
+                    losers.push(owner);
+                }
+            });
         }
         for owner in losers {
             let slots = &mut self.table.peer_mut(owner).slots;

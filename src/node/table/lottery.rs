@@ -11,6 +11,9 @@ use crate::rng::SmallStream;
 /// How many draws are made at once, at most.
 const BLOCK: usize = 64;
 
+/// How many are drawn at once when they are asked for one by one.
+const FEW: usize = 5;
+
 /// Up to which fraction a node is drawn, by its crowd.
 const SHARES: [u32; 1 + CROWD_MAX as usize] = {
     let mut shares = [u32::MAX; 1 + CROWD_MAX as usize];
@@ -80,7 +83,7 @@ impl<'a> Lottery<'a> {
     pub fn draw(&mut self) -> PeerIx {
         loop {
             match self.left.next() {
-                None => self.draw_block(BLOCK / 4),
+                None => self.draw_block(FEW),
                 Some(at) if self.is_gone(self.drawn[at]) => {}
                 Some(at) => return self.drawn[at],
             }
