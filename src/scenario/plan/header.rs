@@ -6,7 +6,7 @@ use crate::rng::Seed;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::plan::{Header, Reader};
-use crate::scenario::units::{self, SpanRange};
+use crate::scenario::units::{self, BadUnit, SpanRange};
 use crate::time::{Span, Wall};
 
 /// 2021-05-27T00:00:00Z
@@ -62,8 +62,18 @@ fn network(file: &ScenarioFile, reader: &mut Reader<'_>) -> NetworkConfig {
     let default = SpanRange { low: config.latency_low, high: config.latency_high };
     let latency = file.network.as_ref().and_then(|network| network.latency.as_ref());
     let what = "a duration or a range such as `200us..1ms`";
-    let latency = reader.unit(what, latency, default, units::span_range);
+    let latency = reader.unit(what, latency, default, some_time);
     NetworkConfig { latency_low: latency.low, latency_high: latency.high, ..config }
+}
+
+/// Where answers come at once, a client that asks again and again would keep time from passing.
+fn some_time(text: &str) -> Result<SpanRange, BadUnit> {
+    let range = units::span_range(text)?;
+    if range.high == Span::ZERO {
+        let hint = Some("`1us` is the shortest".to_owned());
+        return Err(BadUnit { problem: "every message takes some time".to_owned(), hint });
+    }
+    Ok(range)
 }
 
 fn machine(file: &ScenarioFile) -> Host {
