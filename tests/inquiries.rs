@@ -60,6 +60,8 @@ fn replies_are_held_against_what_they_have_to_be() {
     fails(&["expect 7000 info rolle = master"], unmet, "INFO has no line `rolle`");
     fails(&["expect not on 7000 ping = PONG"], unmet, "it is so");
     fails(&["kill 7000", "expect on 7000 ping = PONG"], unmet, "7000: connection refused");
+    fails(&["kill 7000", "expect not on 7000 ping = PONG"], unmet, "7000: connection refused");
+    fails(&["kill all", "expect not all info role = slave"], unmet, "no node runs");
     fails(
         &["send 9 times via 7000 set {n} {n}", "expect 10 times via 7000 get {n} = {n}"],
         unmet,

@@ -19,6 +19,14 @@ const SHOWN_MAX: usize = 300;
 /// An inquiry whose answer is not as it has to be: what was said instead.
 type Verdict = Result<(), String>;
 
+/// Why an inquiry is not met.
+enum Unmet {
+    /// The reply is another one: what it is.
+    Otherwise(String),
+    /// There is no reply, which says nothing about what it would have been.
+    Unanswered(String),
+}
+
 impl Runner<'_> {
     /// `send on 7000 config set …`
     pub(super) fn send(&mut self, inquiry: &Inquiry) -> Outcome {
@@ -69,7 +77,10 @@ impl Runner<'_> {
         let follows = matches!(inquiry.asked, Asked::Cluster(_));
         let client = |&node: &NodeNo| Client::new(self.plan.roster.address(node), follows);
         let mut clients: Vec<Client> = nodes.iter().map(client).collect();
-        let mut verdict = if nodes.is_empty() { Err("no node runs".to_owned()) } else { Ok(()) };
+        let mut verdict = match nodes.is_empty() {
+            true => Err(Unmet::Unanswered("no node runs".to_owned())),
+            false => Ok(()),
+        };
         for n in 0..inquiry.times {
             let mut replies = Vec::new();
             for (&node, client) in nodes.iter().zip(&mut clients) {
@@ -86,9 +97,10 @@ impl Runner<'_> {
             client.close(&mut self.world);
         }
         Ok(match (verdict, inquiry.negated) {
-            (verdict, false) => verdict,
+            (Err(Unmet::Unanswered(why)), _) => Err(why),
+            (Err(Unmet::Otherwise(found)), false) => Err(found),
             (Ok(()), true) => Err("it is so".to_owned()),
-            (Err(_), true) => Ok(()),
+            (Ok(()), false) | (Err(Unmet::Otherwise(_)), true) => Ok(()),
         })
     }
 
@@ -130,23 +142,25 @@ impl Runner<'_> {
         inquiry: &Inquiry,
         replies: &[(NodeNo, Result<Reply, NoReply>)],
         n: u64,
-    ) -> Verdict {
+    ) -> Result<(), Unmet> {
         let mut texts: Vec<(NodeNo, String)> = Vec::new();
         for (node, reply) in replies {
             let name = self.plan.name(*node);
-            let reply = reply.as_ref().map_err(|why| format!("{name}: {}", why.words()))?;
+            let unanswered = |why: &NoReply| Unmet::Unanswered(format!("{name}: {}", why.words()));
+            let reply = reply.as_ref().map_err(unanswered)?;
             if inquiry.test == Test::Answered && reply.error().is_some() {
-                return Err(format!("{name}: {}", shown(&text(reply))));
+                return Err(Unmet::Otherwise(format!("{name}: {}", shown(&text(reply)))));
             }
-            texts.push((*node, self.part(inquiry, reply, &name)?));
+            texts.push((*node, self.part(inquiry, reply, &name).map_err(Unmet::Otherwise)?));
         }
-        match &inquiry.test {
+        let verdict = match &inquiry.test {
             Test::Same | Test::Different => self.compare(&inquiry.test, &texts),
             test => match texts.iter().find(|(_, text)| !holds(test, text, n)) {
                 None => Ok(()),
                 Some((node, text)) => Err(format!("{}: {}", self.plan.name(*node), shown(text))),
             },
-        }
+        };
+        verdict.map_err(Unmet::Otherwise)
     }
 
     /// The part of a reply that is meant.
