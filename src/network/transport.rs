@@ -31,6 +31,8 @@ pub struct Network {
     unanswered: BTreeMap<LinkId, Time>,
     /// Nodes whose machines have no power.
     dark: BTreeSet<NodeNo>,
+    /// When something last met with what is wrong with a path.
+    hits: BTreeMap<(Site, Site), Time>,
 }
 
 impl Network {
@@ -47,6 +49,7 @@ impl Network {
             held: Held::default(),
             unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
+            hits: BTreeMap::new(),
         }
     }
 
@@ -148,6 +151,10 @@ impl Network {
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
         let (way, back) = (self.path(link), self.path(link.other()));
+        self.note_hit(now, link, way);
+        if !way.cut {
+            self.note_hit(now, link.other(), back);
+        }
         let dark = self.is_dark(self.connection(link).end(link.other()).site());
         let lost = {
             let draws = &mut self.connection_mut(link).flow_mut(link).draws;
@@ -184,6 +191,9 @@ impl Network {
                 note_silence(&mut self.unanswered, &self.paths, connection, from, now),
             ),
         };
+        if path != Path::INTACT {
+            note_hit(&mut self.hits, connection, from, now);
+        }
         let other = connection.end(from.other());
         let receiver = match other.state {
             state if state.is_in_use() => Receiver::There,
@@ -306,6 +316,17 @@ impl Network {
         is_dark(&self.dark, site)
     }
 
+    fn note_hit(&mut self, now: Time, from: LinkId, path: Path) {
+        if path != Path::INTACT {
+            note_hit(&mut self.hits, &self.connections[from.connection()], from, now);
+        }
+    }
+
+    /// All paths that something has met with trouble on, and when it last did.
+    pub(crate) fn hits(&self) -> impl Iterator<Item = (Site, Site, Time)> {
+        self.hits.iter().map(|(&(from, to), &at)| (from, to, at))
+    }
+
     fn look_at_path(&mut self, from: LinkId) {
         let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
         self.connection_mut(from).end_mut(from).impaired = impaired;
@@ -327,6 +348,19 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
     match (connection.end(from).site(), connection.end(from.other()).site()) {
         (Some(from), Some(to)) => paths.between(from, to),
         _ => Path::INTACT,
+    }
+}
+
+/// Something meets with what is wrong with its path.
+fn note_hit(
+    hits: &mut BTreeMap<(Site, Site), Time>,
+    connection: &Connection,
+    from: LinkId,
+    now: Time,
+) {
+    let ends = (connection.end(from).site(), connection.end(from.other()).site());
+    if let (Some(from), Some(to)) = ends {
+        hits.insert((from, to), now);
     }
 }
 

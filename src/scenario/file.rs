@@ -92,6 +92,9 @@ pub struct ClusterTable {
     /// The span within which the nodes of a formed cluster are started, each at a random time; `1s` if
     /// not given.
     pub spread: Option<Located<String>>,
+    /// Zones that the nodes are dealt to: the masters one after another, and each replica to the zone
+    /// behind that of the node before it, so that a master and its replicas are apart.
+    pub zones: Option<Located<Vec<Located<String>>>>,
 }
 
 /// A node.
@@ -115,6 +118,10 @@ pub struct NodeTable {
     pub nodes_conf: Option<Located<NodesConf>>,
     /// How far its clock is off, for example `-20ms`.
     pub clock_offset: Option<Located<String>>,
+    /// The zone it is in: a name that steps can use for all nodes that are there.
+    pub zone: Option<Located<String>>,
+    /// The machine it runs on: a name that steps can use for all nodes that are there.
+    pub host: Option<Located<String>>,
 }
 
 /// Steps that the schema shows as an example.

@@ -93,6 +93,7 @@ impl View {
             // What happens then is told by `Crashed`.
             Fault::Crash(_)
             | Fault::Clock(..)
+            | Fault::Drift(..)
             | Fault::Mend(..)
             | Fault::Delay(..)
             | Fault::Loss(..) => Changes::new(),

@@ -244,6 +244,8 @@ pub enum Fault<'a> {
     PowerOff(NodeNo),
     /// The clock was set.
     Clock(NodeNo, i64),
+    /// The clock gains so many microseconds in a second from now on.
+    Drift(NodeNo, i32),
     /// The network was partitioned.
     Partition(&'a [Vec<NodeNo>]),
     /// One direction was cut.

@@ -221,9 +221,10 @@ impl Check<'_> {
             ProcessAction::Start | ProcessAction::Restart => Status::Runs(Some(here)),
             ProcessAction::Resume => Status::Runs(Some(here)),
             ProcessAction::Pause => Status::Paused(here),
-            ProcessAction::Stop | ProcessAction::Kill | ProcessAction::Segfault => {
-                Status::Ended(here)
-            }
+            ProcessAction::Stop
+            | ProcessAction::Kill
+            | ProcessAction::Segfault
+            | ProcessAction::PowerOff => Status::Ended(here),
         };
     }
 

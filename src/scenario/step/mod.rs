@@ -14,7 +14,7 @@ mod typed;
 mod wait;
 
 pub use name::Selector;
-pub use network::Fault;
+pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 
@@ -91,7 +91,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 31] = [
+const VERBS: [(&str, Parse); 33] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -107,6 +107,8 @@ const VERBS: [(&str, Parse); 31] = [
     ("restart", process::parse),
     ("pause", process::parse),
     ("resume", process::parse),
+    ("power-off", process::parse),
+    ("clock", network::clock),
     ("partition", network::partition),
     ("cut", network::cut),
     ("heal", network::heal),

@@ -21,11 +21,13 @@ pub enum ProcessAction {
     Pause,
     /// SIGCONT.
     Resume,
+    /// The power of its machine fails.
+    PowerOff,
 }
 
 impl ProcessAction {
     /// Every action and its verb.
-    pub const ALL: [(&'static str, ProcessAction); 7] = [
+    pub const ALL: [(&'static str, ProcessAction); 8] = [
         ("start", ProcessAction::Start),
         ("stop", ProcessAction::Stop),
         ("kill", ProcessAction::Kill),
@@ -33,6 +35,7 @@ impl ProcessAction {
         ("restart", ProcessAction::Restart),
         ("pause", ProcessAction::Pause),
         ("resume", ProcessAction::Resume),
+        ("power-off", ProcessAction::PowerOff),
     ];
 }
 
