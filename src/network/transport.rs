@@ -33,6 +33,8 @@ pub struct Network {
     dark: BTreeSet<NodeNo>,
     /// When something last met with what is wrong with a path.
     hits: BTreeMap<(Site, Site), Time>,
+    /// Ends that send nothing of what they hold until they are told to go on.
+    stopped: BTreeSet<LinkId>,
 }
 
 impl Network {
@@ -50,6 +52,7 @@ impl Network {
             unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
             hits: BTreeMap::new(),
+            stopped: BTreeSet::new(),
         }
     }
 
@@ -257,6 +260,39 @@ impl Network {
         self.held.push(&mut flow.held, now, message);
     }
 
+    /// From now on an end sends nothing of what it holds.
+    pub(crate) fn stop(&mut self, from: LinkId) {
+        self.stopped.insert(from);
+    }
+
+    /// An end may send what it holds.
+    pub(crate) fn go_on(&mut self, from: LinkId) {
+        self.stopped.remove(&from);
+    }
+
+    /// Whether an end sends nothing of what it holds.
+    #[inline]
+    pub(crate) fn is_stopped(&self, from: LinkId) -> bool {
+        !self.stopped.is_empty() && self.stopped.contains(&from)
+    }
+
+    /// The ends between two sites that send nothing of what they hold.
+    pub(crate) fn stopped_between(&self, from: Site, to: Site) -> Vec<LinkId> {
+        let is_there = |link: &&LinkId| {
+            let connection = self.connection(**link);
+            connection.end(**link).site() == Some(from)
+                && connection.end(link.other()).site() == Some(to)
+        };
+        self.stopped.iter().filter(is_there).copied().collect()
+    }
+
+    /// Whether what an end sends now would be held because of what is wrong with the path, with the
+    /// connection or with what is in front of it.
+    pub(crate) fn is_held_back(&self, from: LinkId) -> bool {
+        let waits = self.connection(from).end(from).state == EndState::Connecting;
+        waits || self.is_stopped(from) || self.path(from).cut || self.path(from.other()).cut
+    }
+
     /// Takes everything that the kernel at an end holds.
     pub(crate) fn take_held(&mut self, from: LinkId) -> HeldList {
         std::mem::take(&mut self.connection_mut(from).flow_mut(from).held)
@@ -278,7 +314,7 @@ impl Network {
     pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
         let connection = self.connection(from);
         let waits = connection.end(from).state == EndState::Connecting;
-        if waits || self.path(from).cut || self.path(from.other()).cut {
+        if waits || self.is_stopped(from) || self.path(from).cut || self.path(from.other()).cut {
             return None;
         }
         let since = self.held.oldest(&connection.flow(from).held)?;

@@ -125,7 +125,7 @@ pub struct NodeTable {
 }
 
 /// Steps that the schema shows as an example.
-pub const STEPS: [&str; 18] = [
+pub const STEPS: [&str; 25] = [
     "start 7000 7001 7002",
     "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
     "> yes",
@@ -144,6 +144,13 @@ pub const STEPS: [&str; 18] = [
     "let victim = any master",
     "begin writes via 7000 every 5ms",
     "listen on 7000 7001 subscribe news",
+    "power-off 7000",
+    "clock 7001 +30s",
+    "drop 2 FAIL 7001 -> 7002",
+    "hold PONG 7001 -> 7002",
+    "crash 7001 before fsync",
+    "swizzle 7001 7002 every 1s",
+    "slow disk 7001 200ms",
 ];
 
 /// What is done.

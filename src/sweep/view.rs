@@ -96,7 +96,14 @@ impl View {
             | Fault::Drift(..)
             | Fault::Mend(..)
             | Fault::Delay(..)
-            | Fault::Loss(..) => Changes::new(),
+            | Fault::Loss(..)
+            | Fault::Trap(..)
+            | Fault::Release(..)
+            | Fault::Arm(..)
+            | Fault::SlowDisk(..)
+            | Fault::LoseConfig(_)
+            | Fault::TearConfig(_)
+            | Fault::Move(..) => Changes::new(),
         }
     }
 

@@ -18,6 +18,7 @@ impl<P: Program> World<P> {
         if machine.running.is_some() {
             return Err(FaultError::AlreadyRunning);
         }
+        self.check_address(node, (machine.setup.ip, machine.setup.config.port))?;
         self.begin_outside(4, u64::from(node.0));
         self.execute(node);
         Ok(())
@@ -94,13 +95,17 @@ impl<P: Program> World<P> {
     pub fn power_off(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.running(node)?;
         self.interfere(12, node, Fault::PowerOff(node));
+        self.lose_power(node);
+        Ok(())
+    }
+
+    pub(super) fn lose_power(&mut self, node: NodeNo) {
         for link in self.network.ends_at(Site::Node(node)) {
             self.vanish(link);
         }
         self.network.set_power(node, false);
         self.end_process(node, None);
         self.machines[node.index()].disk.lose_power();
-        Ok(())
     }
 
     /// Sets a node's clock: how far it is ahead of the right time, in microseconds.
@@ -208,12 +213,12 @@ impl<P: Program> World<P> {
         });
     }
 
-    fn running(&mut self, node: NodeNo) -> Result<&mut Running<P>, FaultError> {
+    pub(super) fn running(&mut self, node: NodeNo) -> Result<&mut Running<P>, FaultError> {
         let machine = self.machines.get_mut(node.index()).ok_or(FaultError::NoSuchNode(node))?;
         machine.running.as_deref_mut().ok_or(FaultError::NotRunning)
     }
 
-    fn interfere(&mut self, tag: u64, node: NodeNo, fault: Fault<'_>) {
+    pub(super) fn interfere(&mut self, tag: u64, node: NodeNo, fault: Fault<'_>) {
         self.begin_outside(tag, u64::from(node.0));
         if self.observers.wants.faults {
             self.record(What::Fault(fault));

@@ -178,6 +178,7 @@ impl<P> Running<P> {
         match self.busy {
             Busy::Crashing => ProcessStatus::Crashing,
             _ if self.paused => ProcessStatus::Paused,
+            Busy::Sleeping if !self.listening => ProcessStatus::Starting,
             Busy::Sleeping | Busy::Calling(_) => ProcessStatus::Blocked,
             Busy::No if self.listening => ProcessStatus::Running,
             Busy::No => ProcessStatus::Starting,

@@ -10,18 +10,18 @@ use crate::scenario::record::Ending;
 use crate::scenario::runner::{Halt, Outcome, Runner};
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{ClockChange, Fault};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::world::World;
+use crate::world::traps::Trap;
 
 /// Paths, each from one node to another.
-type Pairs = Vec<(NodeNo, NodeNo)>;
+pub(super) type Pairs = Vec<(NodeNo, NodeNo)>;
 
 /// A fault of the network that is in force.
 pub(super) struct InForce {
     /// Where it stands in the file.
     span: Bytes,
     since: Time,
-    /// Which side each node was on, or else the paths.
     paths: Affected,
     /// Whether `heal` ends it.
     is_cut: bool,
@@ -73,27 +73,47 @@ impl Runner<'_> {
                 *share != 0,
             ),
             Fault::Clock(nodes, change) => self.set_clocks(nodes, *change),
+            Fault::Flap { groups, every, lasts } => self.flap(groups, *every, *lasts),
+            Fault::Swizzle { nodes, every } => self.swizzle(nodes, *every),
+            Fault::DropNext(count, kind, from, to) => {
+                self.set_traps(*kind, from, to, Trap::Lose(*count))
+            }
+            Fault::Hold(kind, from, to) => self.set_traps(*kind, from, to, Trap::Hold),
+            Fault::Release(from, to) => self.release(from, to),
+            Fault::Arm(node, armed) => self.arm(*node, *armed),
+            Fault::SlowDisk(nodes, takes) => self.slow_disks(nodes, *takes),
+            Fault::LoseConfig(nodes) => self.each_disk(nodes, World::lose_config),
+            Fault::TearConfig(nodes) => self.each_disk(nodes, World::tear_config),
+            Fault::Move(node, to) => self.relocate(*node, *to),
         }
     }
 
     fn partition(&mut self, groups: &[Vec<NodeNo>]) -> Outcome {
-        let count = self.plan.nodes.len();
-        let mut group_of = vec![groups.len(); count];
-        for (number, group) in groups.iter().enumerate() {
-            for node in group {
-                group_of[node.index()] = number;
-            }
-        }
-        let all = || self.plan.roster.all();
-        let is_new = |from: NodeNo, to: NodeNo| {
-            group_of[from.index()] != group_of[to.index()] && !self.path(from, to).cut
-        };
-        if !all().any(|from| all().any(|to| is_new(from, to))) {
+        let group_of = self.group_of(groups);
+        if !self.between_groups(&group_of).any(|(from, to)| !self.path(from, to).cut) {
             return self.no_effect("this cuts nothing", "all of it is cut already");
         }
         self.world.partition(groups);
         self.put_in_force(Affected::Between(group_of), true);
         Ok(())
+    }
+
+    /// The number of each node's group. Nodes that are in none are one more group.
+    fn group_of(&self, groups: &[Vec<NodeNo>]) -> Vec<usize> {
+        let mut group_of = vec![groups.len(); self.plan.nodes.len()];
+        for (number, group) in groups.iter().enumerate() {
+            for node in group {
+                group_of[node.index()] = number;
+            }
+        }
+        group_of
+    }
+
+    /// All paths between nodes of different groups.
+    fn between_groups(&self, group_of: &[usize]) -> impl Iterator<Item = (NodeNo, NodeNo)> {
+        let all = self.plan.roster.all();
+        let pairs = all.flat_map(|from| self.plan.roster.all().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| group_of[from.index()] != group_of[to.index()])
     }
 
     fn cut(&mut self, pairs: Pairs) -> Outcome {
@@ -158,6 +178,56 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Partitions groups and mends what that cut, in turn. It is mended at the end.
+    fn flap(&mut self, groups: &[Vec<NodeNo>], every: Span, lasts: Span) -> Outcome {
+        let group_of = self.group_of(groups);
+        let is_whole = |&(from, to): &(NodeNo, NodeNo)| !self.path(from, to).cut;
+        let pairs: Pairs = self.between_groups(&group_of).filter(is_whole).collect();
+        let end = self.world.now() + lasts;
+        let mut cut = false;
+        while self.world.now() < end {
+            match cut {
+                false => self.cut(pairs.clone())?,
+                true => self.mend(&pairs)?,
+            }
+            cut = !cut;
+            self.advance(end.min(self.world.now() + every))?;
+        }
+        if cut { self.mend(&pairs) } else { Ok(()) }
+    }
+
+    /// Cuts nodes off one by one, in an order that chance has, and mends them in another.
+    fn swizzle(&mut self, nodes: &[NodeNo], every: Span) -> Outcome {
+        let mut orders = [nodes.to_vec(), nodes.to_vec()];
+        for order in &mut orders {
+            for left in (1..order.len()).rev() {
+                order.swap(left, self.lots.below(left as u32 + 1) as usize);
+            }
+        }
+        let mut off: Vec<NodeNo> = Vec::new();
+        for node in &orders[0] {
+            let pairs = self.around(*node, &off);
+            self.cut(pairs)?;
+            off.push(*node);
+            self.pass(every)?;
+        }
+        for (number, node) in orders[1].iter().enumerate() {
+            off.retain(|other| other != node);
+            let pairs = self.around(*node, &off);
+            self.mend(&pairs)?;
+            if number + 1 < orders[1].len() {
+                self.pass(every)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All paths from and to a node, but for those of nodes that are cut off themselves.
+    fn around(&self, node: NodeNo, off: &[NodeNo]) -> Pairs {
+        let others = self.plan.roster.all().filter(|other| *other != node && !off.contains(other));
+        others.flat_map(|other| [(node, other), (other, node)]).collect()
+    }
+
     fn path(&self, from: NodeNo, to: NodeNo) -> Path {
         self.world.graph().between(from.into(), to.into())
     }
@@ -175,7 +245,8 @@ impl Runner<'_> {
     /// The script is over: what was broken has broken something by now.
     pub(super) fn every_fault_has_done_something(&mut self) -> Outcome {
         let all = std::mem::take(&mut self.in_force);
-        self.each_has_hit(&all)
+        self.each_has_hit(&all)?;
+        self.everything_armed_has_come()
     }
 
     fn each_has_hit(&self, faults: &[InForce]) -> Outcome {
@@ -195,6 +266,6 @@ impl Runner<'_> {
 }
 
 /// Every path from one of the first to one of the second.
-fn pairs(from: &[NodeNo], to: &[NodeNo]) -> Pairs {
+pub(super) fn pairs(from: &[NodeNo], to: &[NodeNo]) -> Pairs {
     from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to))).collect()
 }

@@ -13,6 +13,7 @@ mod names;
 mod processes;
 mod question;
 mod redis_cli;
+mod sabotage;
 mod setup;
 mod waits;
 mod writer;
@@ -33,6 +34,7 @@ use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
+use crate::scenario::runner::sabotage::Waiting;
 use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Command, DocumentFile, Step};
@@ -149,6 +151,8 @@ struct Runner<'a> {
     progress: Time,
     /// Faults that have yet to show that they do anything.
     in_force: Vec<InForce>,
+    /// Faults that wait for what they are to hit.
+    waiting: Vec<Waiting>,
 }
 
 impl<'a> Runner<'a> {
@@ -180,6 +184,7 @@ impl<'a> Runner<'a> {
             span: 0..0,
             progress: Time::ZERO,
             in_force: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 

@@ -1,12 +1,17 @@
 //! Steps about the network: `partition 7000 7001 | 7002`, `cut 7000 -> 7001`, `heal`.
 
+use std::net::SocketAddr;
+
 use crate::network::NodeNo;
 use crate::network::graph::Delay;
+use crate::node::packet::MessageType;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::Step;
+use crate::scenario::step::{Step, sabotage};
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
+use crate::time::Span;
+use crate::world::points::Armed;
 
 /// A change of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +30,38 @@ pub enum Fault {
     Mend(Vec<NodeNo>, Vec<NodeNo>),
     /// The clocks of these nodes change.
     Clock(Vec<NodeNo>, ClockChange),
+    /// So many of the next messages of a type from the first to the second ones are lost, on each path.
+    DropNext(u32, MessageType, Vec<NodeNo>, Vec<NodeNo>),
+    /// The next message of a type from the first to the second ones is held, on each path.
+    Hold(MessageType, Vec<NodeNo>, Vec<NodeNo>),
+    /// What is held on the way from the first to the second ones goes on.
+    Release(Vec<NodeNo>, Vec<NodeNo>),
+    /// Groups are partitioned and healed in turn.
+    Flap {
+        /// The groups.
+        groups: Vec<Vec<NodeNo>>,
+        /// After this long it changes.
+        every: Span,
+        /// How long all of it lasts.
+        lasts: Span,
+    },
+    /// Nodes are cut off one by one, and come back one by one in another order.
+    Swizzle {
+        /// The nodes.
+        nodes: Vec<NodeNo>,
+        /// The pause between two of them.
+        every: Span,
+    },
+    /// A node dies when it gets to a point.
+    Arm(NodeNo, Armed),
+    /// A sync of nodes.conf takes so long.
+    SlowDisk(Vec<NodeNo>, Span),
+    /// nodes.conf is gone.
+    LoseConfig(Vec<NodeNo>),
+    /// Only the beginning of nodes.conf is left.
+    TearConfig(Vec<NodeNo>),
+    /// A node that does not run gets another address.
+    Move(NodeNo, SocketAddr),
 }
 
 /// How a clock changes.
@@ -131,8 +168,11 @@ pub(super) fn delay(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
     Ok(Step::Network(Fault::Delay(from, to, delay)))
 }
 
-/// `drop 10% NODE… -> NODE…`; the share may stand at the end as well
+/// `drop 10% NODE… -> NODE…`; the share may stand at the end as well. `drop 2 FAIL NODE… -> NODE…`
 pub(super) fn drop(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    if sabotage::is_about_messages(cursor) {
+        return sabotage::drop_next(cursor);
+    }
     const SHARE: &str = "a share, such as `10%`";
     if cursor.peek().is_some_and(|word| word.text.ends_with('%')) {
         let share = cursor.value(SHARE, units::per_mille)?;

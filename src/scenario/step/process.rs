@@ -1,7 +1,7 @@
 //! Steps about processes: `start 7000 7001`, `kill 7002`, `pause 7001`.
 
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::step::Step;
+use crate::scenario::step::{Step, sabotage};
 use crate::scenario::words::{Cursor, Word, unknown};
 
 /// What is done to a process.
@@ -50,4 +50,12 @@ pub(super) fn parse(cursor: &mut Cursor<'_>, verb: &Word) -> Result<Step, Diagno
         None => cursor.nodes(&[])?,
     };
     Ok(Step::Process(action, nodes))
+}
+
+/// `power-off NODE…`, or `power-off NODE before fsync`
+pub(super) fn power_off(cursor: &mut Cursor<'_>, verb: &Word) -> Result<Step, Diagnostic> {
+    match sabotage::power_off_at(cursor)? {
+        Some(step) => Ok(step),
+        None => parse(cursor, verb),
+    }
 }
