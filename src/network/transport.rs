@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::network::addresses::AddressBook;
 use crate::network::connection::{Addresses, Connection, EndState, Flow};
 use crate::network::fate::{
-    CONNECT_ATTEMPTS, DELAYED_ACK, Receiver, Rule, Verdict, connect_retry, next_retransmission,
+    DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
 };
 use crate::network::graph::{Path, Paths};
 use crate::network::held::{Held, HeldList};
@@ -15,7 +15,7 @@ use crate::network::{Attempt, Dial, NetworkConfig, NodeNo, Sent, Site, fate};
 use crate::node::effect::{LinkEnd, LinkId};
 use crate::node::table::PeerIx;
 use crate::rng::{Purpose, Seed};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// All connections, and the paths they run over.
 #[derive(Debug)]
@@ -166,8 +166,13 @@ impl Network {
         if !lost {
             return Attempt::Arrives(self.hop(now, link));
         }
-        let next = now + connect_retry(attempt);
-        if attempt + 1 < CONNECT_ATTEMPTS { Attempt::RetryAt(next) } else { Attempt::FailsAt(next) }
+        let back_off = self.config.syn_back_off;
+        let next = now + connect_retry(attempt, back_off);
+        if attempt + 1 < connect_attempts(back_off) {
+            Attempt::RetryAt(next)
+        } else {
+            Attempt::FailsAt(next)
+        }
     }
 
     /// When something that is neither held nor lost gets from an end to the other one.
@@ -306,7 +311,8 @@ impl Network {
     /// When the kernel gives up what a closed end holds, if it holds anything.
     pub(crate) fn gives_up_at(&self, closed: LinkId) -> Option<Time> {
         let since = self.held.oldest(&self.connection(closed).flow(closed).held)?;
-        Some(since + self.config.orphan_life)
+        let life = if self.config.orphans { self.config.orphan_life } else { Span::ZERO };
+        Some(since + life)
     }
 
     /// When the kernel at an end sends again what it holds, if it holds anything and the path is
@@ -318,7 +324,7 @@ impl Network {
             return None;
         }
         let since = self.held.oldest(&connection.flow(from).held)?;
-        Some((next_retransmission(since, now), since))
+        Some((next_retransmission(since, now, self.config.back_off), since))
     }
 
     /// Changes what is wrong with the paths. Says which ends now wait for a retransmission, with

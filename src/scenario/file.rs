@@ -51,6 +51,18 @@ pub struct ScenarioFile {
 pub struct NetworkTable {
     /// How long a message is under way, one way: a duration or a range such as `200us..1ms`.
     pub latency: Option<Located<String>>,
+    /// Whether a kernel goes on sending what a closed connection has not sent, so that stale packets
+    /// come after a heal; true if not given.
+    pub orphans: Option<Located<bool>>,
+    /// Whether the pauses between attempts to connect double; true if not given. Else one is made each
+    /// second.
+    pub syn_back_off: Option<Located<bool>>,
+    /// Whether the pauses between retransmissions double; true if not given. Else one is made every
+    /// 200 ms.
+    pub back_off: Option<Located<bool>>,
+    /// Whether a small message on one host waits for the acknowledgement of the one before (Nagle's
+    /// algorithm and delayed acknowledgements); true if not given.
+    pub nagle: Option<Located<bool>>,
 }
 
 /// The machine that the nodes run on, as far as their logs tell of it.
