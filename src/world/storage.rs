@@ -83,7 +83,7 @@ impl<P: Program> World<P> {
         if self.machines[node.index()].running.is_some() {
             return Err(FaultError::AlreadyRunning);
         }
-        self.check_address(node, (ip, port))?;
+        self.check_address(node, SocketAddr::new(ip, port))?;
         self.interfere(21, node, Fault::Move(node, ip, port));
         self.places.retain(|_, owner| *owner != node);
         for port in [port, port.saturating_add(BUS_PORT_OFFSET)] {
@@ -102,17 +102,14 @@ impl<P: Program> World<P> {
         SocketAddr::new(setup.ip, setup.config.port)
     }
 
-    /// Nobody else who runs may have an address.
-    pub(super) fn check_address(
-        &self,
-        node: NodeNo,
-        address: (IpAddr, u16),
-    ) -> Result<(), FaultError> {
-        let has_it = |other: &crate::world::machine::Machine<P>| {
-            other.running.is_some() && (other.setup.ip, other.setup.config.port) == address
-        };
-        let others = (0..).map(NodeNo).zip(&self.machines).filter(|(other, _)| *other != node);
-        match others.map(|(_, machine)| machine).any(has_it) {
+    /// Makes sure that nobody else who runs has an address.
+    ///
+    /// # Errors
+    /// If somebody has.
+    pub fn check_address(&self, node: NodeNo, address: SocketAddr) -> Result<(), FaultError> {
+        let runs = |other: &NodeNo| self.machines[other.index()].running.is_some();
+        let others = (0..self.machines.len() as u32).map(NodeNo).filter(|other| *other != node);
+        match others.filter(runs).any(|other| self.address(other) == address) {
             true => Err(FaultError::AddressInUse),
             false => Ok(()),
         }

@@ -362,6 +362,11 @@ fn a_node_that_was_moved_is_found_at_its_new_address() {
         ],
     );
     fails(
+        &["kill 7003 7004", "move 7004 to 127.0.0.1:7003", "start 7004", "start 7003"],
+        Ending::Impossible,
+        "this cannot be done to node 7003: another node that runs has this address at `start 7003`",
+    );
+    fails(
         &["kill 7003", "move 7003 to 127.0.0.1:7001"],
         Ending::Impossible,
         "this cannot be done to node 7003: another node that runs has this address at `move 7003 to \

@@ -76,6 +76,8 @@ impl Runner<'_> {
             }
             _ => {}
         }
+        let is_free = self.world.check_address(node, self.world.address(node));
+        self.accept(node, is_free)?;
         let result = self.world.start(node);
         self.accept(node, result)
     }
