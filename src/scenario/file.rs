@@ -51,6 +51,18 @@ pub struct ScenarioFile {
 pub struct NetworkTable {
     /// How long a message is under way, one way: a duration or a range such as `200us..1ms`.
     pub latency: Option<Located<String>>,
+    /// Whether a kernel goes on sending what a closed connection has not sent, so that stale packets
+    /// come after a heal; true if not given.
+    pub orphans: Option<Located<bool>>,
+    /// Whether the pauses between attempts to connect double; true if not given. Else one is made each
+    /// second.
+    pub syn_back_off: Option<Located<bool>>,
+    /// Whether the pauses between retransmissions double; true if not given. Else one is made every
+    /// 200 ms.
+    pub back_off: Option<Located<bool>>,
+    /// Whether a small message on one host waits for the acknowledgement of the one before (Nagle's
+    /// algorithm and delayed acknowledgements); true if not given.
+    pub nagle: Option<Located<bool>>,
 }
 
 /// The machine that the nodes run on, as far as their logs tell of it.
@@ -92,6 +104,9 @@ pub struct ClusterTable {
     /// The span within which the nodes of a formed cluster are started, each at a random time; `1s` if
     /// not given.
     pub spread: Option<Located<String>>,
+    /// Zones that the nodes are dealt to: the masters one after another, and each replica to the zone
+    /// behind that of the node before it, so that a master and its replicas are apart.
+    pub zones: Option<Located<Vec<Located<String>>>>,
 }
 
 /// A node.
@@ -115,10 +130,14 @@ pub struct NodeTable {
     pub nodes_conf: Option<Located<NodesConf>>,
     /// How far its clock is off, for example `-20ms`.
     pub clock_offset: Option<Located<String>>,
+    /// The zone it is in: a name that steps can use for all nodes that are there.
+    pub zone: Option<Located<String>>,
+    /// The machine it runs on: a name that steps can use for all nodes that are there.
+    pub host: Option<Located<String>>,
 }
 
 /// Steps that the schema shows as an example.
-pub const STEPS: [&str; 18] = [
+pub const STEPS: [&str; 25] = [
     "start 7000 7001 7002",
     "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
     "> yes",
@@ -137,6 +156,13 @@ pub const STEPS: [&str; 18] = [
     "let victim = any master",
     "begin writes via 7000 every 5ms",
     "listen on 7000 7001 subscribe news",
+    "power-off 7000",
+    "clock 7001 +30s",
+    "drop 2 FAIL 7001 -> 7002",
+    "hold PONG 7001 -> 7002",
+    "crash 7001 before fsync",
+    "swizzle 7001 7002 every 1s",
+    "slow disk 7001 200ms",
 ];
 
 /// What is done.

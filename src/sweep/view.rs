@@ -93,9 +93,17 @@ impl View {
             // What happens then is told by `Crashed`.
             Fault::Crash(_)
             | Fault::Clock(..)
+            | Fault::Drift(..)
             | Fault::Mend(..)
             | Fault::Delay(..)
-            | Fault::Loss(..) => Changes::new(),
+            | Fault::Loss(..)
+            | Fault::Trap(..)
+            | Fault::Release(..)
+            | Fault::Arm(..)
+            | Fault::SlowDisk(..)
+            | Fault::LoseConfig(_)
+            | Fault::TearConfig(_)
+            | Fault::Move(..) => Changes::new(),
         }
     }
 

@@ -3,12 +3,14 @@
 //!
 //! Everything here is certain. What depends on how the run goes is left to the run.
 
+mod faults;
 mod prompts;
 
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry::{Asked, Inquiry};
+use crate::scenario::plan::validate::faults::Broken;
 use crate::scenario::plan::{Formation, PlannedStep};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
@@ -35,6 +37,7 @@ pub(super) fn check(
         writes: Writes::None,
         somebody_listens: false,
         background: None,
+        broken: Broken::default(),
         mistakes: Vec::new(),
     };
     for step in steps {
@@ -77,6 +80,7 @@ struct Check<'a> {
     somebody_listens: bool,
     /// The redis-cli that works in the background, or was not waited for.
     background: Option<Bytes>,
+    broken: Broken,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -177,8 +181,8 @@ impl Check<'_> {
                     self.mistakes.push(mistake.hint("start one: `in background: redis-cli …`"));
                 }
             }
-            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {
-            }
+            Step::Network(fault) => self.fault(fault, step),
+            Step::Command(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {}
         }
     }
 
@@ -221,9 +225,10 @@ impl Check<'_> {
             ProcessAction::Start | ProcessAction::Restart => Status::Runs(Some(here)),
             ProcessAction::Resume => Status::Runs(Some(here)),
             ProcessAction::Pause => Status::Paused(here),
-            ProcessAction::Stop | ProcessAction::Kill | ProcessAction::Segfault => {
-                Status::Ended(here)
-            }
+            ProcessAction::Stop
+            | ProcessAction::Kill
+            | ProcessAction::Segfault
+            | ProcessAction::PowerOff => Status::Ended(here),
         };
     }
 

@@ -6,12 +6,14 @@
 mod ask;
 mod client;
 mod commands;
+mod faults;
 mod listeners;
 mod logs;
 mod names;
 mod processes;
 mod question;
 mod redis_cli;
+mod sabotage;
 mod setup;
 mod waits;
 mod writer;
@@ -27,13 +29,15 @@ use crate::rng::{Purpose, Seed, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
+use crate::scenario::runner::faults::InForce;
 use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
+use crate::scenario::runner::sabotage::Waiting;
 use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, DocumentFile, Fault, Step};
+use crate::scenario::step::{Command, DocumentFile, Step};
 use crate::scenario::units::{SpanRange, human};
 use crate::time::{Span, Time};
 use crate::world::{Observer, World};
@@ -145,6 +149,10 @@ struct Runner<'a> {
     /// Where the step stands that is being done.
     span: Bytes,
     progress: Time,
+    /// Faults that have yet to show that they do anything.
+    in_force: Vec<InForce>,
+    /// Faults that wait for what they are to hit.
+    waiting: Vec<Waiting>,
 }
 
 impl<'a> Runner<'a> {
@@ -175,6 +183,8 @@ impl<'a> Runner<'a> {
             terminal_is_taken: false,
             span: 0..0,
             progress: Time::ZERO,
+            in_force: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -197,6 +207,7 @@ impl<'a> Runner<'a> {
                 self.step(number, step)?;
             }
         }
+        self.every_fault_has_done_something()?;
         // What happens at the very end of the last step still belongs to the run.
         self.show_fresh_logs()
     }
@@ -263,7 +274,7 @@ impl<'a> Runner<'a> {
             Step::Let(name, selector) => return self.name(name, *selector, &step.text),
             Step::EndWrites => return self.end_writes(&step.text),
             Step::Process(action, nodes) => self.process(*action, nodes)?,
-            Step::Network(fault) => self.disturb(fault),
+            Step::Network(fault) => self.disturb(fault)?,
             Step::Wait(range) => self.advance(begin + self.chance(number, *range))?,
             Step::WaitUntil(condition, within) => self.wait_until(condition, *within)?,
             Step::WaitForTool(within) => self.wait_for_tool(*within)?,
@@ -280,29 +291,6 @@ impl<'a> Runner<'a> {
     /// A length of time that a step leaves to chance.
     fn chance(&self, step: u64, SpanRange { low, high }: SpanRange) -> Span {
         self.seed.stream(Purpose::Script, step, 0).span(low, high)
-    }
-
-    fn disturb(&mut self, fault: &Fault) {
-        let world = &mut self.world;
-        let mut each =
-            |from: &[NodeNo], to: &[NodeNo], act: &dyn Fn(&mut World, NodeNo, NodeNo)| {
-                for &from in from {
-                    for &to in to {
-                        act(world, from, to);
-                    }
-                }
-            };
-        match fault {
-            Fault::Partition(groups) => world.partition(groups),
-            Fault::Heal => world.heal(),
-            Fault::Cut(from, to) => each(from, to, &|world, from, to| world.cut(from, to)),
-            Fault::Delay(from, to, delay) => {
-                each(from, to, &|world, from, to| world.delay(from, to, *delay));
-            }
-            Fault::Drop(from, to, share) => {
-                each(from, to, &|world, from, to| world.drop(from, to, *share));
-            }
-        }
     }
 
     fn show_logs(&mut self, nodes: &[NodeNo]) -> Outcome {

@@ -9,12 +9,13 @@ mod client;
 mod name;
 mod network;
 mod process;
+mod sabotage;
 mod show;
 mod typed;
 mod wait;
 
 pub use name::Selector;
-pub use network::Fault;
+pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 
@@ -91,7 +92,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 31] = [
+const VERBS: [(&str, Parse); 42] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -107,11 +108,22 @@ const VERBS: [(&str, Parse); 31] = [
     ("restart", process::parse),
     ("pause", process::parse),
     ("resume", process::parse),
+    ("power-off", process::power_off),
+    ("crash", sabotage::crash),
+    ("slow", sabotage::slow),
+    ("lose", sabotage::lose),
+    ("tear", sabotage::tear),
+    ("move", sabotage::relocate),
+    ("clock", network::clock),
     ("partition", network::partition),
     ("cut", network::cut),
     ("heal", network::heal),
     ("delay", network::delay),
     ("drop", network::drop),
+    ("hold", sabotage::hold),
+    ("release", sabotage::release),
+    ("flap", sabotage::flap),
+    ("swizzle", sabotage::swizzle),
     ("wait", wait::wait),
     ("expect", wait::expect),
     ("send", client::send),
