@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::id::Endpoint;
 use crate::network::NodeNo;
 use crate::time::Span;
 use crate::world::observe::Fault;
-use crate::world::{BUS_PORT_OFFSET, FaultError, Program, World};
+use crate::world::{FaultError, Program, World};
 
 /// A disk that takes its time.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +87,7 @@ impl<P: Program> World<P> {
         self.check_address(node, SocketAddr::new(ip, port))?;
         self.interfere(21, node, Fault::Move(node, ip, port));
         self.places.retain(|_, owner| *owner != node);
-        for port in [port, port.saturating_add(BUS_PORT_OFFSET)] {
+        for port in [port, port.saturating_add(Endpoint::BUS_PORT_OFFSET)] {
             self.places.insert((ip, port), node);
         }
         let setup = &mut self.machines[node.index()].setup;
