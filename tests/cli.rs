@@ -164,6 +164,12 @@ fn a_wrong_scenario_or_option_ends_with_2() {
 }
 
 #[test]
+fn a_negative_seed_is_called_what_it_is() {
+    let output = sim(&["run", &file("negative_seed.toml", FINE), "--seed", "-1"]);
+    assert_ends(&output, 2, "invalid value '-1' for '--seed <N>'");
+}
+
+#[test]
 fn check_goes_through_all_files() {
     let fine = file("fine_three.toml", FINE);
     let wrong = file("wrong_too.toml", "x = 1");
@@ -233,6 +239,34 @@ fn a_reader_who_has_had_enough_is_no_failure() {
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""), "{args:?}");
     }
+}
+
+#[test]
+fn a_failure_that_nobody_reads_about_is_one_all_the_same() {
+    let path = with_steps("unread_failure.toml", r#"["expect 7000 cluster_size 4"]"#);
+    for command in ["run", "graph"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sim"))
+            .args([command, &path])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{command}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_never_ends_is_no_scenario() {
+    let output = sim(&["check", "/dev/zero"]);
+    assert_ends(&output, 2, "cannot read /dev/zero: more than 16777216 bytes");
+}
+
+#[test]
+fn what_is_so_is_said_once_however_often_it_is_negated() {
+    let path = with_steps("twice_negated.toml", r#"["expect not not cluster fail"]"#);
+    assert_ends(&sim(&["run", &path]), 1, "^^^ 7000, 7001, 7002 say ok");
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub(super) struct ScenarioArgs {
     pub(super) file: PathBuf,
 
     /// The seed of everything random.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
 
     /// Set a key of the scenario, for example `network.latency=5ms`.

@@ -1,17 +1,21 @@
 //! How a command ends, and what is said when it cannot go on.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::cli::args::ScenarioArgs;
-use crate::scenario::diagnostic::Rejected;
+use crate::scenario::diagnostic::{Diagnostic, Rejected, render};
 use crate::scenario::plan::Plan;
 use crate::scenario::record::Ending;
 use crate::scenario::units;
 use crate::time::Time;
+
+/// More than anybody writes; what never ends (`/dev/zero`) is told from a scenario by it.
+const SCENARIO_BYTES_MAX: u64 = 16 << 20;
 
 /// How a command ended, and with which exit code. (A panic, our own bug, ends with 101.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +94,11 @@ pub(super) fn say(err: &mut dyn io::Write, message: &str, hint: &str) -> io::Res
     Ok(())
 }
 
+/// Shows what went wrong in a run. The exit code tells it, too, should nobody read this.
+pub(super) fn show(err: &mut dyn io::Write, plan: &Plan, failure: &Diagnostic) {
+    let _ = writeln!(err, "{}", render(&plan.source, failure));
+}
+
 /// The operating system's words without its number.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
@@ -129,7 +138,16 @@ pub(super) fn load_to_run(args: &ScenarioArgs) -> Result<Plan, CliError> {
 
 /// Reads a scenario from a file.
 pub(super) fn load(path: &Path, overrides: &[String]) -> Result<Plan, CliError> {
-    let bytes = std::fs::read(path).map_err(|error| CliError::Read(path.to_owned(), error))?;
+    let bytes = read(path).map_err(|error| CliError::Read(path.to_owned(), error))?;
     let name = path.display().to_string();
     crate::scenario::load(&name, &bytes, overrides).map_err(CliError::Rejected)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SCENARIO_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SCENARIO_BYTES_MAX {
+        return Err(io::Error::other(format!("more than {SCENARIO_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
 }

@@ -3,9 +3,8 @@
 use std::io;
 
 use crate::cli::args::GraphArgs;
-use crate::cli::error::{CliError, Outcome, load_to_run, time};
+use crate::cli::error::{CliError, Outcome, load_to_run, show, time};
 use crate::network::Site;
-use crate::scenario::diagnostic::render;
 use crate::scenario::plan::Plan;
 use crate::scenario::record::Silence;
 use crate::scenario::runner::{self, Options};
@@ -23,7 +22,7 @@ pub(super) fn run(
     let dot = finished.world.graph().dot(|site| name(&plan, &finished.world, site));
     write!(out, "{dot}")?;
     if let Some(failure) = &finished.summary.failure {
-        writeln!(err, "{}", render(&plan.source, failure))?;
+        show(err, &plan, failure);
     }
     Ok(finished.summary.ending.into())
 }

@@ -3,13 +3,12 @@
 use std::io;
 
 use crate::cli::args::{Format, RunArgs};
-use crate::cli::error::{CliError, Outcome, load_to_run, time};
+use crate::cli::error::{CliError, Outcome, load_to_run, show, time};
 use crate::cli::progress::{Progress, Stopwatch};
 use crate::network::NodeNo;
 use crate::report::json::JsonLines;
 use crate::report::stats::StatsTable;
 use crate::report::transcript::Transcript;
-use crate::scenario::diagnostic::render;
 use crate::scenario::plan::Plan;
 use crate::scenario::record::{Silence, Summary};
 use crate::scenario::runner::{self, LiveLogs, Options};
@@ -31,11 +30,12 @@ pub(super) fn run(
     let wall_time = stopwatch.elapsed();
     if let Some(failure) = &summary.failure {
         out.flush()?;
-        writeln!(err, "{}", render(&plan.source, failure))?;
+        show(err, &plan, failure);
     }
     if args.stats {
         out.flush()?;
-        write!(err, "{}", StatsTable { summary: &summary, wall_time })?;
+        // How the run ended counts more than whether somebody reads its numbers.
+        let _ = write!(err, "{}", StatsTable { summary: &summary, wall_time });
     }
     Ok(summary.ending.into())
 }

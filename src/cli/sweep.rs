@@ -7,9 +7,8 @@ use std::num::NonZeroUsize;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::args::{SweepArgs, SweepFormat};
-use crate::cli::error::{CliError, Outcome, load};
+use crate::cli::error::{CliError, Outcome, load, say, show};
 use crate::report::sweep::SweepReport;
-use crate::scenario::diagnostic::render;
 use crate::scenario::plan::Plan;
 use crate::scenario::record::Ending;
 use crate::sweep::{BadMeasure, Measure, Results, Sweep};
@@ -39,7 +38,7 @@ pub(super) fn run(
         None => print(args.format, &report, out)?,
     }
     out.flush()?;
-    tell_failures(args, &plan, &results, err)?;
+    tell_failures(args, &plan, &results, err);
     Ok(outcome(&results))
 }
 
@@ -88,15 +87,10 @@ fn print(format: SweepFormat, report: &SweepReport<'_>, out: &mut dyn io::Write)
 }
 
 /// Shows the first run that went wrong, and how to see it.
-fn tell_failures(
-    args: &SweepArgs,
-    plan: &Plan,
-    results: &Results,
-    err: &mut dyn io::Write,
-) -> io::Result<()> {
-    let Some(first) = results.failures().next() else { return Ok(()) };
+fn tell_failures(args: &SweepArgs, plan: &Plan, results: &Results, err: &mut dyn io::Write) {
+    let Some(first) = results.failures().next() else { return };
     if let Some(failure) = &first.failure {
-        writeln!(err, "{}", render(&plan.source, failure))?;
+        show(err, plan, failure);
     }
     let (failed, of, seed) = (results.failures().count(), results.runs.len(), first.seed.0);
     let mut replay = format!("sim run {} --seed {seed}", args.file.display());
@@ -104,7 +98,8 @@ fn tell_failures(
         replay.push_str(&format!(" --set '{pair}'"));
     }
     let message = format!("{failed} of {of} runs did not go well, the first with seed {seed}");
-    crate::cli::error::say(err, &message, &format!("`{replay}` shows it"))
+    // The exit code tells it, too, should nobody read this.
+    let _ = say(err, &message, &format!("`{replay}` shows it"));
 }
 
 /// A failed expectation counts most, then a step that could not be done, then what did not come.

@@ -180,13 +180,19 @@ pub fn date(text: &str) -> Result<Wall, BadUnit> {
     let Some(stamp) = stamp else {
         return bad_hint("not a date", "for example `2021-05-27T04:44:38.997Z`");
     };
-    // 0 is "never" to the protocol, and gossip carries seconds in 32 bits (§0.3.3).
-    const FIRST: i64 = 86_400;
-    const LAST: i64 = 4_102_444_800;
-    match u64::try_from(stamp.as_microsecond()) {
-        Ok(us) if (FIRST..LAST).contains(&stamp.as_second()) => Ok(Wall(us)),
+    match u64::try_from(stamp.as_microsecond()).map(Wall) {
+        Ok(wall) if can_be_lived_in(wall) => Ok(wall),
         _ => bad("not between the years 1970 and 2099"),
     }
+}
+
+/// Whether a node of Redis could live at this date: 0 is "never" to the protocol, and gossip carries
+/// seconds in 32 bits (§0.3.3).
+#[must_use]
+pub fn can_be_lived_in(wall: Wall) -> bool {
+    const FIRST: i64 = 86_400;
+    const LAST: i64 = 4_102_444_800;
+    (FIRST..LAST).contains(&wall.secs())
 }
 
 /// A span for people: in the unit that suits it, and no finer than a person reads.

@@ -367,7 +367,12 @@ pub fn bad_unit(what: &str, span: Bytes, error: BadUnit) -> Diagnostic {
 pub fn node(word: &Word, roster: &Roster) -> Result<NodeNo, Diagnostic> {
     roster.find(&word.text).map_err(|why| {
         let names = roster.names();
-        let hint = suggest::hint(&word.text, names.iter().map(String::as_str).collect::<Vec<_>>());
+        let hint = match word.text.starts_with('{') {
+            true => Some("names come from steps before, such as `let victim = any master`".into()),
+            false => {
+                suggest::hint(&word.text, names.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+        };
         let (message, label) = match why {
             NoNode::Unknown => (format!("unknown node `{}`", word.text), "no node is called this"),
             NoNode::Ambiguous => {

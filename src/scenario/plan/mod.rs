@@ -131,7 +131,7 @@ pub fn build(
 ) -> Result<Plan, (Source, Vec<Diagnostic>)> {
     let mut reader = Reader { source: &source, mistakes };
     let header = header::read(&file, &mut reader);
-    let (roster, nodes, formation) = nodes::read(&file, &mut reader);
+    let (roster, nodes, formation) = nodes::read(&file, &header, &mut reader);
     let nodes_are_known = reader.mistakes.is_empty();
     let steps = script::read(&file.script, &source, &roster, header.start, &mut reader);
     let mut mistakes = reader.mistakes;

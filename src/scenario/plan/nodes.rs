@@ -11,12 +11,13 @@ use crate::scenario::file::{
     ClusterTable, Directive, Directives, NodeTable, NodesConf, ScenarioFile,
 };
 use crate::scenario::located::Located;
-use crate::scenario::plan::{Formation, NodePlan, Reader};
+use crate::scenario::plan::{Formation, Header, NodePlan, Reader};
 use crate::scenario::roster::{GroupKind, HOME, Roster};
 use crate::scenario::source::Bytes;
 use crate::scenario::suggest;
-use crate::scenario::units;
-use crate::time::Span;
+use crate::scenario::units::{self, human};
+use crate::slot::SLOTS;
+use crate::time::{Span, Wall};
 
 const BUS_OFFSET: u16 = Endpoint::BUS_PORT_OFFSET;
 const PORT_MAX: u16 = u16::MAX - BUS_OFFSET;
@@ -24,11 +25,14 @@ const PORT_MAX: u16 = u16::MAX - BUS_OFFSET;
 const PID_MAX: u32 = 4_194_304;
 /// So that the nodes' crons do not all run at once.
 const SPREAD: Span = Span::secs(1);
+/// Every node knows every other one, so memory grows with the square: these need some 10 GB.
+const NODES_MAX: u64 = 5_000;
 
 type Nodes = (Roster, Vec<NodePlan>, Option<Formation>);
 
-pub(super) fn read(file: &ScenarioFile, reader: &mut Reader<'_>) -> Nodes {
+pub(super) fn read(file: &ScenarioFile, header: &Header, reader: &mut Reader<'_>) -> Nodes {
     let mut builder = Builder {
+        header,
         roster: Roster::default(),
         nodes: Vec::new(),
         places: Vec::new(),
@@ -52,6 +56,7 @@ pub(super) fn read(file: &ScenarioFile, reader: &mut Reader<'_>) -> Nodes {
 }
 
 struct Builder<'a, 's> {
+    header: &'a Header,
     roster: Roster,
     nodes: Vec<NodePlan>,
     /// Where each node's address stands in the file.
@@ -81,12 +86,14 @@ impl Builder<'_, '_> {
             self.reader.complain(mistake);
             return None;
         }
+        if !(1..=PORT_MAX).contains(&first) {
+            let place = cluster.first_port.as_ref().map_or(0..0, |port| port.span.clone());
+            self.port_out_of_range("first-port", place);
+            return None;
+        }
         let count = u64::from(masters) * (1 + u64::from(replicas));
-        let room = u64::from((PORT_MAX + 1).saturating_sub(first));
-        if count > room || first == 0 {
-            let message = format!("there are not enough ports for {count} nodes");
-            let label = format!("ports {first} to {PORT_MAX} are enough for {room}");
-            self.reader.complain(Diagnostic::new(message, span, label));
+        if let Some(mistake) = too_many(masters, count, first, formed, &span) {
+            self.reader.complain(mistake);
             return None;
         }
         for port in (first..=PORT_MAX).take(count as usize) {
@@ -101,7 +108,7 @@ impl Builder<'_, '_> {
             let mistake = Diagnostic::new("`spread` means nothing", spread.span.clone(), label);
             self.reader.complain(mistake.hint("set `formed = true`, or remove this line"));
         }
-        let spread = self.reader.unit("a duration", spread, SPREAD, units::duration);
+        let spread = self.spread(spread);
         formed.then_some(Formation { masters, replicas_per_master: replicas, spread })
     }
 
@@ -146,21 +153,33 @@ impl Builder<'_, '_> {
         self.roster.join(kind, &name.value, node);
     }
 
+    fn spread(&mut self, text: Option<&Located<String>>) -> Span {
+        let spread = self.reader.unit("a duration", text, SPREAD, units::duration);
+        if let Some(text) = text.filter(|_| spread > self.header.limit) {
+            let label = format!("the limit of the run is {}", human(self.header.limit));
+            let span = self.reader.inside_quotes(&text.span);
+            let mistake = Diagnostic::new("some nodes would start behind the limit", span, label);
+            self.reader.complain(mistake.hint("set a shorter `spread` or a later `limit`"));
+        }
+        spread
+    }
+
+    fn port_out_of_range(&mut self, key: &str, place: Bytes) {
+        let label = format!("not between 1 and {PORT_MAX}: the bus port is {BUS_OFFSET} higher");
+        self.reader.complain(Diagnostic::new(format!("`{key}` is out of range"), place, label));
+    }
+
     fn node(&mut self, node: &NodeTable) {
         let port = node.port.value;
         if !(1..=PORT_MAX).contains(&port) {
-            let label =
-                format!("not between 1 and {PORT_MAX}: the bus port is {BUS_OFFSET} higher");
-            let message = "`port` is out of range";
-            self.reader.complain(Diagnostic::new(message, node.port.span.clone(), label));
+            self.port_out_of_range("port", node.port.span.clone());
         }
         let address = SocketAddr::new(self.ip(node), port);
         let added = self.add(address, &node.config, node.port.span.clone());
         let id = node.id.as_ref().and_then(|id| self.id(id));
         let pids = self.pids(node);
         let nodes_conf = node.nodes_conf.as_ref().and_then(|conf| self.nodes_conf(conf, id));
-        let offset = node.clock_offset.as_ref();
-        let offset = self.reader.unit("a duration", offset, 0, units::signed_duration);
+        let offset = self.clock_offset(node.clock_offset.as_ref());
         if let Some(last) = self.roster.all().last().filter(|_| added) {
             let groups = [(GroupKind::Zone, &node.zone), (GroupKind::Host, &node.host)];
             for (kind, name) in groups {
@@ -174,6 +193,19 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// The node's clock has to show a date that a scenario could start at.
+    fn clock_offset(&mut self, text: Option<&Located<String>>) -> i64 {
+        let offset = self.reader.unit("a duration", text, 0, units::signed_duration);
+        let shown = self.header.start.0.checked_add_signed(offset);
+        if let Some(text) = text.filter(|_| !shown.map(Wall).is_some_and(units::can_be_lived_in)) {
+            let span = self.reader.inside_quotes(&text.span);
+            let message = "this clock is too far off";
+            let label = "what it shows is not between the years 1970 and 2099";
+            self.reader.complain(Diagnostic::new(message, span, label));
+        }
+        offset
+    }
+
     /// Adds a node; false if its address is taken.
     fn add(&mut self, address: SocketAddr, own: &Directives, place: Bytes) -> bool {
         if let Err(taken) = self.roster.add(address) {
@@ -183,6 +215,7 @@ impl Builder<'_, '_> {
                 .complain(Diagnostic::new(message, place, "again here").see(first, "first here"));
             return false;
         }
+        self.bus_port_is_free(address, &place);
         self.places.push(place);
         let (config, directives) = self.configure(address.port(), own);
         self.nodes.push(NodePlan {
@@ -195,6 +228,20 @@ impl Builder<'_, '_> {
             clock_offset: 0,
         });
         true
+    }
+
+    /// Complains if a node's bus port is another's port for clients: one of them could not listen.
+    fn bus_port_is_free(&mut self, address: SocketAddr, place: &Bytes) {
+        let at = |port: Option<u16>| self.roster.at(SocketAddr::new(address.ip(), port?));
+        let above = at(address.port().checked_add(BUS_OFFSET));
+        let below = at(address.port().checked_sub(BUS_OFFSET));
+        let Some(other) = above.or(below) else { return };
+        let port = address.port().max(self.roster.address(other).port());
+        let message = format!("port {port} is taken twice");
+        let label = format!("the bus port of {} is {port}", port - BUS_OFFSET);
+        let first = self.places[other.index()].clone();
+        let mistake = Diagnostic::new(message, place.clone(), label);
+        self.reader.complain(mistake.see(first, "the other node"));
     }
 
     /// A node's configuration: the shared directives, then its own over them.
@@ -251,7 +298,11 @@ impl Builder<'_, '_> {
     fn id(&mut self, text: &Located<String>) -> Option<NodeId> {
         let span = self.reader.inside_quotes(&text.span);
         let Ok(id) = text.value.parse::<NodeId>() else {
-            let label = format!("{} characters", text.value.chars().count());
+            let digit = |c: &char| matches!(c, '0'..='9' | 'a'..='f');
+            let label = match text.value.chars().find(|c| !digit(c)) {
+                Some(other) => format!("`{}` cannot be in it", other.escape_debug()),
+                None => format!("{} digits", text.value.len()),
+            };
             let mistake = Diagnostic::new("this is not a node id", span, label);
             self.reader.complain(mistake.hint("a node id is 40 lowercase hexadecimal digits"));
             return None;
@@ -315,6 +366,29 @@ impl Builder<'_, '_> {
             self.reader.complain(Diagnostic::new(message, span.clone(), label));
         }
     }
+}
+
+/// Why there cannot be a cluster of so many nodes, if there cannot.
+fn too_many(
+    masters: u32,
+    count: u64,
+    first: u16,
+    formed: bool,
+    span: &Bytes,
+) -> Option<Diagnostic> {
+    let room = u64::from(PORT_MAX) + 1 - u64::from(first);
+    let (message, label) = if formed && masters > u32::from(SLOTS) {
+        let message = format!("{masters} masters cannot share {SLOTS} slots");
+        (message, "each of them needs a slot".to_owned())
+    } else if count > room {
+        let message = format!("there are not enough ports for {count} nodes");
+        (message, format!("ports {first} to {PORT_MAX} are enough for {room}"))
+    } else if count > NODES_MAX {
+        (format!("{count} nodes are too many"), format!("{NODES_MAX} at most, replicas included"))
+    } else {
+        return None;
+    };
+    Some(Diagnostic::new(message, span.clone(), label))
 }
 
 /// `{port}` in a directive stands for the node's port.

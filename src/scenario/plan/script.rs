@@ -28,7 +28,8 @@ pub(super) fn read(
     let context = Context { roster, start };
     let mut block = Block { source, context, names: BTreeSet::new(), reader };
     let steps = block.read(&script.value.steps, false);
-    if script.value.steps.is_empty() {
+    // Where entries were taken out because they are wrong, the script was not empty.
+    if script.value.steps.is_empty() && reader.mistakes.is_empty() {
         let mistake =
             Diagnostic::new("the script has no steps", script.span.clone(), "nothing to do");
         reader.complain(mistake.hint("for example steps = [\"start all\", \"wait 5s\"]"));
