@@ -2,6 +2,7 @@
 
 use crate::node::command::error::{self, Answer, text};
 use crate::node::command::{Call, CommandError, help};
+use crate::node::effect::Notice;
 use crate::node::glob;
 use crate::node::keyspace::{Keyspace, Value};
 use crate::resp::Reply;
@@ -75,6 +76,7 @@ fn flush(call: &mut Call<'_, '_>) {
         }
     }
     let flushed = call.node.keys.clear();
+    call.ctx.out.notice(Notice::Flushed);
     call.also_changed(flushed);
 }
 
