@@ -8,9 +8,10 @@ use crate::rng::{Purpose, Seed};
 use crate::time::Time;
 use crate::workload::books::Books;
 use crate::workload::chronicle::Turn;
-use crate::workload::client::{Client, Shared};
+use crate::workload::client::Client;
 use crate::workload::outage::Outages;
 use crate::workload::settings::Settings;
+use crate::workload::shared::Shared;
 use crate::workload::summary::{Summary, Tally};
 use crate::world::{ClientEvent, ClientNo, World};
 

@@ -22,6 +22,7 @@ pub mod crew;
 pub mod event;
 mod outage;
 pub mod settings;
+mod shared;
 mod slot_map;
 pub mod summary;
 

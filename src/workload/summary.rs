@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::time::{Span, Time};
 use crate::workload::books::{Balance, Loss};
-use crate::workload::client::Shared;
 use crate::workload::event::{Cause, Event};
 use crate::workload::outage::Outage;
+use crate::workload::shared::Shared;
 
 /// What clients count while they work.
 #[derive(Debug, Clone, Default)]
