@@ -49,8 +49,10 @@ impl NodeNo {
 pub enum Site {
     /// Where a node runs.
     Node(NodeNo),
-    /// Where all clients are.
+    /// Where all clients are that are nowhere else.
     Clients,
+    /// Where clients are that sit beside a node: what cuts the node off cuts them off with it.
+    Beside(NodeNo),
 }
 
 impl Site {
@@ -59,7 +61,16 @@ impl Site {
     pub const fn node(self) -> Option<NodeNo> {
         match self {
             Site::Node(node) => Some(node),
-            Site::Clients => None,
+            Site::Clients | Site::Beside(_) => None,
+        }
+    }
+
+    /// The site whose paths lead to this one.
+    #[must_use]
+    pub const fn gate(self) -> Site {
+        match self {
+            Site::Beside(node) => Site::Node(node),
+            other => other,
         }
     }
 }

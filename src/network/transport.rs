@@ -390,7 +390,11 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
         return Path::INTACT;
     }
     match (connection.end(from).site(), connection.end(from.other()).site()) {
-        (Some(from), Some(to)) => paths.between(from, to),
+        // A client and the node that it sits beside are never apart.
+        (Some(from), Some(to)) => match (from.gate(), to.gate()) {
+            (from, to) if from == to => Path::INTACT,
+            (from, to) => paths.between(from, to),
+        },
         _ => Path::INTACT,
     }
 }
@@ -434,5 +438,6 @@ fn site_number(site: Option<Site>) -> u64 {
         None => 0,
         Some(Site::Clients) => 1,
         Some(Site::Node(node)) => u64::from(node.0) + 2,
+        Some(Site::Beside(node)) => u64::from(node.0) + 2 + (1 << 31),
     }
 }

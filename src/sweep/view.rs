@@ -137,6 +137,7 @@ impl View {
                 smallvec![turn(if ok { Turn::Ok } else { Turn::Down }, None)]
             }
             Notice::Election => smallvec![turn(Turn::Election, None)],
+            Notice::Loaded | Notice::Serving | Notice::Flushed => Changes::new(),
             Notice::Promoted => smallvec![turn(Turn::Promotion, None)],
             Notice::Myself(name) => {
                 its.name = Some(name);

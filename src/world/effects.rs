@@ -114,7 +114,10 @@ impl<P: Program> World<P> {
                 let wall = self.clock(node);
                 self.record(What::Log { node, pid, wall, level, role, text: &text });
             }
-            Effect::Notice(notice) => self.record(What::Notice { node, notice }),
+            Effect::Notice(notice) => {
+                self.turns += 1;
+                self.record(What::Notice { node, notice });
+            }
             Effect::Sleep(span) => {
                 self.make_busy(node, Busy::Sleeping);
                 self.due_in(node, span, Due::Awake);

@@ -102,6 +102,8 @@ pub struct World<P: Program = Node> {
     observers: Observers,
     stats: Stats,
     fingerprint: Fingerprint,
+    /// How many notices nodes have given.
+    turns: u64,
 }
 
 /// The next tick of a process.
@@ -175,6 +177,7 @@ impl<P: Program> World<P> {
             observers: Observers::default(),
             stats: Stats::default(),
             fingerprint: Fingerprint::default(),
+            turns: 0,
         };
         if let Some(formation) = formed {
             world.schedule_starts(&formation);

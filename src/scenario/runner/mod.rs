@@ -16,6 +16,8 @@ mod redis_cli;
 mod sabotage;
 mod setup;
 mod waits;
+mod weather;
+mod workloads;
 mod writer;
 
 use std::cell::RefCell;
@@ -40,6 +42,7 @@ use crate::scenario::source::Bytes;
 use crate::scenario::step::{Command, DocumentFile, Step};
 use crate::scenario::units::{SpanRange, human};
 use crate::time::{Span, Time};
+use crate::workload::Crew;
 use crate::world::{Observer, World};
 
 /// How often progress is reported, in virtual time.
@@ -132,6 +135,8 @@ struct Runner<'a> {
     tools: Tools,
     /// The client that writes in the background, if one was begun.
     writer: Option<Writer>,
+    /// The clients that keep books.
+    crew: Crew,
     listeners: Vec<Listener>,
     /// The names that were given to nodes.
     names: BTreeMap<String, NodeNo>,
@@ -163,6 +168,7 @@ impl<'a> Runner<'a> {
         if !options.without_logs || shows_a_log_file(plan) {
             world.observe(Box::new(Scribe(Rc::clone(&logs))));
         }
+        let crew = workloads::of(plan, seed, &mut world);
         let limit = Time::ZERO + plan.header.limit;
         let horizon = options.until.map_or(limit, |until| until.min(limit));
         Runner {
@@ -173,6 +179,7 @@ impl<'a> Runner<'a> {
             seed,
             tools: Tools::new(seed),
             writer: None,
+            crew,
             listeners: Vec::new(),
             names: BTreeMap::new(),
             lots: seed.small_stream(Purpose::Workload, 0, 0),
@@ -195,6 +202,7 @@ impl<'a> Runner<'a> {
             nodes: self.plan.nodes.len(),
         })?;
         self.settle()?;
+        self.begin_workloads();
         for (number, step) in (0..).zip(&self.plan.steps) {
             self.span = step.span.clone();
             if let Some(at) = step.at {
@@ -207,6 +215,7 @@ impl<'a> Runner<'a> {
                 self.step(number, step)?;
             }
         }
+        self.end_workloads()?;
         self.every_fault_has_done_something()?;
         // What happens at the very end of the last step still belongs to the run.
         self.show_fresh_logs()
@@ -273,6 +282,12 @@ impl<'a> Runner<'a> {
             Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
             Step::Let(name, selector) => return self.name(name, *selector, &step.text),
             Step::EndWrites => return self.end_writes(&step.text),
+            Step::StartWorkload(name) => self.start_workload(name),
+            Step::StopWorkload(name) => return self.stop_workload(name, &step.text),
+            Step::ExpectWorkload(name, figure, comparison, number) => {
+                return self.expect_workload(name, *figure, *comparison, *number, &step.text);
+            }
+            Step::Weather(weather) => self.weather(number, *weather)?,
             Step::Process(action, nodes) => self.process(*action, nodes)?,
             Step::Network(fault) => self.disturb(fault)?,
             Step::Wait(range) => self.advance(begin + self.chance(number, *range))?,

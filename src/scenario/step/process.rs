@@ -1,7 +1,7 @@
 //! Steps about processes: `start 7000 7001`, `kill 7002`, `pause 7001`.
 
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::step::{Step, sabotage};
+use crate::scenario::step::{Step, sabotage, workload};
 use crate::scenario::words::{Cursor, Word, unknown};
 
 /// What is done to a process.
@@ -42,6 +42,9 @@ impl ProcessAction {
 /// `VERB NODE…`, or `VERB all`
 pub(super) fn parse(cursor: &mut Cursor<'_>, verb: &Word) -> Result<Step, Diagnostic> {
     let action = ProcessAction::ALL.iter().find(|(name, _)| *name == verb.text);
+    if cursor.peek_is("workload") {
+        return workload::parse(cursor, verb);
+    }
     let Some(&(_, action)) = action else {
         return Err(unknown(verb, "what is done to a process", &ProcessAction::ALL));
     };
