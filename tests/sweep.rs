@@ -174,15 +174,19 @@ fn a_run_of_a_sweep_is_the_run_that_sim_run_makes() {
 
 #[test]
 fn nodes_that_meet_come_to_know_each_other() {
-    let text = "[cluster]\nmasters = 4\n[script]\nsteps = [\"start all\", \
-        \"redis-cli -p 7001 cluster meet 127.0.0.1 7000\", \
-        \"redis-cli -p 7002 cluster meet 127.0.0.1 7000\", \
-        \"redis-cli -p 7003 cluster meet 127.0.0.1 7000\", \
-        \"wait until 7000 knows 4\", \"wait 60s\", \
-        \"expect 7000 knows 4\", \"expect 7001 knows 4\", \"expect 7003 knows 4\"]\n";
-    let (table, _) = sweep(&[&file("sweep_known.toml", text), "--seeds", "0..9"], 0);
-    let line = table.lines().find(|line| line.starts_with("known ")).unwrap();
-    assert!(line.ends_with("  10") && !line.contains(" 0.000"), "{line}");
+    for client in ["redis-cli -p", "send on"] {
+        let text = format!(
+            "[cluster]\nmasters = 4\n[script]\nsteps = [\"start all\", \
+            \"{client} 7001 cluster meet 127.0.0.1 7000\", \
+            \"{client} 7002 cluster meet 127.0.0.1 7000\", \
+            \"{client} 7003 cluster meet 127.0.0.1 7000\", \
+            \"wait until 7000 knows 4\", \"wait 60s\", \
+            \"expect 7000 knows 4\", \"expect 7001 knows 4\", \"expect 7003 knows 4\"]\n"
+        );
+        let (table, _) = sweep(&[&file("sweep_known.toml", &text), "--seeds", "0..9"], 0);
+        let line = table.lines().find(|line| line.starts_with("known ")).unwrap();
+        assert!(line.ends_with("  10") && !line.contains(" 0.000"), "{client}: {line}");
+    }
 }
 
 #[test]

@@ -174,16 +174,22 @@ fn does(step: &PlannedStep, deed: Deed) -> bool {
             matches!(fault, Partition(_) | Cut(..) | Flap { .. } | Swizzle { .. })
         }
         (Step::Network(fault), Deed::Heal) => matches!(fault, Fault::Heal),
-        (Step::Command(_), Deed::Segfault) => types(step, &["segfault"]),
-        (Step::Command(_), Deed::Meet) => types(step, &["meet", "create", "add-node"]),
+        (Step::Command(_), Deed::Segfault) => says(step, &["segfault"]),
+        (Step::Command(_) | Step::Send(_), Deed::Meet) => {
+            says(step, &["meet", "create", "add-node"])
+        }
         _ => false,
     }
 }
 
-/// Whether one of these words is typed in a step.
-fn types(step: &PlannedStep, words: &[&str]) -> bool {
-    let Step::Command(Command::RedisCli(cli)) = &step.step else { return false };
-    let lines = cli.typed.iter().flat_map(|line| line.text.split_whitespace());
-    let mut typed = cli.words.iter().map(String::as_str).chain(lines);
-    typed.any(|typed| words.iter().any(|word| typed.eq_ignore_ascii_case(word)))
+/// Whether one of these words is in the commands of a step.
+fn says(step: &PlannedStep, words: &[&str]) -> bool {
+    let (sent, typed) = match &step.step {
+        Step::Command(Command::RedisCli(cli)) => (&cli.words, &cli.typed[..]),
+        Step::Send(inquiry) => (&inquiry.command, &[][..]),
+        _ => return false,
+    };
+    let lines = typed.iter().flat_map(|line| line.text.split_whitespace());
+    let mut said = sent.iter().map(String::as_str).chain(lines);
+    said.any(|said| words.iter().any(|word| said.eq_ignore_ascii_case(word)))
 }

@@ -178,7 +178,7 @@ impl Runner<'_> {
 }
 
 impl NoReply {
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             NoReply::Refused => "connection refused",
             NoReply::Lost => "the connection was lost",

@@ -160,7 +160,7 @@ impl Runner<'_> {
             let reply = self.call(&mut client, command, self.horizon)?;
             let text = match &reply {
                 Ok(reply) => ask::text(reply),
-                Err(_) => String::new(),
+                Err(why) => why.words().to_owned(),
             };
             let found: Option<Vec<u64>> = text.lines().map(|line| line.parse().ok()).collect();
             let wrong = match (&reply, found) {
