@@ -15,15 +15,20 @@ fn main() {
     divan::main();
 }
 
-fn idle_cluster(masters: u32) -> World {
-    let nodes = (0..masters)
+fn setup(masters: u32, replicas: u32) -> Setup {
+    let nodes = (0..masters * (1 + replicas))
         .map(|node| {
             let config = Config { port: 7000 + node as u16, ..Config::default() };
             NodeSetup::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config)
         })
         .collect();
-    let formed = Some(Formation::even(masters, 0));
-    let mut world = World::new(Setup { formed, ..Setup::new(Seed(1), nodes) });
+    let formed = Some(Formation::even(masters, replicas));
+    Setup { formed, ..Setup::new(Seed(1), nodes) }
+}
+
+/// A cluster that has been up for a minute.
+fn idle_cluster(masters: u32, replicas: u32) -> World {
+    let mut world = World::new(setup(masters, replicas));
     run(&mut world, 60);
     world
 }
@@ -33,22 +38,21 @@ fn run(world: &mut World, seconds: u64) {
 }
 
 #[divan::bench(args = [(3, 1_000), (6, 1_000), (100, 60), (1_000, 10)], sample_size = 1, sample_count = 5)]
-fn idle(bencher: divan::Bencher, (masters, seconds): (u32, u64)) {
-    let mut world = idle_cluster(masters);
+fn masters(bencher: divan::Bencher, (masters, seconds): (u32, u64)) {
+    let mut world = idle_cluster(masters, 0);
+    bencher.counter(ItemsCount::new(seconds)).bench_local(|| run(&mut world, seconds));
+}
+
+#[divan::bench(args = [(3, 1_000), (50, 60)], sample_size = 1, sample_count = 5)]
+fn masters_with_a_replica_each(bencher: divan::Bencher, (masters, seconds): (u32, u64)) {
+    let mut world = idle_cluster(masters, 1);
     bencher.counter(ItemsCount::new(seconds)).bench_local(|| run(&mut world, seconds));
 }
 
 #[divan::bench(args = [100, 1_000], sample_size = 1, sample_count = 1)]
 fn the_first_ten_seconds(bencher: divan::Bencher, masters: u32) {
     bencher.counter(ItemsCount::new(10_u64)).bench_local(|| {
-        let nodes = (0..masters)
-            .map(|node| {
-                let config = Config { port: 7000 + node as u16, ..Config::default() };
-                NodeSetup::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config)
-            })
-            .collect();
-        let formed = Some(Formation::even(masters, 0));
-        let mut world: World = World::new(Setup { formed, ..Setup::new(Seed(1), nodes) });
+        let mut world: World = World::new(setup(masters, 0));
         run(&mut world, 10);
         world
     });

@@ -4,7 +4,7 @@
 //! scenario and seed give the same bytes, always.
 //!
 //! The modules are layers; each may use the ones before it, never the ones after it:
-//! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → [`network`] → [`world`] → [`admin`] →
+//! [`time`], [`rng`], [`id`], [`slot`], [`resp`] → [`node`] → [`network`] → [`world`] → [`workload`], [`admin`] →
 //! [`scenario`] → [`sweep`] → [`report`] → [`cli`].
 
 pub mod admin;
@@ -19,4 +19,5 @@ pub mod scenario;
 pub mod slot;
 pub mod sweep;
 pub mod time;
+pub mod workload;
 pub mod world;

@@ -76,6 +76,18 @@ impl SlotSet {
         self.words[slot.index() / 64] |= 1 << (slot.index() % 64);
     }
 
+    /// Adds every slot of a run, its last one included.
+    pub fn insert_run(&mut self, first: Slot, last: Slot) {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            let (low, high) = (at * 64, at * 64 + 63);
+            if first.index() <= high && last.index() >= low {
+                let from = first.index().max(low) - low;
+                let to = last.index().min(high) - low;
+                *word |= u64::MAX >> (63 - to) & u64::MAX << from;
+            }
+        }
+    }
+
     /// Removes a slot.
     pub fn remove(&mut self, slot: Slot) {
         self.words[slot.index() / 64] &= !(1 << (slot.index() % 64));
@@ -220,6 +232,16 @@ mod tests {
             [vec![], vec![0..=SLOTS - 1], vec![0..=0, 63..=64, 128..=300, SLOTS - 1..=SLOTS - 1]]
         {
             assert_eq!(runs(&expected), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_run_is_added_whole(first in 0..SLOTS, more in 0..300_u16) {
+            let last = (first + more).min(SLOTS - 1);
+            let mut set = SlotSet::default();
+            set.insert_run(Slot(first), Slot(last));
+            prop_assert!(set.runs().eq([(Slot(first), Slot(last))]));
         }
     }
 

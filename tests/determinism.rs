@@ -8,12 +8,13 @@ use std::process::Command;
 use redis_cluster_sim::scenario::plan::Plan;
 use redis_cluster_sim::scenario::record::Summary;
 
-const SCENARIOS: [&str; 5] = [
+const SCENARIOS: [&str; 6] = [
     "scenarios/tutorial.toml",
     "scenarios/partition.toml",
     "scenarios/reshard.toml",
     "scenarios/redis-suite/03-failover-loop.toml",
     "scenarios/redis-suite/10-manual-failover.toml",
+    "scenarios/minority_with_clients.toml",
 ];
 
 fn fingerprint(summary: &Summary) -> String {

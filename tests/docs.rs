@@ -94,7 +94,8 @@ fn the_steps_that_the_schema_shows_are_a_script() {
     let shown = schema::schema()["$defs"]["ScriptTable"]["properties"]["steps"]["examples"].take();
     let steps = shown[0].to_string();
     assert!(steps.contains("abort after") && steps.contains("in background"), "{steps}");
-    let text = format!("[cluster]\nmasters = 3\n[script]\nsteps = {steps}\n");
+    let tables = "[cluster]\nmasters = 3\n[[workload]]\nname = \"shop\"\n";
+    let text = format!("{tables}[script]\nsteps = {steps}\n");
     if let Err(rejected) = scenario::load("schema.toml", text.as_bytes(), &[]) {
         panic!("{}", rejected.render());
     }

@@ -255,8 +255,8 @@ fn answers_are_typed_before_redis_cli_goes_into_the_background() {
 #[test]
 fn redis_cli_in_the_background_can_be_waited_for_in_vain() {
     let background = background();
-    let steps =
-        [background.as_str(), "wait 5ms", "pause 21702", "wait for redis-cli within 20s", "heal"];
+    let waiting = "wait for redis-cli within 20s";
+    let steps = [background.as_str(), "wait 5ms", "pause 21702", waiting, "resume 21702"];
     let paused = plan(&steps, &[]);
     fails(&paused, Ending::InVain, "waited 20s in vain", "redis-cli still works");
     let limited = plan(&steps, &["limit=9s"]);

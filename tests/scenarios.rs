@@ -21,7 +21,8 @@ fn names(directory: &str) -> Vec<String> {
 fn every_scenario_goes_well_and_prints_what_it_did_before() {
     let names = names("scenarios");
     assert!(names.len() >= 15, "the scenarios are there");
-    for name in names {
+    // A day of virtual time; `tests/workloads.rs` runs a part of it.
+    for name in names.into_iter().filter(|name| name != "antirez_partitions") {
         let (text, _) = common::run(&common::load(&format!("scenarios/{name}.toml"), &[]));
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path("../snapshots");

@@ -48,6 +48,8 @@ pub(crate) struct End {
 /// What stands for the place of all clients, and for an address that nobody ever had.
 const CLIENTS: u32 = u32::MAX - 1;
 const NOWHERE: u32 = u32::MAX;
+/// What is added to a node's number for the place of the clients beside it.
+const BESIDE: u32 = 1 << 31;
 
 impl End {
     fn new(site: Option<Site>, state: EndState) -> End {
@@ -62,6 +64,7 @@ impl End {
         match self.place {
             NOWHERE => None,
             CLIENTS => Some(Site::Clients),
+            beside if beside >= BESIDE => Some(Site::Beside(NodeNo(beside - BESIDE))),
             node => Some(Site::Node(NodeNo(node))),
         }
     }
@@ -71,6 +74,7 @@ impl End {
             None => NOWHERE,
             Some(Site::Clients) => CLIENTS,
             Some(Site::Node(node)) => node.0,
+            Some(Site::Beside(node)) => BESIDE + node.0,
         };
     }
 }
@@ -247,7 +251,8 @@ mod tests {
 
     #[test]
     fn an_end_knows_its_place() {
-        for site in [None, Some(Site::Clients), Some(Site::Node(NodeNo(999)))] {
+        let beside = Site::Beside(NodeNo(999));
+        for site in [None, Some(Site::Clients), Some(Site::Node(NodeNo(999))), Some(beside)] {
             assert_eq!(End::new(site, EndState::Open).site(), site);
         }
     }

@@ -65,7 +65,11 @@ impl Rule {
         let mut timeout = RETRANSMIT_FIRST;
         while lost(self.path, draws) && timeout < RETRANSMIT_LONGEST {
             delay = delay + timeout;
-            timeout = Span(timeout.0 * 2);
+            if network.back_off {
+                timeout = Span(timeout.0 * 2);
+            } else if delay > RETRANSMIT_LONGEST {
+                break;
+            }
         }
         match self.receiver {
             Receiver::Forgetful => {
@@ -96,9 +100,13 @@ pub const RETRANSMIT_LONGEST: Span = Span::secs(120);
 pub const ORPHAN_LIFE: Span = Span::millis(511 * 200);
 
 /// When a segment that was first sent at `sent` and never got through is sent again for the first
-/// time at or after `now`.
+/// time at or after `now`; with pauses that double, or all of the same length.
 #[must_use]
-pub fn next_retransmission(sent: Time, now: Time) -> Time {
+pub fn next_retransmission(sent: Time, now: Time, back_off: bool) -> Time {
+    if !back_off {
+        let times = now.since(sent).0.div_ceil(RETRANSMIT_FIRST.0).max(1);
+        return sent + Span(RETRANSMIT_FIRST.0 * times);
+    }
     let mut timeout = RETRANSMIT_FIRST;
     let mut at = sent + timeout;
     while at < now {
@@ -111,12 +119,15 @@ pub fn next_retransmission(sent: Time, now: Time) -> Time {
 /// How long the kernel waits for an answer to the `attempt`-th SYN (0 is the first) before it sends
 /// another: SYNs go out after 0, 1, 3, 7, 15, 31 and 63 seconds (§3.9.1).
 #[must_use]
-pub const fn connect_retry(attempt: u32) -> Span {
-    Span::secs(1 << attempt)
+pub const fn connect_retry(attempt: u32, back_off: bool) -> Span {
+    Span::secs(if back_off { 1 << attempt } else { 1 })
 }
 
-/// How many SYNs are sent before a connect fails.
-pub const CONNECT_ATTEMPTS: u32 = 7;
+/// How many SYNs are sent before a connect fails, which it does after 127 s.
+#[must_use]
+pub const fn connect_attempts(back_off: bool) -> u32 {
+    if back_off { 7 } else { 127 }
+}
 
 #[cfg(test)]
 mod tests {
@@ -204,7 +215,7 @@ mod tests {
     #[test]
     fn retransmissions_back_off_by_doubling() {
         let sent = Time(1_000_000);
-        let at = |ms: u64| next_retransmission(sent, sent + Span::millis(ms)).since(sent);
+        let at = |ms: u64| next_retransmission(sent, sent + Span::millis(ms), true).since(sent);
         assert_eq!(at(0), Span::millis(200));
         assert_eq!(at(200), Span::millis(200));
         assert_eq!(at(201), Span::millis(600));
@@ -213,11 +224,28 @@ mod tests {
     }
 
     #[test]
+    fn without_back_off_all_pauses_are_equal() {
+        let sent = Time(1_000_000);
+        let at = |ms: u64| next_retransmission(sent, sent + Span::millis(ms), false).since(sent);
+        assert_eq!([0, 200, 201, 10_001].map(at), [200, 200, 400, 10_200].map(Span::millis));
+        assert_eq!((0..3).map(|attempt| connect_retry(attempt, false)).max(), Some(Span::secs(1)));
+        let steady = NetworkConfig { back_off: false, ..NetworkConfig::default() };
+        let path = Path { loss_per_mille: 1_000, ..Path::INTACT };
+        let (unanswered, receiver) = (None, Receiver::There);
+        let rule = Rule { path, unanswered, receiver, behind_others: false };
+        let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
+        let Verdict::Deliver(delay) = rule.judge(&steady, &mut draws) else {
+            panic!("not delivered")
+        };
+        assert!(delay < RETRANSMIT_LONGEST + Span::secs(1), "it is given up some time: {delay}");
+    }
+
+    #[test]
     fn connects_are_tried_again_after_1_3_and_7_seconds_3_9_1() {
         let mut at = Span::ZERO;
-        let tries: Vec<u64> = (0..CONNECT_ATTEMPTS)
+        let tries: Vec<u64> = (0..connect_attempts(true))
             .map(|attempt| {
-                at = at + connect_retry(attempt);
+                at = at + connect_retry(attempt, true);
                 at.as_millis() / 1_000
             })
             .collect();

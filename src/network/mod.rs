@@ -49,8 +49,10 @@ impl NodeNo {
 pub enum Site {
     /// Where a node runs.
     Node(NodeNo),
-    /// Where all clients are.
+    /// Where all clients are that are nowhere else.
     Clients,
+    /// Where clients are that sit beside a node: what cuts the node off cuts them off with it.
+    Beside(NodeNo),
 }
 
 impl Site {
@@ -59,7 +61,16 @@ impl Site {
     pub const fn node(self) -> Option<NodeNo> {
         match self {
             Site::Node(node) => Some(node),
-            Site::Clients => None,
+            Site::Clients | Site::Beside(_) => None,
+        }
+    }
+
+    /// The site whose paths lead to this one.
+    #[must_use]
+    pub const fn gate(self) -> Site {
+        match self {
+            Site::Beside(node) => Site::Node(node),
+            other => other,
         }
     }
 }
@@ -87,6 +98,14 @@ pub struct NetworkConfig {
     /// (Nagle's algorithm and delayed acknowledgements, §3.9.3). Between hosts a message fills more
     /// than one segment and is acknowledged at once.
     pub nagle: bool,
+    /// Whether what a process has closed with unsent data goes on being sent (§3.9.2).
+    pub orphans: bool,
+    /// Whether a kernel waits twice as long for the next answer to a SYN each time (§3.9.1). Else it
+    /// sends one after each second.
+    pub syn_back_off: bool,
+    /// Whether a kernel waits twice as long each time before it sends a segment again. Else it sends
+    /// it again every 200 ms.
+    pub back_off: bool,
 }
 
 impl Default for NetworkConfig {
@@ -97,6 +116,9 @@ impl Default for NetworkConfig {
             orphan_life: fate::ORPHAN_LIFE,
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nagle: true,
+            orphans: true,
+            syn_back_off: true,
+            back_off: true,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::network::addresses::AddressBook;
 use crate::network::connection::{Addresses, Connection, EndState, Flow};
 use crate::network::fate::{
-    CONNECT_ATTEMPTS, DELAYED_ACK, Receiver, Rule, Verdict, connect_retry, next_retransmission,
+    DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
 };
 use crate::network::graph::{Path, Paths};
 use crate::network::held::{Held, HeldList};
@@ -15,7 +15,7 @@ use crate::network::{Attempt, Dial, NetworkConfig, NodeNo, Sent, Site, fate};
 use crate::node::effect::{LinkEnd, LinkId};
 use crate::node::table::PeerIx;
 use crate::rng::{Purpose, Seed};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// All connections, and the paths they run over.
 #[derive(Debug)]
@@ -31,6 +31,10 @@ pub struct Network {
     unanswered: BTreeMap<LinkId, Time>,
     /// Nodes whose machines have no power.
     dark: BTreeSet<NodeNo>,
+    /// When something last met with what is wrong with a path.
+    hits: BTreeMap<(Site, Site), Time>,
+    /// Ends that send nothing of what they hold until they are told to go on.
+    stopped: BTreeSet<LinkId>,
 }
 
 impl Network {
@@ -47,6 +51,8 @@ impl Network {
             held: Held::default(),
             unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
+            hits: BTreeMap::new(),
+            stopped: BTreeSet::new(),
         }
     }
 
@@ -148,6 +154,10 @@ impl Network {
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
         let (way, back) = (self.path(link), self.path(link.other()));
+        self.note_hit(now, link, way);
+        if !way.cut {
+            self.note_hit(now, link.other(), back);
+        }
         let dark = self.is_dark(self.connection(link).end(link.other()).site());
         let lost = {
             let draws = &mut self.connection_mut(link).flow_mut(link).draws;
@@ -156,8 +166,13 @@ impl Network {
         if !lost {
             return Attempt::Arrives(self.hop(now, link));
         }
-        let next = now + connect_retry(attempt);
-        if attempt + 1 < CONNECT_ATTEMPTS { Attempt::RetryAt(next) } else { Attempt::FailsAt(next) }
+        let back_off = self.config.syn_back_off;
+        let next = now + connect_retry(attempt, back_off);
+        if attempt + 1 < connect_attempts(back_off) {
+            Attempt::RetryAt(next)
+        } else {
+            Attempt::FailsAt(next)
+        }
     }
 
     /// When something that is neither held nor lost gets from an end to the other one.
@@ -184,6 +199,9 @@ impl Network {
                 note_silence(&mut self.unanswered, &self.paths, connection, from, now),
             ),
         };
+        if path != Path::INTACT {
+            note_hit(&mut self.hits, connection, from, now);
+        }
         let other = connection.end(from.other());
         let receiver = match other.state {
             state if state.is_in_use() => Receiver::There,
@@ -249,6 +267,39 @@ impl Network {
         self.held.push(&mut flow.held, now, message);
     }
 
+    /// From now on an end sends nothing of what it holds.
+    pub(crate) fn stop(&mut self, from: LinkId) {
+        self.stopped.insert(from);
+    }
+
+    /// An end may send what it holds.
+    pub(crate) fn go_on(&mut self, from: LinkId) {
+        self.stopped.remove(&from);
+    }
+
+    /// Whether an end sends nothing of what it holds.
+    #[inline]
+    pub(crate) fn is_stopped(&self, from: LinkId) -> bool {
+        !self.stopped.is_empty() && self.stopped.contains(&from)
+    }
+
+    /// The ends between two sites that send nothing of what they hold.
+    pub(crate) fn stopped_between(&self, from: Site, to: Site) -> Vec<LinkId> {
+        let is_there = |link: &&LinkId| {
+            let connection = self.connection(**link);
+            connection.end(**link).site() == Some(from)
+                && connection.end(link.other()).site() == Some(to)
+        };
+        self.stopped.iter().filter(is_there).copied().collect()
+    }
+
+    /// Whether what an end sends now would be held because of what is wrong with the path, with the
+    /// connection or with what is in front of it.
+    pub(crate) fn is_held_back(&self, from: LinkId) -> bool {
+        let waits = self.connection(from).end(from).state == EndState::Connecting;
+        waits || self.is_stopped(from) || self.path(from).cut || self.path(from.other()).cut
+    }
+
     /// Takes everything that the kernel at an end holds.
     pub(crate) fn take_held(&mut self, from: LinkId) -> HeldList {
         std::mem::take(&mut self.connection_mut(from).flow_mut(from).held)
@@ -262,7 +313,8 @@ impl Network {
     /// When the kernel gives up what a closed end holds, if it holds anything.
     pub(crate) fn gives_up_at(&self, closed: LinkId) -> Option<Time> {
         let since = self.held.oldest(&self.connection(closed).flow(closed).held)?;
-        Some(since + self.config.orphan_life)
+        let life = if self.config.orphans { self.config.orphan_life } else { Span::ZERO };
+        Some(since + life)
     }
 
     /// When the kernel at an end sends again what it holds, if it holds anything and the path is
@@ -270,11 +322,11 @@ impl Network {
     pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
         let connection = self.connection(from);
         let waits = connection.end(from).state == EndState::Connecting;
-        if waits || self.path(from).cut || self.path(from.other()).cut {
+        if waits || self.is_stopped(from) || self.path(from).cut || self.path(from.other()).cut {
             return None;
         }
         let since = self.held.oldest(&connection.flow(from).held)?;
-        Some((next_retransmission(since, now), since))
+        Some((next_retransmission(since, now, self.config.back_off), since))
     }
 
     /// Changes what is wrong with the paths. Says which ends now wait for a retransmission, with
@@ -308,6 +360,17 @@ impl Network {
         is_dark(&self.dark, site)
     }
 
+    fn note_hit(&mut self, now: Time, from: LinkId, path: Path) {
+        if path != Path::INTACT {
+            note_hit(&mut self.hits, &self.connections[from.connection()], from, now);
+        }
+    }
+
+    /// All paths that something has met with trouble on, and when it last did.
+    pub(crate) fn hits(&self) -> impl Iterator<Item = (Site, Site, Time)> {
+        self.hits.iter().map(|(&(from, to), &at)| (from, to, at))
+    }
+
     fn look_at_path(&mut self, from: LinkId) {
         let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
         self.connection_mut(from).end_mut(from).impaired = impaired;
@@ -327,8 +390,25 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
         return Path::INTACT;
     }
     match (connection.end(from).site(), connection.end(from.other()).site()) {
-        (Some(from), Some(to)) => paths.between(from, to),
+        // A client and the node that it sits beside are never apart.
+        (Some(from), Some(to)) => match (from.gate(), to.gate()) {
+            (from, to) if from == to => Path::INTACT,
+            (from, to) => paths.between(from, to),
+        },
         _ => Path::INTACT,
+    }
+}
+
+/// Something meets with what is wrong with its path.
+fn note_hit(
+    hits: &mut BTreeMap<(Site, Site), Time>,
+    connection: &Connection,
+    from: LinkId,
+    now: Time,
+) {
+    let ends = (connection.end(from).site(), connection.end(from.other()).site());
+    if let (Some(from), Some(to)) = ends {
+        hits.insert((from, to), now);
     }
 }
 
@@ -358,5 +438,6 @@ fn site_number(site: Option<Site>) -> u64 {
         None => 0,
         Some(Site::Clients) => 1,
         Some(Site::Node(node)) => u64::from(node.0) + 2,
+        Some(Site::Beside(node)) => u64::from(node.0) + 2 + (1 << 31),
     }
 }

@@ -7,7 +7,7 @@
 use crate::id::NodeId;
 use crate::node::Node;
 use crate::node::bus::Bus;
-use crate::node::effect::{Ctx, Effect, Exit};
+use crate::node::effect::{Ctx, Effect, Exit, Notice};
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{NodesConf, NodesConfError};
 use crate::node::process::{Boot, Process, Stage};
@@ -109,6 +109,7 @@ impl Node {
                 self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
                 self.process.stage = Stage::Running;
                 ctx.out.effects.push(Effect::Listen);
+                ctx.out.notice(Notice::Serving);
             }
             Stage::Running | Stage::Ended => {}
         }

@@ -249,6 +249,12 @@ pub enum Notice {
     Election,
     /// I was a replica and have taken over what my master had (§8.6).
     Promoted,
+    /// My data set was dropped for my master's (A.9).
+    Loaded,
+    /// My process has loaded its data and takes commands.
+    Serving,
+    /// All my keys were deleted at once.
+    Flushed,
     /// This is my name: I have just started, or have got a new one (§9.21.5).
     Myself(crate::id::NodeIx),
     /// Somebody whose name I do not know yet stands in my table under this one (§3.8).

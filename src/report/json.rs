@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::node::packet::MessageType;
 use crate::report::keep_error;
 use crate::report::stats::fingerprint;
+use crate::report::workload_json::{self, LostWrite, Workload};
 use crate::scenario::plan::Plan;
 use crate::scenario::record::{Channel, Job, Record, Sink, Summary, What};
 use crate::time::Wall;
@@ -76,6 +77,8 @@ enum Kind<'a> {
         text: &'a str,
     },
     Log(Log<'a>),
+    LostWrite(LostWrite),
+    Workload(Box<Workload>),
     End(End<'a>),
 }
 
@@ -190,6 +193,10 @@ fn kind<'a>(what: &'a What, plan: &'a Plan) -> Kind<'a> {
             level: line.level.mark(),
             text: &line.text,
         }),
+        What::Lost(lost) => Kind::LostWrite(workload_json::lost(lost, plan)),
+        What::Workload(outcome) => {
+            Kind::Workload(Box::new(workload_json::outcome(&outcome.summary, plan)))
+        }
         What::End(summary) => Kind::End(end(summary, plan)),
     }
 }

@@ -6,6 +6,8 @@ pub mod json;
 pub mod stats;
 pub mod sweep;
 pub mod transcript;
+mod workload;
+mod workload_json;
 
 use std::io;
 use std::ops::ControlFlow;

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use anstyle::Style;
 
 use crate::node::log::LogDate;
-use crate::report::keep_error;
+use crate::report::{keep_error, workload};
 use crate::scenario::record::{Job, Record, Sink, What};
 use crate::scenario::units::human;
 use crate::time::{Span, Wall};
@@ -110,7 +110,13 @@ impl<W: Write> Transcript<W> {
                 self.last = Last::Line;
                 Ok(())
             }
-            What::Met(_) | What::End(_) => Ok(()),
+            What::Workload(outcome) => {
+                for line in workload::lines(outcome) {
+                    self.comment(&format!("  {line}"), Last::Step)?;
+                }
+                Ok(())
+            }
+            What::Lost(_) | What::Met(_) | What::End(_) => Ok(()),
         }
     }
 

@@ -41,6 +41,9 @@ pub struct ScenarioFile {
     /// The nodes, one by one.
     #[serde(default)]
     pub node: Vec<Located<NodeTable>>,
+    /// Virtual clients that keep books of what they write.
+    #[serde(default)]
+    pub workload: Vec<Located<WorkloadTable>>,
     /// What is done.
     pub script: Located<ScriptTable>,
 }
@@ -51,6 +54,18 @@ pub struct ScenarioFile {
 pub struct NetworkTable {
     /// How long a message is under way, one way: a duration or a range such as `200us..1ms`.
     pub latency: Option<Located<String>>,
+    /// Whether a kernel goes on sending what a closed connection has not sent, so that stale packets
+    /// come after a heal; true if not given.
+    pub orphans: Option<Located<bool>>,
+    /// Whether the pauses between attempts to connect double; true if not given. Else one is made each
+    /// second.
+    pub syn_back_off: Option<Located<bool>>,
+    /// Whether the pauses between retransmissions double; true if not given. Else one is made every
+    /// 200 ms.
+    pub back_off: Option<Located<bool>>,
+    /// Whether a small message on one host waits for the acknowledgement of the one before (Nagle's
+    /// algorithm and delayed acknowledgements); true if not given.
+    pub nagle: Option<Located<bool>>,
 }
 
 /// The machine that the nodes run on, as far as their logs tell of it.
@@ -92,6 +107,9 @@ pub struct ClusterTable {
     /// The span within which the nodes of a formed cluster are started, each at a random time; `1s` if
     /// not given.
     pub spread: Option<Located<String>>,
+    /// Zones that the nodes are dealt to: the masters one after another, and each replica to the zone
+    /// behind that of the node before it, so that a master and its replicas are apart.
+    pub zones: Option<Located<Vec<Located<String>>>>,
 }
 
 /// A node.
@@ -115,10 +133,53 @@ pub struct NodeTable {
     pub nodes_conf: Option<Located<NodesConf>>,
     /// How far its clock is off, for example `-20ms`.
     pub clock_offset: Option<Located<String>>,
+    /// The zone it is in: a name that steps can use for all nodes that are there.
+    pub zone: Option<Located<String>>,
+    /// The machine it runs on: a name that steps can use for all nodes that are there.
+    pub host: Option<Located<String>>,
+}
+
+/// Virtual clients that keep books of what they write.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WorkloadTable {
+    /// What steps call it.
+    pub name: Located<String>,
+    /// How many clients it has; 1 if not given.
+    pub clients: Option<Located<u32>>,
+    /// How many commands each client begins per second; 100 if not given. 0 is refused: leave it to
+    /// `unbounded`.
+    pub rate: Option<Located<u32>>,
+    /// Whether each client begins its next command as soon as it has a reply; false if not given.
+    pub unbounded: Option<Located<bool>>,
+    /// How many keys each client writes to; 1000 if not given.
+    pub keys: Option<Located<u32>>,
+    /// What its keys begin with; its name if not given.
+    pub prefix: Option<Located<String>>,
+    /// The share of commands that only read; `0%` if not given.
+    pub reads: Option<Located<String>>,
+    /// How many commands each client has under way at most; 1 if not given.
+    pub pipeline: Option<Located<u32>>,
+    /// How many redirections a command follows; 16 if not given.
+    pub redirections: Option<Located<u32>>,
+    /// How often a command that got no answer is sent once more; 8 if not given.
+    pub retries: Option<Located<u32>>,
+    /// How long a client waits before that, twice as long each time, up to `1s`; `100ms` if not given.
+    pub back_off: Option<Located<String>>,
+    /// How long a client waits for an answer; `500ms` if not given.
+    pub timeout: Option<Located<String>>,
+    /// How many replicas must have a write (WAIT); none if not given.
+    pub wait: Option<Located<u32>>,
+    /// How long a node waits for them; `100ms` if not given.
+    pub wait_limit: Option<Located<String>>,
+    /// The node that its clients sit beside, on its side of every partition; outside if not given.
+    pub beside: Option<Located<String>>,
+    /// Whether it runs from the beginning of the script; false if not given.
+    pub started: Option<Located<bool>>,
 }
 
 /// Steps that the schema shows as an example.
-pub const STEPS: [&str; 18] = [
+pub const STEPS: [&str; 29] = [
     "start 7000 7001 7002",
     "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
     "> yes",
@@ -137,6 +198,17 @@ pub const STEPS: [&str; 18] = [
     "let victim = any master",
     "begin writes via 7000 every 5ms",
     "listen on 7000 7001 subscribe news",
+    "power-off 7000",
+    "clock 7001 +30s",
+    "drop 2 FAIL 7001 -> 7002",
+    "hold PONG 7001 -> 7002",
+    "crash 7001 before fsync",
+    "swizzle 7001 7002 every 1s",
+    "slow disk 7001 200ms",
+    "start workload shop",
+    "stop workload shop",
+    "expect workload shop lost < 10",
+    "random partitions every 20s for 0s..20s until 10m",
 ];
 
 /// What is done.

@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    const WORDS: [&str; 46] = [
+    const WORDS: [&str; 62] = [
         "redis-cli",
         "abort",
         "after",
@@ -233,6 +233,22 @@ mod tests {
         "1s..2s",
         "drop",
         "10%",
+        "FAIL",
+        "hold",
+        "release",
+        "crash",
+        "before",
+        "after",
+        "fsync",
+        "send",
+        "slow",
+        "disk",
+        "lose",
+        "nodes.conf",
+        "move",
+        "swizzle",
+        "flap",
+        "every",
         "wait",
         "until",
         "within",

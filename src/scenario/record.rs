@@ -10,6 +10,7 @@ use crate::node::log::{Level, Role};
 use crate::rng::Seed;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::time::{Span, Time, Wall};
+use crate::workload::{self, Cause, Loss};
 use crate::world::Stats;
 
 /// Takes records.
@@ -75,10 +76,23 @@ pub enum What {
     Step(String, Span),
     /// An expectation was met.
     Met(String),
+    /// A workload has lost an acknowledged write, by this cause.
+    Lost(Box<(String, Loss, Cause)>),
+    /// What became of everything that a workload wrote.
+    Workload(Box<Outcome>),
     /// A process wrote a line to its log; now it is shown.
     Log(LogLine),
     /// The run is over.
     End(Box<Summary>),
+}
+
+/// What became of everything that a workload wrote.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The numbers.
+    pub summary: workload::Summary,
+    /// What the nodes are called, by their numbers.
+    pub nodes: Vec<String>,
 }
 
 /// Which of the programs at the terminal.

@@ -17,6 +17,31 @@ pub struct Roster {
     addresses: Vec<SocketAddr>,
     by_address: BTreeMap<SocketAddr, NodeNo>,
     by_port: BTreeMap<u16, Vec<NodeNo>>,
+    groups: BTreeMap<(GroupKind, String), Vec<NodeNo>>,
+}
+
+/// What nodes can have in common, so that the same faults hit all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupKind {
+    /// A part of the network: a data centre, a rack.
+    Zone,
+    /// A machine.
+    Host,
+}
+
+impl GroupKind {
+    /// Every kind and the word for it.
+    pub const ALL: [(&'static str, GroupKind); 2] =
+        [("zone", GroupKind::Zone), ("host", GroupKind::Host)];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            GroupKind::Zone => "zone",
+            GroupKind::Host => "host",
+        }
+    }
 }
 
 /// Why a word names no node.
@@ -97,6 +122,22 @@ impl Roster {
             Some(_) => Err(NoNode::Ambiguous),
             None => Err(NoNode::Unknown),
         }
+    }
+
+    /// Puts a node into a zone or on a host.
+    pub fn join(&mut self, kind: GroupKind, name: &str, node: NodeNo) {
+        self.groups.entry((kind, name.to_owned())).or_default().push(node);
+    }
+
+    /// The nodes of a zone or on a host; none if nothing is called this.
+    #[must_use]
+    pub fn group(&self, kind: GroupKind, name: &str) -> &[NodeNo] {
+        self.groups.get(&(kind, name.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of all zones or hosts, for hints.
+    pub fn group_names(&self, kind: GroupKind) -> impl Iterator<Item = &str> + Clone {
+        self.groups.keys().filter(move |(of, _)| *of == kind).map(|(_, name)| name.as_str())
     }
 
     /// Every node's name, for hints.

@@ -22,7 +22,7 @@ pub(crate) fn hint<'a>(
     candidates: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Option<String> {
     /// More than these are no help to read.
-    const LISTED_MAX: usize = 34;
+    const LISTED_MAX: usize = 48;
     if let Some(near) = nearest(word, candidates.clone()) {
         return Some(format!("did you mean `{near}`?"));
     }

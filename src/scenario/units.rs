@@ -96,6 +96,22 @@ pub fn signed_duration(text: &str) -> Result<i64, BadUnit> {
     }
 }
 
+/// How much a clock gains, in millionths: `50ppm`, `-200ppm`.
+///
+/// # Errors
+/// If it is none, or more than a clock could be off and still be called one.
+pub fn drift(text: &str) -> Result<i32, BadUnit> {
+    const MOST: i32 = 100_000;
+    let Some(number) = text.strip_suffix("ppm") else {
+        return bad_hint("a drift needs its unit", "for example `50ppm` or `-200ppm`");
+    };
+    match number.parse::<i32>() {
+        Ok(drift) if (-MOST..=MOST).contains(&drift) => Ok(drift),
+        Ok(_) => bad(format!("not between -{MOST}ppm and {MOST}ppm")),
+        Err(_) => bad("not a whole number"),
+    }
+}
+
 /// A share of a hundred with at most one decimal, as per mille: `10%` is 100.
 ///
 /// # Errors

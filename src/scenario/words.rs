@@ -1,5 +1,7 @@
 //! A step's line, cut into words as a shell would, and a cursor to read them one after another.
 
+mod groups;
+
 use crate::network::NodeNo;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
 use crate::scenario::roster::{NoNode, Roster};
@@ -258,26 +260,6 @@ impl<'a> Cursor<'a> {
     pub fn node(&mut self) -> Result<NodeNo, Diagnostic> {
         let word = self.take("a node, called by its port")?;
         node(word, self.roster)
-    }
-
-    /// Takes words that name nodes up to the end of the line or to one of `stops`.
-    ///
-    /// # Errors
-    /// If there is none, one names no node, or one is named twice.
-    pub fn nodes(&mut self, stops: &[&str]) -> Result<Vec<NodeNo>, Diagnostic> {
-        let first = self.next;
-        let mut nodes = vec![self.node()?];
-        while self.peek().is_some_and(|word| !stops.contains(&word.text.as_str())) {
-            let node = self.node()?;
-            if let Some(before) = nodes.iter().position(|&other| other == node) {
-                let span = self.words[self.next - 1].span.clone();
-                let message = format!("node {} is named twice", self.roster.name(node));
-                return Err(Diagnostic::new(message, span, "again here")
-                    .see(self.words[first + before].span.clone(), "first here"));
-            }
-            nodes.push(node);
-        }
-        Ok(nodes)
     }
 
     /// Takes the next word, which must be a value that `read` understands.

@@ -4,6 +4,7 @@ use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::step::{Command, Fault, ProcessAction, Step};
 use crate::scenario::suggest;
 use crate::sweep::event::{self, Deed, Event, Turn, Who};
+use crate::world::points::Blow;
 
 /// The time from an event to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +158,9 @@ fn starts(step: &PlannedStep) -> bool {
 
 fn does(step: &PlannedStep, deed: Deed) -> bool {
     match (&step.step, deed) {
+        (Step::Process(ProcessAction::PowerOff, _), Deed::Crash) => true,
+        (Step::Network(Fault::Arm(..)), Deed::Crash) => true,
+        (Step::Network(Fault::Arm(_, armed)), Deed::Kill) => armed.blow == Blow::Kill,
         (_, Deed::Crash) => does(step, Deed::Kill) || does(step, Deed::Segfault),
         (Step::Process(action, _), Deed::Kill) => *action == ProcessAction::Kill,
         (Step::Process(action, _), Deed::Segfault) => *action == ProcessAction::Segfault,
@@ -166,7 +170,8 @@ fn does(step: &PlannedStep, deed: Deed) -> bool {
         (Step::Process(action, _), Deed::Pause) => *action == ProcessAction::Pause,
         (Step::Process(action, _), Deed::Resume) => *action == ProcessAction::Resume,
         (Step::Network(fault), Deed::Partition) => {
-            matches!(fault, Fault::Partition(_) | Fault::Cut(..))
+            use Fault::{Cut, Flap, Partition, Swizzle};
+            matches!(fault, Partition(_) | Cut(..) | Flap { .. } | Swizzle { .. })
         }
         (Step::Network(fault), Deed::Heal) => matches!(fault, Fault::Heal),
         (Step::Command(_), Deed::Segfault) => says(step, &["segfault"]),

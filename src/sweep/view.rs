@@ -93,9 +93,17 @@ impl View {
             // What happens then is told by `Crashed`.
             Fault::Crash(_)
             | Fault::Clock(..)
+            | Fault::Drift(..)
             | Fault::Mend(..)
             | Fault::Delay(..)
-            | Fault::Loss(..) => Changes::new(),
+            | Fault::Loss(..)
+            | Fault::Trap(..)
+            | Fault::Release(..)
+            | Fault::Arm(..)
+            | Fault::SlowDisk(..)
+            | Fault::LoseConfig(_)
+            | Fault::TearConfig(_)
+            | Fault::Move(..) => Changes::new(),
         }
     }
 
@@ -129,6 +137,7 @@ impl View {
                 smallvec![turn(if ok { Turn::Ok } else { Turn::Down }, None)]
             }
             Notice::Election => smallvec![turn(Turn::Election, None)],
+            Notice::Loaded | Notice::Serving | Notice::Flushed => Changes::new(),
             Notice::Promoted => smallvec![turn(Turn::Promotion, None)],
             Notice::Myself(name) => {
                 its.name = Some(name);

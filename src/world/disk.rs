@@ -36,6 +36,27 @@ impl VirtualDisk {
         self.files.nodes_conf = Some(text);
     }
 
+    /// Removes nodes.conf. Says whether there was one.
+    pub(crate) fn lose_config(&mut self) -> bool {
+        let text = self.files.nodes_conf.take();
+        let formed = self.files.formed.take();
+        self.synced = None;
+        text.is_some() || formed.is_some()
+    }
+
+    /// Leaves the first half of nodes.conf, up to the second word of the line that holds its middle.
+    /// Says whether there was anything to tear.
+    pub(crate) fn tear_config(&mut self) -> bool {
+        let Some(text) = self.files.nodes_conf.as_deref() else { return false };
+        let line = text[..text.len() / 2].rfind('\n').map_or(0, |end| end + 1);
+        let words = text[line..].match_indices(' ');
+        let Some((end, _)) = words.take(2).last() else { return false };
+        let torn: Arc<str> = text[..line + end].into();
+        self.synced = Some(Arc::clone(&torn));
+        self.files.nodes_conf = Some(torn);
+        true
+    }
+
     /// Replaces the saved keys.
     pub(crate) fn write_keys(&mut self, keys: Option<Keyspace>) {
         self.files.keys = keys;
@@ -50,6 +71,21 @@ impl VirtualDisk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_torn_file_ends_within_a_line() {
+        let mut disk = VirtualDisk::default();
+        assert!(!disk.tear_config() && !disk.lose_config(), "there is none");
+        disk.write_config("one two three four\nvars currentEpoch 0 lastVoteEpoch 0\n".into(), true);
+        assert!(disk.tear_config());
+        assert_eq!(
+            disk.files().nodes_conf.as_deref(),
+            Some("one two three four\nvars currentEpoch")
+        );
+        disk.lose_power();
+        assert!(disk.lose_config());
+        assert_eq!(disk.files().nodes_conf, None);
+    }
 
     #[test]
     fn only_a_power_failure_loses_what_was_not_synced() {

@@ -13,6 +13,7 @@ use crate::resp::Reply;
 use crate::time::Span;
 use crate::world::event::{Due, Happening};
 use crate::world::machine::Busy;
+use crate::world::points::{Blow, write_before_sending};
 use crate::world::{Program, What, World};
 
 /// When the first tick comes after the ports were opened (§0.1.3).
@@ -40,6 +41,7 @@ impl<P: Program> World<P> {
 
     /// Carries out effects in their order, and gives back the emptied list.
     pub(super) fn carry_out_all(&mut self, node: NodeNo, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let blow = self.look_at_pass(node, &mut effects);
         let mut rest = effects.drain(..);
         while let Some(effect) = rest.next() {
             match self.carry_out_one(node, effect) {
@@ -55,7 +57,21 @@ impl<P: Program> World<P> {
             }
         }
         drop(rest);
+        if let Some(blow) = blow {
+            self.strike(node, blow);
+        }
         effects
+    }
+
+    /// Where it matters, puts what a pass does into its order, and finds out whether the process dies
+    /// on the way.
+    #[inline]
+    fn look_at_pass(&mut self, node: NodeNo, effects: &mut Vec<Effect>) -> Option<Blow> {
+        if self.armed.is_empty() && self.slow_disks.is_empty() {
+            return None;
+        }
+        write_before_sending(effects);
+        self.cut_short(node, effects)
     }
 
     #[inline]
@@ -87,13 +103,21 @@ impl<P: Program> World<P> {
                 if self.observers.wants.disk {
                     self.record(What::Saved { node, fsync });
                 }
+                if fsync && let Some(takes) = self.sync_takes(node) {
+                    self.make_busy(node, Busy::Sleeping);
+                    self.due_in(node, takes, Due::Awake);
+                    return Then::Defer;
+                }
             }
             Effect::Log { level, role, text } => {
                 let pid = role.own_pid().or(self.pid(node)).unwrap_or_default();
                 let wall = self.clock(node);
                 self.record(What::Log { node, pid, wall, level, role, text: &text });
             }
-            Effect::Notice(notice) => self.record(What::Notice { node, notice }),
+            Effect::Notice(notice) => {
+                self.turns += 1;
+                self.record(What::Notice { node, notice });
+            }
             Effect::Sleep(span) => {
                 self.make_busy(node, Busy::Sleeping);
                 self.due_in(node, span, Due::Awake);
@@ -120,7 +144,11 @@ impl<P: Program> World<P> {
             let to = self.network.connection(link).end(link.other()).site();
             self.record(What::Sent { link, from: node, to, packet: &packet });
         }
-        self.transmit(link, Message::Packet(packet));
+        let packet =
+            if self.traps.is_empty() { Some(packet) } else { self.trapped(node, link, packet) };
+        if let Some(packet) = packet {
+            self.transmit(link, Message::Packet(packet));
+        }
     }
 
     fn connect(&mut self, node: NodeNo, link: LinkId, peer: PeerIx, to: Endpoint) {

@@ -24,6 +24,18 @@ pub enum FaultError {
     /// It dies anyway.
     #[error("the node is crashing already")]
     AlreadyCrashing,
+    /// A trap for the same packets is set already.
+    #[error("an earlier step waits for these messages already")]
+    TrapIsSet,
+    /// It is to die at some point already.
+    #[error("an earlier step waits for the node to get to a point already")]
+    IsArmed,
+    /// There is no nodes.conf.
+    #[error("the node has written no nodes.conf yet")]
+    NoConfig,
+    /// A node that runs has the address.
+    #[error("another node that runs has this address")]
+    AddressInUse,
 }
 
 /// The run was stopped because it processed as many events as it was allowed to.

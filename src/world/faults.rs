@@ -2,6 +2,7 @@
 
 use crate::network::graph::{Delay, Paths};
 use crate::network::{NodeNo, Site};
+use crate::time::Time;
 use crate::world::event::Happening;
 use crate::world::machine::{Arrived, Busy, Running};
 use crate::world::observe::Fault;
@@ -93,13 +94,17 @@ impl<P: Program> World<P> {
     pub fn power_off(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.running(node)?;
         self.interfere(12, node, Fault::PowerOff(node));
+        self.lose_power(node);
+        Ok(())
+    }
+
+    pub(super) fn lose_power(&mut self, node: NodeNo) {
         for link in self.network.ends_at(Site::Node(node)) {
             self.vanish(link);
         }
         self.network.set_power(node, false);
         self.end_process(node, None);
         self.machines[node.index()].disk.lose_power();
-        Ok(())
     }
 
     /// Sets a node's clock: how far it is ahead of the right time, in microseconds.
@@ -113,6 +118,35 @@ impl<P: Program> World<P> {
         self.interfere(10, node, Fault::Clock(node, offset));
         self.machines[node.index()].clock_offset = offset;
         Ok(())
+    }
+
+    /// Sets a node's clock forward or back by so many microseconds.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn jump_clock(&mut self, node: NodeNo, by: i64) -> Result<(), FaultError> {
+        let machine = self.machines.get(node.index()).ok_or(FaultError::NoSuchNode(node))?;
+        self.set_clock(node, machine.clock_offset.saturating_add(by))
+    }
+
+    /// Lets a node's clock gain so many microseconds in a second from now on, or lose them.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn drift_clock(&mut self, node: NodeNo, drift: i32) -> Result<(), FaultError> {
+        if self.machines.get(node.index()).is_none() {
+            return Err(FaultError::NoSuchNode(node));
+        }
+        self.interfere(13, node, Fault::Drift(node, drift));
+        let now = self.now;
+        self.machines[node.index()].set_drift(drift, now);
+        Ok(())
+    }
+
+    /// How many microseconds a node's clock gains in a second.
+    #[must_use]
+    pub fn drift(&self, node: NodeNo) -> i32 {
+        self.machines.get(node.index()).map_or(0, |machine| machine.drift)
     }
 
     /// Cuts all paths between nodes of different groups, in both directions. Nodes that are in no
@@ -133,6 +167,28 @@ impl<P: Program> World<P> {
         self.disturb(Fault::Mend(from, to), |paths| {
             paths.change(from, to, |path| path.cut = false);
         });
+    }
+
+    /// Cuts these paths, all at once, or mends them.
+    pub fn change_cuts(&mut self, pairs: &[(NodeNo, NodeNo)], cut: bool) {
+        self.begin_outside(14, u64::from(cut));
+        if self.observers.wants.faults {
+            for &(from, to) in pairs {
+                let (from, to) = (from.into(), to.into());
+                let fault = if cut { Fault::Cut(from, to) } else { Fault::Mend(from, to) };
+                self.record(What::Fault(fault));
+            }
+        }
+        self.change_paths(|paths| {
+            for &(from, to) in pairs {
+                paths.change(from.into(), to.into(), |path| path.cut = cut);
+            }
+        });
+    }
+
+    /// All paths that anything met with something wrong on, and when that was the last time.
+    pub fn hits(&self) -> impl Iterator<Item = (Site, Site, Time)> {
+        self.network.hits()
     }
 
     /// Mends everything that was cut. Delays and losses stay.
@@ -156,12 +212,12 @@ impl<P: Program> World<P> {
         });
     }
 
-    fn running(&mut self, node: NodeNo) -> Result<&mut Running<P>, FaultError> {
+    pub(super) fn running(&mut self, node: NodeNo) -> Result<&mut Running<P>, FaultError> {
         let machine = self.machines.get_mut(node.index()).ok_or(FaultError::NoSuchNode(node))?;
         machine.running.as_deref_mut().ok_or(FaultError::NotRunning)
     }
 
-    fn interfere(&mut self, tag: u64, node: NodeNo, fault: Fault<'_>) {
+    pub(super) fn interfere(&mut self, tag: u64, node: NodeNo, fault: Fault<'_>) {
         self.begin_outside(tag, u64::from(node.0));
         if self.observers.wants.faults {
             self.record(What::Fault(fault));
@@ -174,6 +230,10 @@ impl<P: Program> World<P> {
         if self.observers.wants.faults {
             self.record(What::Fault(fault));
         }
+        self.change_paths(change);
+    }
+
+    fn change_paths(&mut self, change: impl FnOnce(&mut Paths)) {
         for (link, at, since) in self.network.change_paths(self.now, change) {
             self.schedule(at, Happening::Resend(link, since));
         }

@@ -3,6 +3,7 @@
 //! Every node starts as if it had loaded a nodes.conf that names all others, so a thousand nodes need
 //! no hour of joining.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::id::{Endpoint, Ids, NodeId};
@@ -38,6 +39,17 @@ pub struct FormedMaster {
     pub replicas: Vec<NodeNo>,
 }
 
+fn slots(numbers: Range<u16>) -> SlotSet {
+    let mut slots = SlotSet::default();
+    let last = numbers.end.checked_sub(1).and_then(Slot::new);
+    if let (Some(first), Some(last)) = (Slot::new(numbers.start), last)
+        && first <= last
+    {
+        slots.insert_run(first, last);
+    }
+    slots
+}
+
 impl Formation {
     /// A cluster of this many masters, numbered first, with contiguous ranges of slots of about the
     /// same size, and this many replicas for each of them, numbered after them.
@@ -48,7 +60,7 @@ impl Formation {
             .map(|master| FormedMaster {
                 node: NodeNo(master),
                 config_epoch: Epoch(u64::from(master) + 1),
-                slots: (first_slot(master)..first_slot(master + 1)).filter_map(Slot::new).collect(),
+                slots: slots(first_slot(master)..first_slot(master + 1)),
                 replicas: (0..replicas_each)
                     .map(|round| NodeNo(masters * (round + 1) + master))
                     .collect(),

@@ -8,6 +8,7 @@ use crate::network::{NodeNo, Site};
 use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
 use crate::rng::{Purpose, Seed};
+use crate::time::Time;
 use crate::world::disk::VirtualDisk;
 use crate::world::event::Due;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
@@ -22,6 +23,8 @@ impl<P: Program> Machine<P> {
         Machine {
             disk: VirtualDisk::new(setup.disk.clone()),
             clock_offset: setup.clock_offset,
+            drift: 0,
+            drifts_since: Time::ZERO,
             incarnations: 0,
             pid_draws: Box::new(seed.stream(Purpose::Pid, u64::from(node), 0)),
             running: None,

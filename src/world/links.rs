@@ -160,6 +160,9 @@ impl<P: Program> World<P> {
 
     /// Sends everything that an end holds.
     pub(super) fn send_held(&mut self, from: LinkId) {
+        if self.network.is_stopped(from) {
+            return;
+        }
         let mut waiting = self.network.take_held(from);
         while let Some(message) = self.network.next_held(&mut waiting) {
             self.transmit(from, message);
@@ -236,6 +239,7 @@ impl<P: Program> World<P> {
     }
 
     fn drop_held(&mut self, from: LinkId) {
+        self.network.go_on(from);
         let mut held = self.network.take_held(from);
         while let Some(message) = self.network.next_held(&mut held) {
             self.lose(from, message);

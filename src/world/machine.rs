@@ -36,6 +36,10 @@ pub(crate) struct Machine<P> {
     pub(crate) setup: Box<NodeSetup>,
     pub(crate) disk: VirtualDisk,
     pub(crate) clock_offset: i64,
+    /// How many microseconds its clock gains in a second.
+    pub(crate) drift: i32,
+    /// Since when it has gained them.
+    pub(crate) drifts_since: Time,
     pub(crate) incarnations: Incarnation,
     pub(crate) pid_draws: Box<Stream>,
     pub(crate) running: Option<Box<Running<P>>>,
@@ -128,7 +132,25 @@ impl<P> Machine<P> {
     /// What its clock shows.
     #[inline]
     pub(crate) fn clock(&self, start: Wall, now: Time) -> Wall {
-        Wall((start.0 + now.0).saturating_add_signed(self.clock_offset))
+        let offset = match self.drift {
+            0 => self.clock_offset,
+            _ => self.clock_offset.saturating_add(self.drifted(now)),
+        };
+        Wall((start.0 + now.0).saturating_add_signed(offset))
+    }
+
+    /// How far its clock has drifted since it last changed its pace, in microseconds.
+    fn drifted(&self, now: Time) -> i64 {
+        let drifted =
+            i128::from(now.since(self.drifts_since).0) * i128::from(self.drift) / 1_000_000;
+        i64::try_from(drifted).unwrap_or(i64::MAX)
+    }
+
+    /// Sets the pace of its clock, which goes on from what it shows now.
+    pub(crate) fn set_drift(&mut self, drift: i32, now: Time) {
+        self.clock_offset = self.clock_offset.saturating_add(self.drifted(now));
+        self.drift = drift;
+        self.drifts_since = now;
     }
 
     pub(crate) fn status(&self) -> ProcessStatus {
@@ -158,6 +180,7 @@ impl<P> Running<P> {
         match self.busy {
             Busy::Crashing => ProcessStatus::Crashing,
             _ if self.paused => ProcessStatus::Paused,
+            Busy::Sleeping if !self.listening => ProcessStatus::Starting,
             Busy::Sleeping | Busy::Calling(_) => ProcessStatus::Blocked,
             Busy::No if self.listening => ProcessStatus::Running,
             Busy::No => ProcessStatus::Starting,

@@ -23,10 +23,13 @@ mod lifecycle;
 mod links;
 pub mod machine;
 pub mod observe;
+pub mod points;
 pub mod program;
 pub mod queue;
 pub mod setup;
 pub mod stats;
+mod storage;
+pub mod traps;
 
 #[cfg(test)]
 mod tests;
@@ -61,7 +64,10 @@ use crate::world::fingerprint::Fingerprint;
 use crate::world::lane::Lane;
 use crate::world::machine::Machine;
 use crate::world::observe::Observers;
+use crate::world::points::Armed;
 use crate::world::queue::{EventId, Key, Queue};
+use crate::world::storage::SlowDisk;
+use crate::world::traps::Traps;
 
 /// A running simulation.
 #[derive(Debug)]
@@ -89,9 +95,15 @@ pub struct World<P: Program = Node> {
     /// Boxes of replication messages that were read, to be used again.
     #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
     spare: Vec<Box<ReplMessage>>,
+    traps: Traps,
+    /// Where nodes are to die.
+    armed: BTreeMap<NodeNo, Armed>,
+    slow_disks: BTreeMap<NodeNo, SlowDisk>,
     observers: Observers,
     stats: Stats,
     fingerprint: Fingerprint,
+    /// How many notices nodes have given.
+    turns: u64,
 }
 
 /// The next tick of a process.
@@ -159,9 +171,13 @@ impl<P: Program> World<P> {
             ids,
             out: Outbox::default(),
             spare: Vec::new(),
+            traps: Traps::new(),
+            armed: BTreeMap::new(),
+            slow_disks: BTreeMap::new(),
             observers: Observers::default(),
             stats: Stats::default(),
             fingerprint: Fingerprint::default(),
+            turns: 0,
         };
         if let Some(formation) = formed {
             world.schedule_starts(&formation);

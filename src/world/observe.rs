@@ -4,6 +4,8 @@
 //! and gives nothing back; a run has the same fingerprint with and without it. What nobody wants is
 //! not even put together.
 
+use std::net::IpAddr;
+
 use crate::id::Ids;
 use crate::network::graph::Delay;
 use crate::network::message::Kind;
@@ -12,8 +14,10 @@ use crate::node::effect::{Exit, LinkId, Loss, Notice};
 use crate::node::log::{Level, Role};
 use crate::node::packet::Packet;
 use crate::resp::{Args, Reply};
-use crate::time::{Time, Wall};
+use crate::time::{Span, Time, Wall};
+use crate::world::points::Armed;
 use crate::world::queue::EventId;
+use crate::world::traps::{Bait, Trap};
 
 /// Somebody who watches.
 pub trait Observer {
@@ -244,6 +248,8 @@ pub enum Fault<'a> {
     PowerOff(NodeNo),
     /// The clock was set.
     Clock(NodeNo, i64),
+    /// The clock gains so many microseconds in a second from now on.
+    Drift(NodeNo, i32),
     /// The network was partitioned.
     Partition(&'a [Vec<NodeNo>]),
     /// One direction was cut.
@@ -256,6 +262,20 @@ pub enum Fault<'a> {
     Delay(Site, Site, Delay),
     /// One direction loses segments.
     Loss(Site, Site, u16),
+    /// A trap was set for packets.
+    Trap(Bait, Trap),
+    /// What was held on the way from one node to another goes on.
+    Release(NodeNo, NodeNo),
+    /// The node is to die at some point.
+    Arm(NodeNo, Armed),
+    /// Syncing takes so long.
+    SlowDisk(NodeNo, Span),
+    /// nodes.conf was removed.
+    LoseConfig(NodeNo),
+    /// nodes.conf was torn.
+    TearConfig(NodeNo),
+    /// The node got another address.
+    Move(NodeNo, IpAddr, u16),
 }
 
 /// All observers of a run.

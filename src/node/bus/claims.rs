@@ -57,19 +57,23 @@ impl Bus {
         let held = Arc::clone(&self.table.peer(claimer).slots);
         let mut rebound = Rebound::default();
         let mut taken = SlotSet::default();
-        for slot in claimed.difference(&held) {
-            let owner = self.slots.owner(slot);
-            let stronger = owner.is_some_and(|owner| self.table.peer(owner).config_epoch >= epoch);
-            if stronger || self.slots.importing.contains_key(&slot) {
+        let mut wanted = claimed.clone();
+        wanted.subtract(&held);
+        for (part, owner) in wanted.runs().flat_map(|run| self.slots.parts(run)) {
+            if owner.is_some_and(|owner| self.table.peer(owner).config_epoch >= epoch) {
                 continue;
             }
-            if owner == Some(self.myself) && has_keys(slot) {
-                rebound.dirty.push(slot);
+            let mine = owner == Some(self.myself);
+            for slot in part.filter_map(Slot::new) {
+                if self.slots.importing.contains_key(&slot) {
+                    continue;
+                }
+                if mine && has_keys(slot) {
+                    rebound.dirty.push(slot);
+                }
+                rebound.from_my_shard += u16::from(owner.is_some() && owner == my_shard);
+                taken.insert(slot);
             }
-            if owner.is_some() && owner == my_shard {
-                rebound.from_my_shard += 1;
-            }
-            taken.insert(slot);
         }
         if !taken.is_empty() {
             self.take_slots(&taken, claimer);

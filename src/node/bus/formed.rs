@@ -48,9 +48,10 @@ impl FormedCluster {
             Names::of(members.iter().map(|m| (ids.intern(m.id), ids.intern_endpoint(m.endpoint))));
         let mut slots = SlotMap::default();
         for (at, member) in members.iter().enumerate() {
-            for slot in member.slots.iter() {
-                assert_eq!(slots.owner(slot), None, "two members claim slot {slot}");
-                slots.assign(slot, Some(PeerIx::nth(at)));
+            for run in member.slots.runs() {
+                let taken = slots.parts(run).find(|(_, owner)| owner.is_some());
+                assert!(taken.is_none(), "two members claim slots {taken:?}");
+                slots.assign_run(run, PeerIx::nth(at));
             }
         }
         let greatest = members.iter().map(|member| member.config_epoch).max();
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "two members claim slot 0")]
+    #[should_panic(expected = "two members claim slots")]
     fn no_slot_is_claimed_twice() {
         let member = |node| Entry::member(id(node), endpoint(node), None, Epoch(1), share(0, 2));
         let _ = FormedCluster::new(&mut Ids::new(), vec![member(0), member(1)]);

@@ -4,6 +4,7 @@
 //! else. The sets are shared between nodes as long as nobody changes them; a change makes a copy.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -65,15 +66,23 @@ impl SlotMap {
         self.assigned = self.assigned - u16::from(old != NOBODY) + u16::from(new != NOBODY);
     }
 
-    /// Gives a run of slots to a node; names everybody who loses some of them, perhaps repeatedly.
-    fn assign_run(&mut self, run: (Slot, Slot), to: PeerIx, mut loses: impl FnMut(PeerIx)) {
-        let owners = &mut self.owner[run.0.index()..=run.1.index()];
-        for alike in owners.chunk_by(PartialEq::eq) {
-            match alike[0] {
-                NOBODY => self.assigned += alike.len() as u16,
-                owner => loses(PeerIx(owner)),
-            }
-        }
+    /// The parts of a run of slots that belong to one owner each.
+    pub(crate) fn parts(
+        &self,
+        (first, last): (Slot, Slot),
+    ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<PeerIx>)> {
+        let mut from = first.index() as u16;
+        self.owner[first.index()..=last.index()].chunk_by(PartialEq::eq).map(move |alike| {
+            let part = from..=from + (alike.len() as u16 - 1);
+            from += alike.len() as u16;
+            (part, (alike[0] != NOBODY).then_some(PeerIx(alike[0])))
+        })
+    }
+
+    /// Gives a run of slots to a node.
+    pub(crate) fn assign_run(&mut self, (first, last): (Slot, Slot), to: PeerIx) {
+        let owners = &mut self.owner[first.index()..=last.index()];
+        self.assigned += owners.iter().filter(|&&owner| owner == NOBODY).count() as u16;
         owners.fill(to.0);
     }
 }
@@ -111,11 +120,10 @@ impl Bus {
     pub(crate) fn take_slots(&mut self, taken: &SlotSet, to: PeerIx) {
         let mut losers: SmallVec<[PeerIx; 4]> = SmallVec::new();
         for run in taken.runs() {
-            self.slots.assign_run(run, to, |owner| {
-                if !losers.contains(&owner) {
-                    losers.push(owner);
-                }
-            });
+            for (_, owner) in self.slots.parts(run) {
+                losers.extend(owner.filter(|owner| !losers.contains(owner)));
+            }
+            self.slots.assign_run(run, to);
         }
         for owner in losers {
             let slots = &mut self.table.peer_mut(owner).slots;

@@ -2,6 +2,7 @@
 
 use crate::node::command::error::{self, Answer, text};
 use crate::node::command::{Call, CommandError, help};
+use crate::node::effect::Notice;
 use crate::node::glob;
 use crate::node::keyspace::{Entry, Keyspace, Value};
 use crate::resp::Reply;
@@ -70,6 +71,7 @@ fn check_flush(call: &Call<'_, '_>) -> Result<(), CommandError> {
 
 fn flush(call: &mut Call<'_, '_>) {
     let flushed = call.node.empty_keys();
+    call.ctx.out.notice(Notice::Flushed);
     call.also_changed(flushed);
 }
 

@@ -7,7 +7,7 @@ use crate::id::Endpoint;
 use crate::node::Node;
 use crate::node::command;
 use crate::node::dump::Dump;
-use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss};
+use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss, Notice};
 use crate::node::log::Level;
 use crate::node::replication::id::ReplicationId;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
@@ -372,6 +372,7 @@ impl Node {
         self.kill_save_before_load(ctx);
         self.server.storage.file = Some(Arc::clone(dump));
         self.load_dump(ctx, dump);
+        ctx.out.notice(Notice::Loaded);
         let last_io = self.unix_now();
         let size = self.config.repl_backlog_size;
         let replication = &mut self.replication;

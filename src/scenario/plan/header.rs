@@ -4,7 +4,8 @@ use crate::network::NetworkConfig;
 use crate::node::process::Host;
 use crate::rng::Seed;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::file::ScenarioFile;
+use crate::scenario::file::{NetworkTable, ScenarioFile};
+use crate::scenario::located::Located;
 use crate::scenario::plan::{Header, Reader};
 use crate::scenario::units::{self, BadUnit, SpanRange};
 use crate::time::{Span, Wall};
@@ -63,7 +64,18 @@ fn network(file: &ScenarioFile, reader: &mut Reader<'_>) -> NetworkConfig {
     let latency = file.network.as_ref().and_then(|network| network.latency.as_ref());
     let what = "a duration or a range such as `200us..1ms`";
     let latency = reader.unit(what, latency, default, some_time);
-    NetworkConfig { latency_low: latency.low, latency_high: latency.high, ..config }
+    let truth = |of: fn(&NetworkTable) -> &Option<Located<bool>>| {
+        file.network.as_ref().and_then(|table| of(table).as_ref()).is_none_or(|it| it.value)
+    };
+    NetworkConfig {
+        latency_low: latency.low,
+        latency_high: latency.high,
+        orphans: truth(|table| &table.orphans),
+        syn_back_off: truth(|table| &table.syn_back_off),
+        back_off: truth(|table| &table.back_off),
+        nagle: truth(|table| &table.nagle),
+        ..config
+    }
 }
 
 /// Where answers come at once, a client that asks again and again would keep time from passing.
@@ -79,9 +91,7 @@ fn some_time(text: &str) -> Result<SpanRange, BadUnit> {
 fn machine(file: &ScenarioFile) -> Host {
     let default = Host::default();
     let Some(host) = &file.host else { return default };
-    let value = |located: &Option<crate::scenario::located::Located<u32>>| {
-        located.as_ref().map(|located| located.value)
-    };
+    let value = |located: &Option<Located<u32>>| located.as_ref().map(|located| located.value);
     Host {
         open_files: value(&host.open_files).or(default.open_files),
         somaxconn: value(&host.somaxconn).unwrap_or(default.somaxconn),

@@ -6,6 +6,7 @@ mod header;
 mod nodes;
 mod script;
 mod validate;
+mod workloads;
 
 use std::net::SocketAddr;
 
@@ -23,6 +24,7 @@ use crate::scenario::step::Step;
 use crate::scenario::units::BadUnit;
 use crate::scenario::words::bad_unit;
 use crate::time::{Span, Time, Wall};
+use crate::workload::Settings;
 
 /// A scenario, ready to run.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Plan {
     pub nodes: Vec<NodePlan>,
     /// The cluster that runs from the beginning, if one does.
     pub formation: Option<Formation>,
+    /// Its virtual clients.
+    pub workloads: Vec<WorkloadPlan>,
     /// What is done.
     pub steps: Vec<PlannedStep>,
 }
@@ -81,6 +85,17 @@ pub struct NodePlan {
     pub nodes_conf: Option<String>,
     /// How many microseconds its clock is ahead.
     pub clock_offset: i64,
+}
+
+/// Virtual clients, before they begin.
+#[derive(Debug, Clone)]
+pub struct WorkloadPlan {
+    /// What they do.
+    pub settings: Settings,
+    /// Whether they begin with the script.
+    pub started: bool,
+    /// Where it stands in the file.
+    pub span: Bytes,
 }
 
 /// A cluster that is complete when the run begins: the first nodes of the plan.
@@ -132,6 +147,7 @@ pub fn build(
     let mut reader = Reader { source: &source, mistakes };
     let header = header::read(&file, &mut reader);
     let (roster, nodes, formation) = nodes::read(&file, &header, &mut reader);
+    let workloads = workloads::read(&file, &roster, &mut reader);
     let nodes_are_known = reader.mistakes.is_empty();
     let steps = script::read(&file.script, &source, &roster, header.start, &mut reader);
     let mut mistakes = reader.mistakes;
@@ -139,10 +155,10 @@ pub fn build(
         mistakes.retain(|mistake| mistake.topic != Topic::UnknownNode);
     }
     if mistakes.is_empty() {
-        mistakes = validate::check(&steps, &roster, formation, header.limit);
+        mistakes = validate::check(&steps, &roster, formation, header.limit, &workloads);
     }
     match mistakes.is_empty() {
-        true => Ok(Plan { source, header, roster, nodes, formation, steps }),
+        true => Ok(Plan { source, header, roster, nodes, formation, workloads, steps }),
         false => Err((source, mistakes)),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::id::{Endpoint, NodeId};
+use crate::network::NodeNo;
 use crate::node::config::{self, Config, ConfigError};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::{
@@ -11,7 +12,7 @@ use crate::scenario::file::{
 };
 use crate::scenario::located::Located;
 use crate::scenario::plan::{Formation, Header, NodePlan, Reader};
-use crate::scenario::roster::{HOME, Roster};
+use crate::scenario::roster::{GroupKind, HOME, Roster};
 use crate::scenario::source::Bytes;
 use crate::scenario::suggest;
 use crate::scenario::units::{self, human};
@@ -98,6 +99,9 @@ impl Builder<'_, '_> {
         for port in (first..=PORT_MAX).take(count as usize) {
             self.add(SocketAddr::new(HOME, port), &Directives::default(), span.clone());
         }
+        if let Some(zones) = &cluster.zones {
+            self.deal(&zones.value, &zones.span, masters as usize);
+        }
         let spread = cluster.spread.as_ref();
         if let Some(spread) = spread.filter(|_| !formed) {
             let label = "only nodes of a formed cluster start by themselves";
@@ -106,6 +110,47 @@ impl Builder<'_, '_> {
         }
         let spread = self.spread(spread);
         formed.then_some(Formation { masters, replicas_per_master: replicas, spread })
+    }
+
+    /// Deals the nodes of a cluster to zones. The replicas of a master follow it at the distance of
+    /// the number of masters; each is one zone farther on.
+    fn deal(&mut self, zones: &[Located<String>], span: &Bytes, masters: usize) {
+        if zones.is_empty() {
+            let mistake = Diagnostic::new("there are no zones", span.clone(), "expected some");
+            self.reader.complain(mistake.hint("for example zones = [\"a\", \"b\", \"c\"]"));
+            return;
+        }
+        for (at, zone) in zones.iter().enumerate() {
+            if let Some(first) = zones[..at].iter().find(|other| other.value == zone.value) {
+                let message = format!("zone `{}` is named twice", zone.value);
+                let mistake = Diagnostic::new(message, zone.span.clone(), "again here");
+                self.reader.complain(mistake.see(first.span.clone(), "first here"));
+            }
+        }
+        for (at, node) in self.roster.all().enumerate() {
+            let zone = &zones[(at % masters + at / masters) % zones.len()];
+            self.join(GroupKind::Zone, zone, node);
+        }
+        for zone in zones {
+            if self.roster.group(GroupKind::Zone, &zone.value).is_empty() {
+                let message = format!("no node is in zone `{}`", zone.value);
+                let label = "there are fewer nodes than zones";
+                self.reader.complain(Diagnostic::new(message, zone.span.clone(), label));
+            }
+        }
+    }
+
+    /// Puts a node into a zone or on a host.
+    fn join(&mut self, kind: GroupKind, name: &Located<String>, node: NodeNo) {
+        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.value.is_empty() || !name.value.chars().all(is_word) {
+            let message = format!("this is no name of a {}", kind.word());
+            let span = self.reader.inside_quotes(&name.span);
+            let label = "expected letters, digits, `-`, `_` and `.`";
+            self.reader.complain(Diagnostic::new(message, span, label));
+            return;
+        }
+        self.roster.join(kind, &name.value, node);
     }
 
     fn spread(&mut self, text: Option<&Located<String>>) -> Span {
@@ -135,6 +180,14 @@ impl Builder<'_, '_> {
         let pids = self.pids(node);
         let nodes_conf = node.nodes_conf.as_ref().and_then(|conf| self.nodes_conf(conf, id));
         let offset = self.clock_offset(node.clock_offset.as_ref());
+        if let Some(last) = self.roster.all().last().filter(|_| added) {
+            let groups = [(GroupKind::Zone, &node.zone), (GroupKind::Host, &node.host)];
+            for (kind, name) in groups {
+                if let Some(name) = name {
+                    self.join(kind, name, last);
+                }
+            }
+        }
         if let Some(plan) = self.nodes.last_mut().filter(|_| added) {
             *plan = NodePlan { id, pids, nodes_conf, clock_offset: offset, ..plan.clone() };
         }

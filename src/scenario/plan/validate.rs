@@ -3,13 +3,16 @@
 //!
 //! Everything here is certain. What depends on how the run goes is left to the run.
 
+mod faults;
 mod prompts;
+mod workloads;
 
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry::{Asked, Inquiry};
-use crate::scenario::plan::{Formation, PlannedStep};
+use crate::scenario::plan::validate::faults::Broken;
+use crate::scenario::plan::{Formation, PlannedStep, WorkloadPlan};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step};
@@ -22,6 +25,7 @@ pub(super) fn check(
     roster: &Roster,
     formation: Option<Formation>,
     limit: Span,
+    workloads: &[WorkloadPlan],
 ) -> Vec<Diagnostic> {
     let formed = formation.map_or(0, Formation::nodes);
     let status = |node: NodeNo| {
@@ -33,10 +37,13 @@ pub(super) fn check(
         earliest: Time::ZERO,
         status: roster.all().map(status).collect(),
         writes: Writes::None,
+        workloads: workloads::Workloads::new(workloads),
         somebody_listens: false,
         background: None,
+        broken: Broken::default(),
         mistakes: Vec::new(),
     };
+    check.workloads_begin();
     for step in steps {
         check.time(step);
         check.step(step);
@@ -74,9 +81,11 @@ struct Check<'a> {
     earliest: Time,
     status: Vec<Status>,
     writes: Writes,
+    workloads: workloads::Workloads<'a>,
     somebody_listens: bool,
     /// The redis-cli that works in the background, or was not waited for.
     background: Option<Bytes>,
+    broken: Broken,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -106,6 +115,13 @@ impl Check<'_> {
         }
         if let Step::Wait(range) = step.step {
             self.earliest += range.low;
+        }
+        if let Step::Weather(weather) = step.step {
+            if weather.until <= self.earliest && was_in_time {
+                let label = format!("it is +{} by then", human(Span(self.earliest.0)));
+                self.complain("these partitions end before they begin", step, label);
+            }
+            self.earliest = self.earliest.max(weather.until);
         }
         if was_in_time && self.earliest > end {
             let label = format!(
@@ -163,6 +179,10 @@ impl Check<'_> {
                 }
                 self.writes = Writes::Ended;
             }
+            Step::StartWorkload(name) => self.start_workload(name, step),
+            Step::StopWorkload(name) => self.stop_workload(name, step),
+            Step::ExpectWorkload(name, ..) => self.expect_workload(name, step),
+            Step::Weather(_) => {}
             Step::ExpectWritesKept => self.writes_must_have_ended(step),
             Step::Log(nodes) => {
                 for &node in nodes {
@@ -177,8 +197,8 @@ impl Check<'_> {
                     self.mistakes.push(mistake.hint("start one: `in background: redis-cli …`"));
                 }
             }
-            Step::Command(_) | Step::Network(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {
-            }
+            Step::Network(fault) => self.fault(fault, step),
+            Step::Command(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {}
         }
     }
 
@@ -221,9 +241,10 @@ impl Check<'_> {
             ProcessAction::Start | ProcessAction::Restart => Status::Runs(Some(here)),
             ProcessAction::Resume => Status::Runs(Some(here)),
             ProcessAction::Pause => Status::Paused(here),
-            ProcessAction::Stop | ProcessAction::Kill | ProcessAction::Segfault => {
-                Status::Ended(here)
-            }
+            ProcessAction::Stop
+            | ProcessAction::Kill
+            | ProcessAction::Segfault
+            | ProcessAction::PowerOff => Status::Ended(here),
         };
     }
 

@@ -75,7 +75,7 @@ impl Runner<'_> {
     fn inquire(&mut self, inquiry: &Inquiry, deadline: Time) -> Outcome<Verdict> {
         let nodes = self.asked(&inquiry.asked);
         let follows = matches!(inquiry.asked, Asked::Cluster(_));
-        let client = |&node: &NodeNo| Client::new(self.plan.roster.address(node), follows);
+        let client = |&node: &NodeNo| Client::new(self.world.address(node), follows);
         let mut clients: Vec<Client> = nodes.iter().map(client).collect();
         let mut verdict = match nodes.is_empty() {
             true => Err(Unmet::Unanswered("no node runs".to_owned())),

@@ -24,7 +24,7 @@ impl Runner<'_> {
             self.world.client_close(listener.client);
         }
         for node in self.asked(&inquiry.asked) {
-            let address = self.plan.roster.address(node);
+            let address = self.world.address(node);
             let client = self.world.client_connect(address.ip(), address.port());
             self.world.client_send(client, args(&inquiry.command));
             self.listeners.push(Listener { node, client, heard: Vec::new() });

@@ -6,14 +6,18 @@
 mod ask;
 mod client;
 mod commands;
+mod faults;
 mod listeners;
 mod logs;
 mod names;
 mod processes;
 mod question;
 mod redis_cli;
+mod sabotage;
 mod setup;
 mod waits;
+mod weather;
+mod workloads;
 mod writer;
 
 use std::cell::RefCell;
@@ -27,15 +31,18 @@ use crate::rng::{Purpose, Seed, SmallStream};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::{Plan, PlannedStep};
 use crate::scenario::record::{Ending, Record, Sink, Summary, What};
+use crate::scenario::runner::faults::InForce;
 use crate::scenario::runner::listeners::Listener;
 use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
+use crate::scenario::runner::sabotage::Waiting;
 use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, DocumentFile, Fault, Step};
+use crate::scenario::step::{Command, DocumentFile, Step};
 use crate::scenario::units::{SpanRange, human};
 use crate::time::{Span, Time};
+use crate::workload::Crew;
 use crate::world::{Observer, World};
 
 /// How often progress is reported, in virtual time.
@@ -128,6 +135,8 @@ struct Runner<'a> {
     tools: Tools,
     /// The client that writes in the background, if one was begun.
     writer: Option<Writer>,
+    /// The clients that keep books.
+    crew: Crew,
     listeners: Vec<Listener>,
     /// The names that were given to nodes.
     names: BTreeMap<String, NodeNo>,
@@ -145,6 +154,10 @@ struct Runner<'a> {
     /// Where the step stands that is being done.
     span: Bytes,
     progress: Time,
+    /// Faults that have yet to show that they do anything.
+    in_force: Vec<InForce>,
+    /// Faults that wait for what they are to hit.
+    waiting: Vec<Waiting>,
 }
 
 impl<'a> Runner<'a> {
@@ -155,6 +168,7 @@ impl<'a> Runner<'a> {
         if !options.without_logs || shows_a_log_file(plan) {
             world.observe(Box::new(Scribe(Rc::clone(&logs))));
         }
+        let crew = workloads::of(plan, seed, &mut world);
         let limit = Time::ZERO + plan.header.limit;
         let horizon = options.until.map_or(limit, |until| until.min(limit));
         Runner {
@@ -165,6 +179,7 @@ impl<'a> Runner<'a> {
             seed,
             tools: Tools::new(seed),
             writer: None,
+            crew,
             listeners: Vec::new(),
             names: BTreeMap::new(),
             lots: seed.small_stream(Purpose::Workload, 0, 0),
@@ -175,6 +190,8 @@ impl<'a> Runner<'a> {
             terminal_is_taken: false,
             span: 0..0,
             progress: Time::ZERO,
+            in_force: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -185,6 +202,7 @@ impl<'a> Runner<'a> {
             nodes: self.plan.nodes.len(),
         })?;
         self.settle()?;
+        self.begin_workloads();
         for (number, step) in (0..).zip(&self.plan.steps) {
             self.span = step.span.clone();
             if let Some(at) = step.at {
@@ -197,6 +215,8 @@ impl<'a> Runner<'a> {
                 self.step(number, step)?;
             }
         }
+        self.end_workloads()?;
+        self.every_fault_has_done_something()?;
         // What happens at the very end of the last step still belongs to the run.
         self.show_fresh_logs()
     }
@@ -262,8 +282,14 @@ impl<'a> Runner<'a> {
             Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
             Step::Let(name, selector) => return self.name(name, *selector, &step.text),
             Step::EndWrites => return self.end_writes(&step.text),
+            Step::StartWorkload(name) => self.start_workload(name),
+            Step::StopWorkload(name) => return self.stop_workload(name, &step.text),
+            Step::ExpectWorkload(name, figure, comparison, number) => {
+                return self.expect_workload(name, *figure, *comparison, *number, &step.text);
+            }
+            Step::Weather(weather) => self.weather(number, *weather)?,
             Step::Process(action, nodes) => self.process(*action, nodes)?,
-            Step::Network(fault) => self.disturb(fault),
+            Step::Network(fault) => self.disturb(fault)?,
             Step::Wait(range) => self.advance(begin + self.chance(number, *range))?,
             Step::WaitUntil(condition, within) => self.wait_until(condition, *within)?,
             Step::WaitForTool(within) => self.wait_for_tool(*within)?,
@@ -280,29 +306,6 @@ impl<'a> Runner<'a> {
     /// A length of time that a step leaves to chance.
     fn chance(&self, step: u64, SpanRange { low, high }: SpanRange) -> Span {
         self.seed.stream(Purpose::Script, step, 0).span(low, high)
-    }
-
-    fn disturb(&mut self, fault: &Fault) {
-        let world = &mut self.world;
-        let mut each =
-            |from: &[NodeNo], to: &[NodeNo], act: &dyn Fn(&mut World, NodeNo, NodeNo)| {
-                for &from in from {
-                    for &to in to {
-                        act(world, from, to);
-                    }
-                }
-            };
-        match fault {
-            Fault::Partition(groups) => world.partition(groups),
-            Fault::Heal => world.heal(),
-            Fault::Cut(from, to) => each(from, to, &|world, from, to| world.cut(from, to)),
-            Fault::Delay(from, to, delay) => {
-                each(from, to, &|world, from, to| world.delay(from, to, *delay));
-            }
-            Fault::Drop(from, to, share) => {
-                each(from, to, &|world, from, to| world.drop(from, to, *share));
-            }
-        }
     }
 
     fn show_logs(&mut self, nodes: &[NodeNo]) -> Outcome {

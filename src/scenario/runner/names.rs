@@ -82,7 +82,7 @@ impl Runner<'_> {
         Some(match template::meaning(braces, &self.plan.roster, named)? {
             Meaning::Name(node) => self.plan.name(node),
             Meaning::Id(node) => id_of(&self.world, node)?.to_string(),
-            Meaning::Port(node) => self.plan.roster.address(node).port().to_string(),
+            Meaning::Port(node) => self.world.address(node).port().to_string(),
             Meaning::Round => round?.to_string(),
         })
     }

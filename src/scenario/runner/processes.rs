@@ -36,6 +36,9 @@ impl Runner<'_> {
                 }
             }
             ProcessAction::Kill => self.each(nodes, |runner, node| runner.world.kill(node))?,
+            ProcessAction::PowerOff => {
+                self.each(nodes, |runner, node| runner.world.power_off(node))?
+            }
             ProcessAction::Segfault => self.each(nodes, |runner, node| runner.world.crash(node))?,
             ProcessAction::Pause => self.each(nodes, |runner, node| runner.world.pause(node))?,
             ProcessAction::Resume => self.each(nodes, |runner, node| runner.world.resume(node))?,
@@ -73,6 +76,8 @@ impl Runner<'_> {
             }
             _ => {}
         }
+        let is_free = self.world.check_address(node, self.world.address(node));
+        self.accept(node, is_free)?;
         let result = self.world.start(node);
         self.accept(node, result)
     }
@@ -94,7 +99,7 @@ impl Runner<'_> {
         logs.all_of(node).last().map(|line| line.text.clone()).unwrap_or_default()
     }
 
-    fn accept(&self, node: NodeNo, result: Result<(), FaultError>) -> Outcome {
+    pub(super) fn accept(&self, node: NodeNo, result: Result<(), FaultError>) -> Outcome {
         match result {
             Ok(()) => Ok(()),
             Err(error) => {

@@ -124,7 +124,7 @@ impl<'a> Question<'a> {
         if let Some(peer) = by_id {
             return vec![peer];
         }
-        let address = self.plan.roster.address(subject);
+        let address = world.address(subject);
         let at_address = |&peer: &PeerIx| {
             let endpoint = world.ids().endpoint(table.endpoint(peer));
             endpoint.port == address.port() && endpoint.ip == Some(address.ip())

@@ -22,8 +22,13 @@ impl Runner<'_> {
             && self.writer.is_none();
         while unwatched && self.world.now() < end {
             let pause = end.min(self.world.now() + PROGRESS);
+            // No tool is at work but one in the background, and there is none.
+            let result = match self.crew.is_empty() {
+                true => self.tools.run_until(&mut self.world, pause),
+                false => self.crew.run_until(&mut self.world, pause),
+            };
             // There is no budget of events that could be spent.
-            if self.tools.run_until(&mut self.world, pause).is_err() {
+            if result.is_err() {
                 break;
             }
             self.report_progress();
@@ -53,13 +58,15 @@ impl Runner<'_> {
     /// Lets the next thing happen, and whatever clients and tools do because of it. Says whether
     /// anything did until `end`.
     pub(super) fn go_on(&mut self, end: Time) -> Outcome<bool> {
-        let wakes = self.writer.as_ref().and_then(Writer::wakes_at).unwrap_or(FOREVER);
+        let wakes = self.writer.as_ref().and_then(Writer::wakes_at);
+        let wakes = wakes.into_iter().chain(self.crew.wakes_at()).min().unwrap_or(FOREVER);
         // There is no budget of events that could be spent.
         let step = self.tools.step(&mut self.world, end.min(wakes));
         let happened = step.is_ok_and(|happened| happened) || wakes <= end;
         if let Some(writer) = &mut self.writer {
             writer.advance(&mut self.world);
         }
+        self.crew.advance(&mut self.world);
         self.show_fresh_logs()?;
         self.show_background()?;
         self.report_progress();

@@ -119,7 +119,7 @@ fn difference(written: &[Entry], found: &[u64]) -> Option<String> {
 impl Runner<'_> {
     /// `begin writes via 7000`
     pub(super) fn begin_writes(&mut self, node: NodeNo, pause: Span) {
-        let home = self.plan.roster.address(node);
+        let home = self.world.address(node);
         let now = self.world.now();
         match &mut self.writer {
             // What was written before is still looked for.

@@ -9,17 +9,21 @@ mod client;
 mod name;
 mod network;
 mod process;
+mod sabotage;
 mod show;
 mod typed;
 mod wait;
+mod weather;
+mod workload;
 
 pub use name::Selector;
-pub use network::Fault;
+pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
+pub use weather::Weather;
 
 use crate::network::NodeNo;
-use crate::scenario::condition::Condition;
+use crate::scenario::condition::{Comparison, Condition};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry::Inquiry;
 use crate::scenario::roster::Roster;
@@ -27,6 +31,7 @@ use crate::scenario::suggest;
 use crate::scenario::units::{self, SpanRange};
 use crate::scenario::words::{Cursor, Line, Word};
 use crate::time::{Span, Time, Wall};
+use crate::workload::Figure;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +68,14 @@ pub enum Step {
     EndWrites,
     /// Ends the run unless everything that was acknowledged to it can be read.
     ExpectWritesKept,
+    /// The clients of a workload begin.
+    StartWorkload(String),
+    /// They stop, and what became of their writes is said.
+    StopWorkload(String),
+    /// Ends the run unless a number of a workload is as it should be.
+    ExpectWorkload(String, Figure, Comparison, u64),
+    /// Nodes block others by chance, until it is over.
+    Weather(Weather),
     /// Gives a node a name.
     Let(String, Selector),
     /// Prints what a node has written to its log since the last time.
@@ -91,7 +104,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 31] = [
+const VERBS: [(&str, Parse); 43] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -107,11 +120,23 @@ const VERBS: [(&str, Parse); 31] = [
     ("restart", process::parse),
     ("pause", process::parse),
     ("resume", process::parse),
+    ("power-off", process::power_off),
+    ("crash", sabotage::crash),
+    ("slow", sabotage::slow),
+    ("lose", sabotage::lose),
+    ("tear", sabotage::tear),
+    ("move", sabotage::relocate),
+    ("clock", network::clock),
     ("partition", network::partition),
     ("cut", network::cut),
     ("heal", network::heal),
+    ("random", weather::parse),
     ("delay", network::delay),
     ("drop", network::drop),
+    ("hold", sabotage::hold),
+    ("release", sabotage::release),
+    ("flap", sabotage::flap),
+    ("swizzle", sabotage::swizzle),
     ("wait", wait::wait),
     ("expect", wait::expect),
     ("send", client::send),

@@ -1,7 +1,7 @@
 //! Steps about processes: `start 7000 7001`, `kill 7002`, `pause 7001`.
 
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::step::Step;
+use crate::scenario::step::{Step, sabotage, workload};
 use crate::scenario::words::{Cursor, Word, unknown};
 
 /// What is done to a process.
@@ -21,11 +21,13 @@ pub enum ProcessAction {
     Pause,
     /// SIGCONT.
     Resume,
+    /// The power of its machine fails.
+    PowerOff,
 }
 
 impl ProcessAction {
     /// Every action and its verb.
-    pub const ALL: [(&'static str, ProcessAction); 7] = [
+    pub const ALL: [(&'static str, ProcessAction); 8] = [
         ("start", ProcessAction::Start),
         ("stop", ProcessAction::Stop),
         ("kill", ProcessAction::Kill),
@@ -33,12 +35,16 @@ impl ProcessAction {
         ("restart", ProcessAction::Restart),
         ("pause", ProcessAction::Pause),
         ("resume", ProcessAction::Resume),
+        ("power-off", ProcessAction::PowerOff),
     ];
 }
 
 /// `VERB NODE…`, or `VERB all`
 pub(super) fn parse(cursor: &mut Cursor<'_>, verb: &Word) -> Result<Step, Diagnostic> {
     let action = ProcessAction::ALL.iter().find(|(name, _)| *name == verb.text);
+    if cursor.peek_is("workload") {
+        return workload::parse(cursor, verb);
+    }
     let Some(&(_, action)) = action else {
         return Err(unknown(verb, "what is done to a process", &ProcessAction::ALL));
     };
@@ -47,4 +53,12 @@ pub(super) fn parse(cursor: &mut Cursor<'_>, verb: &Word) -> Result<Step, Diagno
         None => cursor.nodes(&[])?,
     };
     Ok(Step::Process(action, nodes))
+}
+
+/// `power-off NODE…`, or `power-off NODE before fsync`
+pub(super) fn power_off(cursor: &mut Cursor<'_>, verb: &Word) -> Result<Step, Diagnostic> {
+    match sabotage::power_off_at(cursor)? {
+        Some(step) => Ok(step),
+        None => parse(cursor, verb),
+    }
 }

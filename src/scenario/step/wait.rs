@@ -3,7 +3,7 @@
 use crate::scenario::condition::{self, Condition};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry;
-use crate::scenario::step::{Step, client};
+use crate::scenario::step::{Step, client, workload};
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 use crate::time::Span;
@@ -43,7 +43,7 @@ fn limit(cursor: &mut Cursor<'_>) -> Result<Option<Span>, Diagnostic> {
     }
 }
 
-/// `expect CONDITION`, `expect writes kept`
+/// `expect CONDITION`, `expect writes kept`, `expect workload NAME …`
 pub(super) fn expect(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     if inquiry::begins(cursor) {
         return inquiry::parse(cursor).map(Step::ExpectReply);
@@ -53,6 +53,9 @@ pub(super) fn expect(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnost
     }
     if cursor.take_if("writes").is_some() {
         return cursor.keyword("kept").map(|_| Step::ExpectWritesKept);
+    }
+    if cursor.take_if("workload").is_some() {
+        return workload::expect(cursor);
     }
     condition::parse(cursor).map(Step::Expect)
 }

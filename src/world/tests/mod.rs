@@ -3,6 +3,7 @@
 mod clients;
 mod determinism;
 mod faults;
+mod kernel;
 mod links;
 mod nagle;
 mod processes;

@@ -1,0 +1,139 @@
+//! Faults that wait: for a message, for a moment, for a write.
+
+use std::net::SocketAddr;
+
+use crate::network::NodeNo;
+use crate::node::packet::MessageType;
+use crate::scenario::record::Ending;
+use crate::scenario::runner::faults::pairs;
+use crate::scenario::runner::{Outcome, Runner};
+use crate::scenario::source::Bytes;
+use crate::time::Span;
+use crate::world::points::Armed;
+use crate::world::traps::{Bait, Trap};
+use crate::world::{FaultError, World};
+
+/// A fault that waits for something that has yet to come.
+pub(super) struct Waiting {
+    /// Where it stands in the file.
+    span: Bytes,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Message(Bait),
+    Point(NodeNo),
+    Sync(NodeNo),
+}
+
+impl What {
+    /// What is said of it if it has not come.
+    fn is_missing(self, world: &World) -> Option<String> {
+        match self {
+            What::Message(bait) => match world.trap(bait)? {
+                Trap::Lose(left) => Some(format!("{left} of these messages were never sent")),
+                Trap::Hold => Some("no such message was sent".to_owned()),
+            },
+            What::Point(node) => {
+                world.armed(node).map(|_| "the node has never got to this point".to_owned())
+            }
+            What::Sync(node) => {
+                let waited = world.was_waited_for(node)?;
+                (!waited).then(|| "the node has synced nothing".to_owned())
+            }
+        }
+    }
+}
+
+impl Runner<'_> {
+    pub(super) fn set_traps(
+        &mut self,
+        kind: MessageType,
+        from: &[NodeNo],
+        to: &[NodeNo],
+        trap: Trap,
+    ) -> Outcome {
+        for (from, to) in pairs(from, to) {
+            let bait = (from, to, kind);
+            let result = self.world.set_trap(bait, trap);
+            self.accept(from, result)?;
+            self.wait_for_it(What::Message(bait));
+        }
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, from: &[NodeNo], to: &[NodeNo]) -> Outcome {
+        let all = pairs(from, to).into_iter();
+        let released: usize = all.map(|(from, to)| self.world.release(from, to)).sum();
+        match released {
+            0 => self.no_effect("this releases nothing", "nothing is held on this way now"),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn arm(&mut self, node: NodeNo, armed: Armed) -> Outcome {
+        let result = self.world.arm(node, armed);
+        self.accept(node, result)?;
+        self.wait_for_it(What::Point(node));
+        Ok(())
+    }
+
+    pub(super) fn slow_disks(&mut self, nodes: &[NodeNo], takes: Span) -> Outcome {
+        for &node in nodes {
+            if takes == Span::ZERO && self.world.was_waited_for(node).is_none() {
+                let label = format!("the disk of node {} is not slow", self.plan.name(node));
+                return self.no_effect("this changes nothing", label);
+            }
+            self.check(|what| what == What::Sync(node))?;
+            let result = self.world.slow_disk(node, takes);
+            self.accept(node, result)?;
+            if takes > Span::ZERO {
+                self.wait_for_it(What::Sync(node));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn each_disk(
+        &mut self,
+        nodes: &[NodeNo],
+        act: impl Fn(&mut World, NodeNo) -> Result<(), FaultError>,
+    ) -> Outcome {
+        for &node in nodes {
+            let result = act(&mut self.world, node);
+            self.accept(node, result)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn relocate(&mut self, node: NodeNo, to: SocketAddr) -> Outcome {
+        if self.world.address(node) == to {
+            return self.fail(Ending::Impossible, "this changes nothing", "it is there already");
+        }
+        let result = self.world.move_node(node, to.ip(), to.port());
+        self.accept(node, result)
+    }
+
+    fn wait_for_it(&mut self, what: What) {
+        self.waiting.push(Waiting { span: self.span.clone(), what });
+    }
+
+    /// The script is over: everything that was waited for has come.
+    pub(super) fn everything_armed_has_come(&mut self) -> Outcome {
+        self.check(|_| true)
+    }
+
+    /// Complains of faults that have waited in vain, and forgets them.
+    fn check(&mut self, which: impl Fn(What) -> bool) -> Outcome {
+        let (over, still) = self.waiting.drain(..).partition(|waiting| which(waiting.what));
+        self.waiting = still;
+        let over: Vec<Waiting> = over;
+        let missing =
+            |waiting: &Waiting| Some((waiting.span.clone(), waiting.what.is_missing(&self.world)?));
+        match over.iter().find_map(missing) {
+            None => Ok(()),
+            Some((span, label)) => self.never_came(&span, &label),
+        }
+    }
+}

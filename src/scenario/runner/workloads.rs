@@ -1,0 +1,97 @@
+//! Starting and stopping workloads, and saying what became of their writes.
+
+use std::net::SocketAddr;
+
+use crate::rng::Seed;
+use crate::scenario::condition::Comparison;
+use crate::scenario::plan::Plan;
+use crate::scenario::record::{self, Ending, What};
+use crate::scenario::runner::{FOREVER, Outcome, Runner};
+use crate::workload::{Crew, Figure, Summary, Workload};
+use crate::world::World;
+
+/// The workloads of a plan, none of which has begun.
+pub(super) fn of(plan: &Plan, seed: Seed, world: &mut World) -> Crew {
+    let addresses: Vec<SocketAddr> =
+        plan.roster.all().map(|node| plan.roster.address(node)).collect();
+    let workloads = (0..)
+        .zip(&plan.workloads)
+        .map(|(number, its)| Workload::new(seed, number, its.settings.clone(), &addresses));
+    Crew::new(workloads.collect(), world)
+}
+
+impl Runner<'_> {
+    /// Those begin that run from the beginning.
+    pub(super) fn begin_workloads(&mut self) {
+        for its in self.plan.workloads.iter().filter(|its| its.started) {
+            self.start_workload(&its.settings.name);
+        }
+    }
+
+    /// `start workload NAME`
+    pub(super) fn start_workload(&mut self, name: &str) {
+        if let Some(workload) = self.crew.named(name) {
+            workload.start(&self.world);
+        }
+    }
+
+    /// `stop workload NAME`
+    pub(super) fn stop_workload(&mut self, name: &str, text: &str) -> Outcome {
+        let begin = self.world.now();
+        if let Some(workload) = self.crew.named(name) {
+            workload.stop();
+        }
+        while self.crew.named(name).is_some_and(|workload| !workload.is_idle()) {
+            let wakes = self.crew.wakes_at().unwrap_or(FOREVER).min(self.horizon);
+            self.advance(wakes)?;
+            if wakes >= self.horizon {
+                return Err(super::Halt::TimeUp);
+            }
+        }
+        let Some(workload) = self.crew.named(name) else { return Ok(()) };
+        workload.close(&mut self.world);
+        let summary = workload.summary(&self.world);
+        let took = self.world.now().since(begin);
+        self.say(What::Step(text.to_owned(), took))?;
+        self.tell(summary)
+    }
+
+    /// What is not stopped by a step is at the end.
+    pub(super) fn end_workloads(&mut self) -> Outcome {
+        for its in &self.plan.workloads {
+            let name = &its.settings.name;
+            if self.crew.named(name).is_some_and(|workload| workload.is_running()) {
+                self.stop_workload(name, &format!("stop workload {name}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, mut summary: Summary) -> Outcome {
+        for loss in std::mem::take(&mut summary.losses) {
+            let cause = summary.events[loss.event].cause;
+            self.say(What::Lost(Box::new((summary.name.clone(), loss.clone(), cause))))?;
+            summary.losses.push(loss);
+        }
+        let nodes = self.plan.roster.all().map(|node| self.plan.name(node)).collect();
+        self.say(What::Workload(Box::new(record::Outcome { summary, nodes })))
+    }
+
+    /// `expect workload NAME FIGURE COMPARISON NUMBER`
+    pub(super) fn expect_workload(
+        &mut self,
+        name: &str,
+        figure: Figure,
+        comparison: Comparison,
+        number: u64,
+        text: &str,
+    ) -> Outcome {
+        let Some(workload) = self.crew.named(name) else { return Ok(()) };
+        let found = workload.summary(&self.world).figure(figure);
+        if comparison.holds(found, number) {
+            return self.say(What::Met(text.to_owned()));
+        }
+        let label = format!("it is {found}");
+        self.fail(Ending::Unexpected, "this expectation is not met", label)
+    }
+}

@@ -1,0 +1,348 @@
+//! The books of a workload: a page for each key.
+//!
+//! A page says how far the key has been counted by the node that holds it rightfully, and which of
+//! the numbers up to there were acknowledged. When the key passes to another data set (a replica is
+//! promoted, a process comes back), the number that it has *there* is looked up, and whatever was
+//! acknowledged beyond it is lost by that event. What a master acknowledges after another one was
+//! promoted in its place is lost from the start: it will drop its data when it finds out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::network::NodeNo;
+use crate::node::Node;
+use crate::node::keyspace::Value;
+use crate::slot::{SLOTS, Slot};
+use crate::time::Time;
+use crate::workload::chronicle::Turn;
+use crate::workload::event::{Cause, Event};
+use crate::workload::settings::Settings;
+use crate::world::World;
+
+/// Of so many acknowledged writes to a key it is known when they were acknowledged, and by whom. Of
+/// earlier ones only their number is.
+const REMEMBERED: usize = 256;
+
+/// An acknowledged write that is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Its key.
+    pub key: String,
+    /// The number that it brought the key to.
+    pub value: u32,
+    /// When it was acknowledged and by which node, if it is not too long ago to be remembered.
+    pub acknowledged: Option<(Time, NodeNo)>,
+    /// Which of the [events](crate::workload::Summary::events) took it.
+    pub event: usize,
+}
+
+/// A key, by its number among all keys of the workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(pub(crate) u32);
+
+#[derive(Debug, Clone, Copy)]
+struct Acknowledged {
+    at: Time,
+    value: u32,
+    by: NodeNo,
+}
+
+#[derive(Debug)]
+struct Page {
+    name: Box<[u8]>,
+    slot: Slot,
+    /// How far the rightful holder has counted, as far as is known.
+    value: u32,
+    /// How far the key had been counted when the present holder got it.
+    inherited: u32,
+    /// How many acknowledged writes are not remembered one by one, and the last of them.
+    older: u32,
+    older_last: u32,
+    /// The acknowledged writes that are not lost, by their values.
+    recent: VecDeque<Acknowledged>,
+}
+
+/// A master in whose place another node was promoted and that does not know it.
+#[derive(Debug, Clone, Copy)]
+struct Deposed {
+    heir: NodeNo,
+    epoch: u64,
+    /// The event that what it acknowledges is lost by, once there is any.
+    merge: Option<usize>,
+}
+
+/// The books of a workload.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pages: Vec<Page>,
+    /// Who holds each slot rightfully.
+    holders: Box<[Option<NodeNo>]>,
+    deposed: BTreeMap<NodeNo, Deposed>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) losses: Vec<Loss>,
+    pub(crate) failovers: u64,
+}
+
+/// What the data sets hold in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Balance {
+    /// Acknowledged writes that are there.
+    pub(crate) kept: u64,
+    /// Acknowledged writes to slots that nobody serves.
+    pub(crate) unknown: u64,
+    /// Writes that are there and were not acknowledged.
+    pub(crate) applied: u64,
+}
+
+impl Books {
+    pub(crate) fn new(settings: &Settings) -> Books {
+        let keys = (0..settings.clients).flat_map(|client| {
+            (0..settings.keys).map(move |key| format!("{}:{client}:{key}", settings.prefix))
+        });
+        let page = |name: String| Page {
+            slot: Slot::of_key(name.as_bytes()),
+            name: name.into_bytes().into(),
+            value: 0,
+            inherited: 0,
+            older: 0,
+            older_last: 0,
+            recent: VecDeque::new(),
+        };
+        Books {
+            pages: keys.map(page).collect(),
+            holders: vec![None; usize::from(SLOTS)].into(),
+            deposed: BTreeMap::new(),
+            events: Vec::new(),
+            losses: Vec::new(),
+            failovers: 0,
+        }
+    }
+
+    /// Looks up who holds which slot, when the workload begins.
+    pub(crate) fn look_around(&mut self, world: &World) {
+        self.holders = owners(world);
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self, key: Key) -> Slot {
+        self.pages[key.0 as usize].slot
+    }
+
+    pub(crate) fn name(&self, key: Key) -> &[u8] {
+        &self.pages[key.0 as usize].name
+    }
+
+    /// How far a key has certainly been counted.
+    pub(crate) fn value(&self, key: Key) -> u32 {
+        self.pages[key.0 as usize].value
+    }
+
+    /// A write was acknowledged.
+    pub(crate) fn acknowledged(&mut self, key: Key, value: u32, by: NodeNo, now: Time) {
+        let page = &self.pages[key.0 as usize];
+        let slot = page.slot.index();
+        let is_deposed = self.holders[slot] != Some(by) && self.deposed.contains_key(&by);
+        let entry = Acknowledged { at: now, value, by };
+        if is_deposed {
+            if value > page.inherited {
+                let event = self.merge_of(by, now);
+                self.lose(key, value, Some((now, by)), event);
+                return;
+            }
+        } else {
+            if value <= page.value {
+                let event = self.event(now, Cause::Unseen(by));
+                self.cut_back(key, value - 1, event);
+            }
+            self.holders[slot] = Some(by);
+        }
+        self.pages[key.0 as usize].note(entry);
+    }
+
+    /// The event by which is lost what a deposed master acknowledges.
+    fn merge_of(&mut self, master: NodeNo, now: Time) -> usize {
+        let next = self.events.len();
+        let Some(deposed) = self.deposed.get_mut(&master) else {
+            return self.event(now, Cause::Unseen(master));
+        };
+        let Deposed { heir, epoch, .. } = *deposed;
+        let merge = *deposed.merge.get_or_insert(next);
+        if merge == next {
+            self.event(now, Cause::Merge { master, heir, epoch, over: false });
+        }
+        merge
+    }
+
+    fn event(&mut self, at: Time, cause: Cause) -> usize {
+        self.events.push(Event { at, cause, lost: 0 });
+        self.events.len() - 1
+    }
+
+    fn lose(&mut self, key: Key, value: u32, acknowledged: Option<(Time, NodeNo)>, event: usize) {
+        self.events[event].lost += 1;
+        let key = String::from_utf8_lossy(self.name(key)).into_owned();
+        self.losses.push(Loss { key, value, acknowledged, event });
+    }
+
+    /// The key has been counted only so far: what was acknowledged beyond it is lost.
+    fn cut_back(&mut self, key: Key, value: u32, event: usize) {
+        loop {
+            let page = &mut self.pages[key.0 as usize];
+            if let Some(&last) = page.recent.back().filter(|last| last.value > value) {
+                page.recent.pop_back();
+                self.lose(key, last.value, Some((last.at, last.by)), event);
+            } else if page.older > 0 && page.older_last > value {
+                let lost = page.older_last;
+                page.older -= 1;
+                page.older_last -= 1;
+                self.lose(key, lost, None, event);
+            } else {
+                page.value = value;
+                page.inherited = value;
+                return;
+            }
+        }
+    }
+
+    /// Looks at what a node holds of the keys of some slots, which are its own from now on.
+    fn take_stock(
+        &mut self,
+        node: NodeNo,
+        its: &Node,
+        event: usize,
+        is_its: impl Fn(Slot) -> bool,
+    ) {
+        for number in 0..self.pages.len() {
+            let page = &self.pages[number];
+            if is_its(page.slot) {
+                let value = count(its, &page.name);
+                self.cut_back(Key(number as u32), value, event);
+            }
+        }
+        for slot in Slot::all().filter(|&slot| is_its(slot)) {
+            self.holders[slot.index()] = Some(node);
+        }
+    }
+
+    /// Takes a turn into account, at the moment at which it is taken.
+    pub(crate) fn turn(&mut self, world: &World, at: Time, node: NodeNo, turn: Turn) {
+        match turn {
+            Turn::Promoted => self.promoted(world, at, node),
+            Turn::Loaded => {
+                let merge = self.deposed.remove(&node).and_then(|deposed| deposed.merge);
+                if let Some(Event { at: when, cause: Cause::Merge { over, .. }, .. }) =
+                    merge.map(|merge| &mut self.events[merge])
+                {
+                    (*when, *over) = (at, true);
+                }
+            }
+            Turn::Flushed => self.data_changed(world, at, node, Cause::Flush(node)),
+            Turn::Serving => self.data_changed(world, at, node, Cause::Restart(node)),
+        }
+    }
+
+    fn promoted(&mut self, world: &World, at: Time, heir: NodeNo) {
+        self.failovers += 1;
+        self.deposed.remove(&heir);
+        let Some(its) = world.node(heir) else { return };
+        let is_its = |slot| its.bus.slots.owner(slot) == Some(its.bus.myself);
+        let epoch = its.bus.table.peer(its.bus.myself).config_epoch.0;
+        let mut before: Vec<NodeNo> = Slot::all()
+            .filter(|&slot| is_its(slot))
+            .filter_map(|slot| self.holders[slot.index()])
+            .filter(|&holder| holder != heir)
+            .collect();
+        before.sort_unstable();
+        before.dedup();
+        for &master in &before {
+            self.deposed.insert(master, Deposed { heir, epoch, merge: None });
+        }
+        let master = before.first().copied();
+        let event = self.event(at, Cause::Failover { heir, master, epoch });
+        self.take_stock(heir, its, event, is_its);
+    }
+
+    /// A node that holds slots has got other data.
+    fn data_changed(&mut self, world: &World, at: Time, node: NodeNo, cause: Cause) {
+        if !self.holders.contains(&Some(node)) {
+            return;
+        }
+        let Some(its) = world.node(node) else { return };
+        let event = self.event(at, cause);
+        let holders = self.holders.clone();
+        self.take_stock(node, its, event, |slot| holders[slot.index()] == Some(node));
+        if self.events[event].lost == 0 {
+            self.events.pop();
+        }
+    }
+
+    /// What there is in the end of all that was written.
+    pub(crate) fn balance(&mut self, world: &World) -> Balance {
+        let owners = owners(world);
+        let mut balance = Balance::default();
+        for number in 0..self.pages.len() {
+            let key = Key(number as u32);
+            let page = &self.pages[number];
+            let owner = owners[page.slot.index()];
+            let Some((owner, its)) = owner.and_then(|owner| Some((owner, world.node(owner)?)))
+            else {
+                balance.unknown += u64::from(page.older) + page.recent.len() as u64;
+                continue;
+            };
+            let value = count(its, &page.name);
+            if value < page.last_acknowledged() {
+                let event = self.event(world.now(), Cause::Unseen(owner));
+                self.cut_back(key, value, event);
+            }
+            let page = &self.pages[number];
+            let kept = u64::from(page.older) + page.recent.len() as u64;
+            balance.kept += kept;
+            balance.applied += u64::from(value).saturating_sub(kept);
+        }
+        balance
+    }
+}
+
+impl Page {
+    fn note(&mut self, entry: Acknowledged) {
+        self.value = self.value.max(entry.value);
+        let at = self.recent.partition_point(|other| other.value < entry.value);
+        self.recent.insert(at, entry);
+        if self.recent.len() > REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.older += 1;
+            self.older_last = oldest.value;
+        }
+    }
+
+    fn last_acknowledged(&self) -> u32 {
+        self.recent.back().map_or(self.older_last, |last| last.value)
+    }
+}
+
+/// How far a key has been counted in a node's data.
+fn count(node: &Node, key: &[u8]) -> u32 {
+    let number = match node.keys.get(key).map(|entry| &entry.value) {
+        Some(Value::String(bytes)) => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    };
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Who owns each slot: of the masters that say so of themselves, the one with the greatest config
+/// epoch.
+fn owners(world: &World) -> Box<[Option<NodeNo>]> {
+    let mut owners: Box<[Option<(u64, NodeNo)>]> = vec![None; usize::from(SLOTS)].into();
+    for number in (0..world.node_count() as u32).map(NodeNo) {
+        let Some(bus) = world.node(number).map(|node| &node.bus) else { continue };
+        if !bus.is_master() {
+            continue;
+        }
+        let claim = Some((bus.table.peer(bus.myself).config_epoch.0, number));
+        for slot in Slot::all().filter(|&slot| bus.slots.owner(slot) == Some(bus.myself)) {
+            let owner = &mut owners[slot.index()];
+            *owner = (*owner).max(claim);
+        }
+    }
+    owners.iter().map(|owner| owner.map(|(_, node)| node)).collect()
+}

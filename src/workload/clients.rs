@@ -1,0 +1,149 @@
+//! All clients of a workload, and when each of them goes on.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::network::NodeNo;
+use crate::rng::{Purpose, Seed};
+use crate::time::Time;
+use crate::workload::books::Books;
+use crate::workload::chronicle::Turn;
+use crate::workload::client::Client;
+use crate::workload::outage::Outages;
+use crate::workload::settings::Settings;
+use crate::workload::shared::Shared;
+use crate::workload::summary::{Summary, Tally};
+use crate::world::{ClientEvent, ClientNo, World};
+
+/// A number of virtual clients and their books.
+#[derive(Debug)]
+pub struct Workload {
+    clients: Vec<Client>,
+    shared: Shared,
+    /// When each client goes on, if nothing comes in before.
+    alarms: BTreeSet<(Time, u32)>,
+    /// What stands in `alarms` for each client.
+    set: Vec<Option<Time>>,
+}
+
+impl Workload {
+    /// Clients that have not begun. `number` sets their choices apart from those of other workloads;
+    /// they know the addresses of all nodes.
+    #[must_use]
+    pub fn new(seed: Seed, number: u32, settings: Settings, addresses: &[SocketAddr]) -> Workload {
+        let count = settings.clients;
+        let shared = Shared {
+            books: Books::new(&settings),
+            settings,
+            addresses: addresses.to_vec(),
+            directory: addresses.iter().copied().zip((0..).map(NodeNo)).collect(),
+            tally: Tally::default(),
+            outages: Outages::new(),
+            owners: Default::default(),
+            begins: false,
+        };
+        let client = |client: u32| {
+            // The runner's own lots are drawn from subject 0.
+            let subject = u64::from(number + 1) << 32 | u64::from(client);
+            Client::new(client, seed.small_stream(Purpose::Workload, subject, 0), &shared)
+        };
+        let clients = (0..count).map(client).collect();
+        Workload { clients, shared, alarms: BTreeSet::new(), set: vec![None; count as usize] }
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Whether its clients begin commands.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.shared.begins
+    }
+
+    /// The clients begin.
+    pub fn start(&mut self, world: &World) {
+        self.shared.books.look_around(world);
+        self.shared.begins = true;
+        for number in 0..self.clients.len() {
+            self.clients[number].start(world.now());
+            self.set_alarm(number);
+        }
+    }
+
+    /// The clients begin nothing new. What is under way goes on.
+    pub fn stop(&mut self) {
+        self.shared.begins = false;
+        (0..self.clients.len()).for_each(|number| self.set_alarm(number));
+    }
+
+    /// Whether nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.clients.iter().all(Client::is_idle)
+    }
+
+    /// Closes all connections, once nothing is under way.
+    pub fn close(&mut self, world: &mut World) {
+        for client in &mut self.clients {
+            client.close(world, &mut self.shared);
+        }
+        self.alarms.clear();
+        self.set.fill(None);
+    }
+
+    /// When it has to be advanced at the latest.
+    #[inline]
+    pub(crate) fn alarm(&self) -> Option<Time> {
+        self.alarms.first().map(|(time, _)| *time)
+    }
+
+    fn set_alarm(&mut self, number: usize) {
+        let alarm = self.clients[number].alarm(&self.shared);
+        if alarm != self.set[number] {
+            if let Some(old) = self.set[number] {
+                self.alarms.remove(&(old, number as u32));
+            }
+            self.alarms.extend(alarm.map(|new| (new, number as u32)));
+            self.set[number] = alarm;
+        }
+    }
+
+    /// Tells a client what it has experienced, if it is one of these.
+    pub(crate) fn hear(
+        &mut self,
+        world: &mut World,
+        client: ClientNo,
+        event: ClientEvent,
+    ) -> Option<ClientEvent> {
+        let Some(&(number, node)) = self.shared.owners.get(&client) else { return Some(event) };
+        let number = number as usize;
+        self.clients[number].hear(world, &mut self.shared, node, event);
+        self.clients[number].advance(world, &mut self.shared);
+        self.set_alarm(number);
+        None
+    }
+
+    /// Lets those clients go on whose time has come.
+    pub(crate) fn advance(&mut self, world: &mut World) {
+        while let Some(&(time, number)) = self.alarms.first()
+            && time <= world.now()
+        {
+            let number = number as usize;
+            self.clients[number].advance(world, &mut self.shared);
+            self.set_alarm(number);
+        }
+    }
+
+    pub(crate) fn turn(&mut self, world: &World, at: Time, node: NodeNo, turn: Turn) {
+        self.shared.books.turn(world, at, node, turn);
+    }
+
+    /// What has become of everything so far.
+    pub fn summary(&mut self, world: &World) -> Summary {
+        let balance = self.shared.books.balance(world);
+        Summary::new(&self.shared, balance, world.now())
+    }
+}

@@ -1,0 +1,53 @@
+//! What the clients of a workload have in common.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::network::NodeNo;
+use crate::time::Time;
+use crate::workload::books::{Books, Key};
+use crate::workload::outage::Outages;
+use crate::workload::settings::Settings;
+use crate::workload::slot_map::Directory;
+use crate::workload::summary::Tally;
+use crate::world::ClientNo;
+
+/// What all clients of a workload share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) directory: Directory,
+    pub(crate) books: Books,
+    pub(crate) tally: Tally,
+    pub(crate) outages: Outages,
+    /// Whose connection is whose, and where it leads.
+    pub(crate) owners: BTreeMap<ClientNo, (u32, NodeNo)>,
+    /// Whether clients begin commands.
+    pub(crate) begins: bool,
+}
+
+impl Shared {
+    /// A write was acknowledged.
+    pub(crate) fn acknowledged(&mut self, key: Key, value: u32, by: NodeNo, now: Time) {
+        self.tally.acknowledged += 1;
+        self.outages.succeeded(self.books.slot(key), now);
+        self.books.acknowledged(key, value, by, now);
+    }
+
+    /// A command was refused with an error.
+    pub(crate) fn refused(&mut self, key: Key, began: Time, is_read: bool, error: &str) {
+        self.outages.failed(self.books.slot(key), began);
+        if is_read {
+            self.tally.failed_reads += 1;
+            return;
+        }
+        let code = error.split(' ').next().unwrap_or_default();
+        match self.tally.refused.get_mut(code) {
+            Some(count) => *count += 1,
+            None => {
+                self.tally.refused.insert(code.to_owned(), 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What can be done to the disks of nodes, and to where the nodes are.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::id::Endpoint;
+use crate::network::NodeNo;
+use crate::time::Span;
+use crate::world::observe::Fault;
+use crate::world::{FaultError, Program, World};
+
+/// A disk that takes its time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlowDisk {
+    /// How long a sync takes.
+    takes: Span,
+    /// Whether anybody has waited for it.
+    was_waited_for: bool,
+}
+
+impl<P: Program> World<P> {
+    /// Makes each sync of a node's nodes.conf take so long, from now on; its process does nothing else
+    /// meanwhile. With zero it takes no time any more.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn slow_disk(&mut self, node: NodeNo, takes: Span) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        self.interfere(18, node, Fault::SlowDisk(node, takes));
+        match takes {
+            Span::ZERO => self.slow_disks.remove(&node),
+            takes => self.slow_disks.insert(node, SlowDisk { takes, was_waited_for: false }),
+        };
+        Ok(())
+    }
+
+    /// Whether a process has waited for a slow disk; `None` if the disk is not slow.
+    #[must_use]
+    pub fn was_waited_for(&self, node: NodeNo) -> Option<bool> {
+        self.slow_disks.get(&node).map(|disk| disk.was_waited_for)
+    }
+
+    /// How long a sync takes that happens now, if it takes any time.
+    pub(super) fn sync_takes(&mut self, node: NodeNo) -> Option<Span> {
+        let disk = self.slow_disks.get_mut(&node)?;
+        disk.was_waited_for = true;
+        Some(disk.takes)
+    }
+
+    /// Removes a node's nodes.conf. A process that runs does not notice, and writes another.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn lose_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        self.interfere(19, node, Fault::LoseConfig(node));
+        let machine = &mut self.machines[node.index()];
+        if !machine.disk.lose_config() {
+            return Err(FaultError::NoConfig);
+        }
+        // The id stood in that file and nowhere else.
+        machine.setup.id = None;
+        Ok(())
+    }
+
+    /// Leaves only the beginning of a node's nodes.conf, up to the middle of a line.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn tear_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        self.interfere(20, node, Fault::TearConfig(node));
+        match self.machines[node.index()].disk.tear_config() {
+            true => Ok(()),
+            false => Err(FaultError::NoConfig),
+        }
+    }
+
+    /// Gives another address to a node that does not run. Who had the address before has it no more.
+    ///
+    /// # Errors
+    /// If it runs, or a node that runs has the address.
+    pub fn move_node(&mut self, node: NodeNo, ip: IpAddr, port: u16) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        if self.machines[node.index()].running.is_some() {
+            return Err(FaultError::AlreadyRunning);
+        }
+        self.check_address(node, SocketAddr::new(ip, port))?;
+        self.interfere(21, node, Fault::Move(node, ip, port));
+        self.places.retain(|_, owner| *owner != node);
+        for port in [port, port.saturating_add(Endpoint::BUS_PORT_OFFSET)] {
+            self.places.insert((ip, port), node);
+        }
+        let setup = &mut self.machines[node.index()].setup;
+        setup.ip = ip;
+        setup.config.port = port;
+        Ok(())
+    }
+
+    /// Where a node is: the address and the port for clients.
+    #[must_use]
+    pub fn address(&self, node: NodeNo) -> SocketAddr {
+        let setup = &self.machines[node.index()].setup;
+        SocketAddr::new(setup.ip, setup.config.port)
+    }
+
+    /// Makes sure that nobody else who runs has an address.
+    ///
+    /// # Errors
+    /// If somebody has.
+    pub fn check_address(&self, node: NodeNo, address: SocketAddr) -> Result<(), FaultError> {
+        let runs = |other: &NodeNo| self.machines[other.index()].running.is_some();
+        let others = (0..self.machines.len() as u32).map(NodeNo).filter(|other| *other != node);
+        match others.filter(runs).any(|other| self.address(other) == address) {
+            true => Err(FaultError::AddressInUse),
+            false => Ok(()),
+        }
+    }
+
+    fn check_node(&self, node: NodeNo) -> Result<(), FaultError> {
+        match self.machines.get(node.index()) {
+            Some(_) => Ok(()),
+            None => Err(FaultError::NoSuchNode(node)),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What becomes of clients' writes when masters die or are cut off.
+
+mod common;
+
+use std::ops::ControlFlow;
+
+use redis_cluster_sim::scenario::record::{Ending, Record, Sink, What};
+use redis_cluster_sim::scenario::{self, runner};
+use redis_cluster_sim::workload::{Cause, Figure, Summary};
+
+/// Keeps what workloads have to say.
+#[derive(Default)]
+struct Summaries(Vec<Summary>);
+
+impl Sink for Summaries {
+    fn record(&mut self, record: &Record) -> ControlFlow<()> {
+        if let What::Workload(outcome) = &record.what {
+            self.0.push(outcome.summary.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The summaries of a scenario that goes well.
+#[track_caller]
+fn summaries(text: &str, seed: u64) -> Vec<Summary> {
+    let plan = scenario::load("a.toml", text.as_bytes(), &[format!("seed={seed}")])
+        .unwrap_or_else(|error| panic!("{}", error.render()));
+    let mut sink = Summaries::default();
+    let summary = runner::run(&plan, &runner::Options::default(), &mut sink).summary;
+    assert_eq!(summary.ending, Ending::Done, "seed {seed}: {:?}", summary.failure);
+    sink.0
+}
+
+/// Three masters with replicas and one client, and what is done to them.
+fn cluster(workload: &str, config: &str, steps: &str) -> String {
+    format!(
+        "[config]\ncluster-node-timeout = 2000\n{config}\n[cluster]\nmasters = 3\nreplicas-per-master = 1\n\
+         formed = true\n[[workload]]\nname = \"w\"\nrate = 200\n{workload}\n[script]\nsteps = [\n\
+         'start workload w', 'wait 5s', {steps},\n\
+         'stop workload w']\n"
+    )
+}
+
+#[test]
+fn a_killed_master_takes_no_acknowledged_write_with_it_on_a_fast_network() {
+    let steps = "'kill 7000', 'wait until 7003 info role = master within 10s', 'wait 3s'";
+    for seed in 1..=10 {
+        let all = summaries(&cluster("", "", steps), seed);
+        let figure = |figure| all[0].figure(figure);
+        assert!(figure(Figure::Acknowledged) > 1_000, "seed {seed}");
+        assert_eq!(figure(Figure::Failovers), 1, "seed {seed}");
+        assert_eq!(figure(Figure::Lost), 0, "seed {seed}: {:?}", all[0].losses);
+        assert!(figure(Figure::LongestOutage) > 1_000, "seed {seed}: its slots were down");
+    }
+}
+
+/// A client is cut off together with its master; all are together again in the end.
+const CUT_OFF: &str = "'partition 7000 | rest', 'wait until 7003 info role = master within 20s', \
+                       'wait 2s', 'heal', 'wait until 7000 info role = slave within 20s', 'wait 2s'";
+/// All its keys are in slot 3300, which is that master's.
+const BESIDE: &str = "beside = \"7000\"\nprefix = \"{b}\"\ntimeout = \"100ms\"";
+
+#[test]
+fn a_client_that_is_cut_off_with_its_master_loses_what_is_acknowledged_until_that_stops() {
+    for seed in 1..=10 {
+        let all = summaries(&cluster(BESIDE, "", CUT_OFF), seed);
+        let losses = &all[0].losses;
+        assert!(losses.len() > 50, "seed {seed}: {}", losses.len());
+        assert_eq!(all[0].figure(Figure::LostUnseen), 0, "seed {seed}");
+        let times: Vec<_> = losses.iter().filter_map(|loss| loss.acknowledged).collect();
+        assert_eq!(times.len(), losses.len());
+        let first = times.iter().map(|(at, _)| *at).min().unwrap();
+        let last = times.iter().map(|(at, _)| *at).max().unwrap();
+        let lasted = last.since(first).as_millis();
+        // 1.0 to 1.5 node timeouts, less the pauses between the client's writes to this master.
+        assert!((1_700..=3_000).contains(&lasted), "seed {seed}: {lasted} ms");
+        let failover = |loss: &&redis_cluster_sim::workload::Loss| matches!(all[0].events[loss.event].cause, Cause::Failover { epoch, .. } if epoch > 0);
+        assert!(losses.iter().filter(failover).count() > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn wait_and_min_replicas_save_a_client_that_is_cut_off() {
+    for seed in 1..=5 {
+        let lost = |workload: &str, config: &str| {
+            let workload = format!("{BESIDE}\n{workload}");
+            summaries(&cluster(&workload, config, CUT_OFF), seed)[0].figure(Figure::Lost)
+        };
+        let without = lost("", "");
+        let with_wait = lost("wait = 1\nwait-limit = \"50ms\"", "");
+        let with_min = lost("", "min-replicas-to-write = 1\nmin-replicas-max-lag = 1");
+        assert_eq!(with_wait, 0, "seed {seed}: what no replica has is not acknowledged");
+        assert!(with_min < without, "seed {seed}: {with_min} of {without}");
+    }
+}
+
+/// Compares some minutes of the experiment of antirez.com/news/69 with what it found in a day: a
+/// figure may be so many times too large or too small.
+fn experiment(length: u64, slack: u64) {
+    let text = std::fs::read_to_string(common::path("scenarios/antirez_partitions.toml")).unwrap();
+    let all = summaries(&text.replace("until 24h", &format!("until {length}m")), 69);
+    let day = 24 * 60;
+    let sum = |figure| all.iter().map(|one| one.figure(figure)).sum::<u64>();
+    let found = [
+        ("writes per client", sum(Figure::Acknowledged) / 2, 8_500_000),
+        ("failovers", all[0].figure(Figure::Failovers), 1_000),
+        ("lost writes", sum(Figure::Lost), 2_000),
+        ("applied without acknowledgement", sum(Figure::Applied), 800),
+    ];
+    for (what, found, real) in found {
+        let expected = real * length / day;
+        eprintln!("{what}: {found}, in reality about {expected}");
+        // So few come in bursts: none may come in some minutes.
+        let low = if expected < 100 { 0 } else { expected / slack };
+        let high = expected * slack;
+        assert!((low..=high).contains(&found), "{what}: {found}, not in {low}..={high}");
+    }
+    assert_eq!(sum(Figure::LostUnseen), 0, "every loss has its cause");
+}
+
+#[test]
+fn a_cluster_that_is_never_whole_loses_about_as_much_as_a_real_one() {
+    experiment(20, 10);
+}
+
+#[test]
+#[ignore = "a day of virtual time: cargo test --release --test workloads -- --ignored"]
+fn a_day_of_partitions_goes_as_it_did_in_reality() {
+    experiment(24 * 60, 4);
+}
