@@ -3,7 +3,7 @@
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry;
 use crate::scenario::step::Step;
-use crate::scenario::units::{self, BadUnit};
+use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 use crate::time::Span;
 
@@ -38,18 +38,10 @@ pub(super) fn begin(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
     cursor.keyword("via")?;
     let node = cursor.node()?;
     let pause = match cursor.take_if("every") {
-        Some(_) => cursor.value("a duration", a_while)?,
+        Some(_) => cursor.value("a duration", units::duration)?,
         None => PAUSE,
     };
     Ok(Step::BeginWrites(node, pause))
-}
-
-/// Without a pause, and on a network that takes no time, writes would never let time pass.
-fn a_while(text: &str) -> Result<Span, BadUnit> {
-    match units::duration(text)? {
-        Span::ZERO => Err(BadUnit { problem: "no pause at all".to_owned(), hint: None }),
-        pause => Ok(pause),
-    }
 }
 
 /// `end writes`
