@@ -202,6 +202,7 @@ impl Ids {
 /// # Panics
 /// After four billion interned values: such a run does not fit into memory anyway.
 fn index_u32(len: usize) -> u32 {
+    // Each value takes more than a byte: so many are more than any machine's memory.
     u32::try_from(len).expect("fewer than 2^32 interned values")
 }
 

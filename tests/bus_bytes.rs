@@ -15,18 +15,6 @@ use redis_cluster_sim::node::packet::{Body, Epoch, MessageType, Packet};
 use redis_cluster_sim::node::section::Gossip;
 use redis_cluster_sim::slot::{SLOTS, SlotSet};
 
-const KINDS: [MessageType; 9] = [
-    MessageType::Ping,
-    MessageType::Pong,
-    MessageType::Meet,
-    MessageType::Fail,
-    MessageType::Publish,
-    MessageType::AuthRequest,
-    MessageType::AuthAck,
-    MessageType::Update,
-    MessageType::MfStart,
-];
-
 fn an_id() -> impl Strategy<Value = NodeId> {
     "[0-9a-f]{40}".prop_map(|text| text.parse().unwrap())
 }
@@ -48,7 +36,7 @@ fn slots() -> impl Strategy<Value = Arc<SlotSet>> {
 
 prop_compose! {
     fn a_packet()(
-        kind in prop::sample::select(KINDS.to_vec()),
+        kind in prop::sample::select(&MessageType::ALL[..MessageType::Module as usize]),
         names in prop::collection::vec(an_id(), 3),
         master in prop::option::of(an_id()),
         endpoint in an_endpoint(),

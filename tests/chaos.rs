@@ -25,15 +25,7 @@ struct Watcher(Rc<Cell<u64>>);
 
 impl Observer for Watcher {
     fn wants(&self) -> Wants {
-        Wants {
-            log: Some(Level::Warning),
-            packets: true,
-            links: true,
-            faults: true,
-            notices: true,
-            commands: true,
-            disk: true,
-        }
+        Wants::everything(Level::Warning)
     }
 
     fn record(&mut self, record: &Record<'_>, _: &Ids) {

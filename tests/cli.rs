@@ -257,6 +257,19 @@ fn a_failure_that_nobody_reads_about_is_one_all_the_same() {
 }
 
 #[test]
+fn files_are_checked_to_the_last_also_if_nobody_reads_about_the_good_ones() {
+    let good = with_steps("unread_check.toml", r#"["wait 1s"]"#);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sim"))
+        .args(["check", &good, "no-such-file.toml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+#[test]
 #[cfg(unix)]
 fn a_file_that_never_ends_is_no_scenario() {
     let output = sim(&["check", "/dev/zero"]);

@@ -57,7 +57,7 @@ impl Rule {
             return Verdict::Drop;
         }
         let stopped = self.unanswered.is_some_and(|span| span >= RETRANSMIT_FIRST);
-        if self.path.cut || self.behind_others || stopped {
+        if self.path.is_closed() || self.behind_others || stopped {
             return Verdict::Hold;
         }
         let mut delay = draws.span(network.latency_low, network.latency_high)

@@ -59,6 +59,12 @@ impl fmt::Display for Delay {
 impl Path {
     /// A path that nothing is wrong with.
     pub const INTACT: Path = Path { cut: false, delay: Delay::NONE, loss_per_mille: 0 };
+
+    /// Whether nothing ever gets through: because it is cut, or because all segments are lost.
+    #[must_use]
+    pub const fn is_closed(self) -> bool {
+        self.cut || self.loss_per_mille >= 1_000
+    }
 }
 
 impl fmt::Display for Path {

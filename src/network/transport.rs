@@ -155,13 +155,16 @@ impl Network {
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
         let (way, back) = (self.path(link), self.path(link.other()));
         self.note_hit(now, link, way);
-        if !way.cut {
+        if !way.is_closed() {
             self.note_hit(now, link.other(), back);
         }
         let dark = self.is_dark(self.connection(link).end(link.other()).site());
         let lost = {
             let draws = &mut self.connection_mut(link).flow_mut(link).draws;
-            dark || way.cut || back.cut || fate::lost(way, draws) || fate::lost(back, draws)
+            dark || way.is_closed()
+                || back.is_closed()
+                || fate::lost(way, draws)
+                || fate::lost(back, draws)
         };
         if !lost {
             return Attempt::Arrives(self.hop(now, link));
@@ -297,7 +300,11 @@ impl Network {
     /// connection or with what is in front of it.
     pub(crate) fn is_held_back(&self, from: LinkId) -> bool {
         let waits = self.connection(from).end(from).state == EndState::Connecting;
-        waits || self.is_stopped(from) || self.path(from).cut || self.path(from.other()).cut
+        waits || self.is_stopped(from) || self.is_closed_either_way(from)
+    }
+
+    fn is_closed_either_way(&self, from: LinkId) -> bool {
+        self.path(from).is_closed() || self.path(from.other()).is_closed()
     }
 
     /// Takes everything that the kernel at an end holds.
@@ -322,7 +329,7 @@ impl Network {
     pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
         let connection = self.connection(from);
         let waits = connection.end(from).state == EndState::Connecting;
-        if waits || self.is_stopped(from) || self.path(from).cut || self.path(from.other()).cut {
+        if waits || self.is_stopped(from) || self.is_closed_either_way(from) {
             return None;
         }
         let since = self.held.oldest(&connection.flow(from).held)?;
@@ -425,7 +432,7 @@ fn note_silence(
     from: LinkId,
     now: Time,
 ) -> Option<Time> {
-    if path_of(paths, connection, from.other()).cut {
+    if path_of(paths, connection, from.other()).is_closed() {
         return Some(*unanswered.entry(from).or_insert(now));
     }
     unanswered.remove(&from);

@@ -295,6 +295,7 @@ impl Outbox {
             self.next_connection += 1;
             fresh
         });
+        // Numbers are used again, so this counts connections that are open, which all have a record.
         LinkId(connection.checked_mul(2).expect("fewer than 2^31 connections"))
     }
 

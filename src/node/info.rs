@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::node::child::Task;
 use crate::node::command::VERSION;
 use crate::node::effect::Ctx;
+use crate::node::text::written;
 
 type Writer = fn(&mut String, &Node, &Ctx<'_>) -> fmt::Result;
 
@@ -33,20 +34,16 @@ const SECTIONS: [(&str, Writer, bool); 12] = [
 pub fn text(node: &Node, ctx: &Ctx<'_>, section: &str) -> String {
     let is = |name: &str| section.eq_ignore_ascii_case(name);
     let (all, default) = (is("all") || is("everything"), is("default"));
-    let mut text = String::new();
-    for (name, write, shown) in SECTIONS {
-        if is(name) || all || (default && shown) {
-            let separator = if text.is_empty() { "" } else { "\r\n" };
-            text.push_str(separator);
-            writeln(&mut text, "#", name);
-            write(&mut text, node, ctx).expect("a string takes any text");
+    written(|out| {
+        for (name, write_section, shown) in SECTIONS {
+            if is(name) || all || (default && shown) {
+                let separator = if out.is_empty() { "" } else { "\r\n" };
+                write!(out, "{separator}# {name}\r\n")?;
+                write_section(out, node, ctx)?;
+            }
         }
-    }
-    text
-}
-
-fn writeln(out: &mut String, mark: &str, name: &str) {
-    let _ = write!(out, "{mark} {name}\r\n");
+        Ok(())
+    })
 }
 
 /// Writes `name:value` lines.

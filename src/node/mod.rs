@@ -36,6 +36,7 @@ pub mod server;
 pub mod stats;
 pub mod storage;
 pub mod table;
+mod text;
 pub mod value;
 
 use crate::node::bus::Bus;

@@ -26,6 +26,7 @@ impl PeerIx {
     #[must_use]
     pub fn nth(count: usize) -> PeerIx {
         let index = u16::try_from(count).ok().filter(|&index| index < u16::MAX);
+        // Memory ends first: each node knows each other one.
         PeerIx(index.expect("a table holds fewer than 65,535 nodes"))
     }
 }

@@ -36,6 +36,8 @@ impl fmt::Display for StatsTable<'_> {
         row("client commands", grouped(stats.commands.into()))?;
         row("virtual time", seconds(virtual_us))?;
         row("wall time", seconds(wall_us))?;
+        row("events/s", grouped(u128::from(stats.events) * 1_000_000 / wall_us))?;
+        row("packets/s", grouped(u128::from(stats.packets()) * 1_000_000 / wall_us))?;
         row("speed-up", format!("{} x", grouped(virtual_us / wall_us)))?;
         row("fingerprint", fingerprint(self.summary.fingerprint))
     }

@@ -59,6 +59,7 @@ impl Roster {
     /// # Panics
     /// With more than four billion nodes; there are fewer ports and addresses in a file.
     pub fn add(&mut self, address: SocketAddr) -> Result<NodeNo, NodeNo> {
+        // A scenario's file is limited in size, and so is the number of nodes that one line makes.
         let fresh = NodeNo(u32::try_from(self.addresses.len()).expect("fewer than 2^32 nodes"));
         if let Some(&taken) = self.by_address.get(&address) {
             return Err(taken);

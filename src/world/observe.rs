@@ -48,6 +48,20 @@ pub struct Wants {
 }
 
 impl Wants {
+    /// Everything that there is to see, with log lines from this level up.
+    #[must_use]
+    pub const fn everything(log: Level) -> Wants {
+        Wants {
+            log: Some(log),
+            packets: true,
+            links: true,
+            faults: true,
+            notices: true,
+            commands: true,
+            disk: true,
+        }
+    }
+
     /// What either of two observers wants.
     #[must_use]
     pub fn or(self, other: Wants) -> Wants {

@@ -26,7 +26,7 @@ impl<H: Host> Manager<'_, H> {
         ));
         let first = self[REFERENCE].address.clone();
         let meet = args(["CLUSTER", "MEET", &first.host, &first.port.to_string()]);
-        self.expect(node, meet).await?;
+        self.demand(node, meet).await?;
         if let Some(master) = master {
             self.make_replica(node, master).await?;
         }
@@ -53,6 +53,6 @@ impl<H: Host> Manager<'_, H> {
         self.wait_for_join().await;
         let (address, name) = (self[master].address.clone(), self[master].name.to_string());
         self.info(format_args!(">>> Configure node as replica of {address}.\n"));
-        self.expect(node, args(["CLUSTER", "REPLICATE", &name])).await.map(drop)
+        self.demand(node, args(["CLUSTER", "REPLICATE", &name])).await.map(drop)
     }
 }

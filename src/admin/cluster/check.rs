@@ -180,7 +180,7 @@ impl<H: Host> Manager<'_, H> {
     /// How many keys of a slot a node has.
     pub(super) async fn count_keys(&mut self, node: MemberIx, slot: Slot) -> Result<i64, Stop> {
         let command = args(["CLUSTER", "COUNTKEYSINSLOT", &slot.to_string()]);
-        match self.expect(node, command).await? {
+        match self.demand(node, command).await? {
             Reply::Int(count) => Ok(count),
             _ => Err(Stop::Failed),
         }

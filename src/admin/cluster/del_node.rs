@@ -27,10 +27,10 @@ impl<H: Host> Manager<'_, H> {
             if master.is_some_and(|master| master.as_str().eq_ignore_ascii_case(id)) {
                 self.give_another_master(node).await?;
             }
-            self.expect(node, args(["CLUSTER", "FORGET", id])).await?;
+            self.demand(node, args(["CLUSTER", "FORGET", id])).await?;
         }
         self.info(">>> Sending CLUSTER RESET SOFT to the deleted node.\n");
-        self.expect(doomed, args(["CLUSTER", "RESET", "SOFT"])).await.map(drop)
+        self.demand(doomed, args(["CLUSTER", "RESET", "SOFT"])).await.map(drop)
     }
 
     /// The new master may well be the node that is being deleted (cli §7).
@@ -39,6 +39,6 @@ impl<H: Host> Manager<'_, H> {
         let (here, there) = (self[replica].address.clone(), self[master].address.clone());
         self.info(format_args!(">>> {here} as replica of {there}\n"));
         let name = self[master].name.to_string();
-        self.expect(replica, args(["CLUSTER", "REPLICATE", &name])).await.map(drop)
+        self.demand(replica, args(["CLUSTER", "REPLICATE", &name])).await.map(drop)
     }
 }

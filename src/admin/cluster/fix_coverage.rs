@@ -87,7 +87,7 @@ impl<H: Host> Manager<'_, H> {
             let mut holders = Vec::new();
             for &node in &masters {
                 let command = args(["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "1"]);
-                if matches!(self.expect(node, command).await?, Reply::Array(keys) if !keys.is_empty())
+                if matches!(self.demand(node, command).await?, Reply::Array(keys) if !keys.is_empty())
                 {
                     holders.push(node);
                 }

@@ -90,7 +90,7 @@ impl<H: Host> Manager<'_, H> {
     /// How many keys of the slot a node has; an answer that is no number counts as none.
     async fn expect_count(&mut self, node: MemberIx, slot: Slot) -> Result<i64, Stop> {
         let command = args(["CLUSTER", "COUNTKEYSINSLOT", &slot.to_string()]);
-        match self.expect(node, command).await? {
+        match self.demand(node, command).await? {
             Reply::Int(count) => Ok(count),
             _ => Ok(0),
         }
@@ -231,7 +231,7 @@ impl<H: Host> Manager<'_, H> {
         let slot = state.slot;
         if owner != source {
             let command = args(["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "10"]);
-            if matches!(self.expect(source, command).await?, Reply::Array(keys) if !keys.is_empty())
+            if matches!(self.demand(source, command).await?, Reply::Array(keys) if !keys.is_empty())
             {
                 return self.cannot_fix(state, owner);
             }

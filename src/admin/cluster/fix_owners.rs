@@ -58,15 +58,15 @@ impl<H: Host> Manager<'_, H> {
         slot: Slot,
         close: bool,
     ) -> Result<(), Stop> {
-        self.expect(owner, args(["MULTI"])).await?;
+        self.demand(owner, args(["MULTI"])).await?;
         // Inside the transaction refusals are printed and otherwise ignored.
         let _ = self.delete_slot(owner, slot).await;
-        let _ = self.expect(owner, args(["CLUSTER", "ADDSLOTS", &slot.to_string()])).await;
+        let _ = self.demand(owner, args(["CLUSTER", "ADDSLOTS", &slot.to_string()])).await;
         if close {
             let _ = self.set_stable(owner, slot).await;
         }
         let _ = self.bump_epoch(owner).await;
-        let Reply::Array(replies) = self.expect(owner, args(["EXEC"])).await? else {
+        let Reply::Array(replies) = self.demand(owner, args(["EXEC"])).await? else {
             return Err(Stop::Failed);
         };
         match replies.into_iter().nth(ADDSLOTS) {
@@ -96,11 +96,11 @@ impl<H: Host> Manager<'_, H> {
     /// `CLUSTER SETSLOT <slot> STABLE`
     pub(super) async fn set_stable(&mut self, node: MemberIx, slot: Slot) -> Result<(), Stop> {
         let command = args(["CLUSTER", "SETSLOT", &slot.to_string(), "STABLE"]);
-        self.expect(node, command).await.map(drop)
+        self.demand(node, command).await.map(drop)
     }
 
     /// `CLUSTER BUMPEPOCH`
     pub(super) async fn bump_epoch(&mut self, node: MemberIx) -> Result<(), Stop> {
-        self.expect(node, args(["CLUSTER", "BUMPEPOCH"])).await.map(drop)
+        self.demand(node, args(["CLUSTER", "BUMPEPOCH"])).await.map(drop)
     }
 }

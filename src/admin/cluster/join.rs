@@ -66,7 +66,7 @@ impl<H: Host> Manager<'_, H> {
 
     /// The addresses of nodes that this node has no working link to. Errors are printed.
     async fn broken_links(&mut self, node: MemberIx) -> Vec<String> {
-        let Ok(reply) = self.expect(node, args(["CLUSTER", "NODES"])).await else {
+        let Ok(reply) = self.demand(node, args(["CLUSTER", "NODES"])).await else {
             return Vec::new();
         };
         let broken = |line: &NodesLine<'_>| {

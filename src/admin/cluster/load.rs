@@ -24,7 +24,7 @@ impl<H: Host> Manager<'_, H> {
 
     async fn load_from_reference(&mut self) -> Result<(), Stop> {
         self.require_cluster_mode(REFERENCE).await?;
-        let reply = self.expect(REFERENCE, args(["CLUSTER", "NODES"])).await?;
+        let reply = self.demand(REFERENCE, args(["CLUSTER", "NODES"])).await?;
         for friend in self.read_reference(text_of(&reply))? {
             self.load_friend(friend).await;
         }
@@ -44,7 +44,7 @@ impl<H: Host> Manager<'_, H> {
         };
         self[node].connection = Some(connection);
         if let Some(command) = self.credentials.auth_command() {
-            self.expect(node, command).await?;
+            self.demand(node, command).await?;
         }
         Ok(())
     }

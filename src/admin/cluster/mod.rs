@@ -162,7 +162,7 @@ impl<H: Host> Manager<'_, H> {
     }
 
     /// Sends a command to a node that must succeed; an error is printed (cli §3.7).
-    async fn expect(&mut self, node: MemberIx, command: Args) -> Result<Reply, Stop> {
+    async fn demand(&mut self, node: MemberIx, command: Args) -> Result<Reply, Stop> {
         let reply = self.ask(node, command).await;
         self.accept(node, reply)
     }

@@ -13,7 +13,7 @@ impl<H: Host> Manager<'_, H> {
     /// it.
     pub(super) async fn vet(&mut self, node: MemberIx) -> Result<(), Stop> {
         self.require_cluster_mode(node).await?;
-        let reply = self.expect(node, args(["CLUSTER", "NODES"])).await?;
+        let reply = self.demand(node, args(["CLUSTER", "NODES"])).await?;
         self.read_own_line(node, text_of(&reply));
         self.require_empty(node).await
     }

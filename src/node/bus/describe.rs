@@ -8,6 +8,7 @@ use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::PeerIx;
+use crate::node::text::written;
 use crate::slot::Slot;
 
 /// How many slots are in which condition (§10.1).
@@ -28,22 +29,20 @@ impl Bus {
     /// One node's line of CLUSTER NODES, without the newline (§10.2).
     #[must_use]
     pub fn node_line(&self, ids: &Ids, ix: PeerIx) -> String {
-        let mut line = String::new();
-        self.write_line(&mut line, ids, ix).expect("a string takes any text");
-        line
+        written(|out| self.write_line(out, ids, ix))
     }
 
     /// The lines of CLUSTER NODES, each with its newline (§10.2).
     #[must_use]
     pub fn nodes_text(&self, ids: &Ids, skip_handshake: bool) -> String {
-        let mut text = String::with_capacity(160 * self.table.len());
-        for &ix in self.table.order() {
-            if !(skip_handshake && self.table.flags(ix).any(Flags::HANDSHAKE)) {
-                self.write_line(&mut text, ids, ix).expect("a string takes any text");
-                text.push('\n');
-            }
-        }
-        text
+        let hidden = |ix| skip_handshake && self.table.flags(ix).any(Flags::HANDSHAKE);
+        let mut shown = self.table.order().iter().filter(|&&ix| !hidden(ix));
+        written(|out| {
+            shown.try_for_each(|&ix| {
+                self.write_line(out, ids, ix)?;
+                out.write_char('\n')
+            })
+        })
     }
 
     fn write_line(&self, out: &mut String, ids: &Ids, ix: PeerIx) -> fmt::Result {
@@ -92,9 +91,7 @@ impl Bus {
     /// The text of CLUSTER INFO (§10.1).
     #[must_use]
     pub fn info_text(&self) -> String {
-        let mut text = String::new();
-        self.write_info(&mut text).expect("a string takes any text");
-        text
+        written(|out| self.write_info(out))
     }
 
     fn write_info(&self, out: &mut String) -> fmt::Result {

@@ -40,6 +40,7 @@ impl FormedCluster {
     pub fn new(ids: &mut Ids, members: Vec<Entry>) -> FormedCluster {
         let index = |id: NodeId| {
             let at = members.iter().position(|member| member.id == id);
+            // Who makes a formation names masters by their place in it.
             PeerIx::nth(at.expect("a master is a member"))
         };
         let masters: Vec<Option<PeerIx>> =

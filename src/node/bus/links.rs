@@ -63,6 +63,7 @@ impl Node {
     /// # Panics
     /// If it is not my link to the peer that it was opened for.
     pub(crate) fn link_up(&mut self, ctx: &mut Ctx<'_>, end: &LinkEnd) {
+        // Who accepts a connection is told so by another input.
         let peer = end.peer.expect("only the opener is told that a link is up");
         assert_eq!(self.bus.table.link(peer), Some(end.id), "a closed link never comes up");
         let before = self.bus.table.ping_sent(peer);

@@ -1,7 +1,5 @@
 //! Writing nodes.conf, and becoming who it says I am (§12).
 
-use std::fmt::Write as _;
-
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
 use crate::node::bus::address::announced_endpoint;
@@ -18,11 +16,9 @@ impl Bus {
     /// The text of nodes.conf (§12.1).
     #[must_use]
     pub fn config_text(&self, ids: &Ids) -> String {
-        let mut text = self.nodes_text(ids, true);
+        let nodes = self.nodes_text(ids, true);
         let (current, vote) = (self.current_epoch, self.last_vote_epoch);
-        writeln!(text, "vars currentEpoch {current} lastVoteEpoch {vote}")
-            .expect("a string takes any text");
-        text
+        format!("{nodes}vars currentEpoch {current} lastVoteEpoch {vote}\n")
     }
 
     /// A new member of an unknown cluster: myself (§12.3.1).

@@ -91,7 +91,7 @@ pub(crate) fn endpoint(node: usize) -> Endpoint {
 
 /// The id of a node: ids ascend with the number.
 pub(crate) fn id(node: usize) -> NodeId {
-    format!("{:040x}", 0xa000 + node).parse().unwrap()
+    format!("{:040x}", 0xa000 + node).parse().expect("forty hexadecimal digits")
 }
 
 /// An equal share of the slots.
@@ -103,7 +103,7 @@ pub(crate) fn share(of: usize, parts: usize) -> Arc<SlotSet> {
 
 /// A slot by its number.
 pub(crate) fn slot(number: u16) -> Slot {
-    Slot::new(number).unwrap()
+    Slot::new(number).expect("a number of a slot")
 }
 
 impl Lab {

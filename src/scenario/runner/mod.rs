@@ -270,7 +270,7 @@ impl<'a> Runner<'a> {
             }
             Step::Note(text) => return self.say(What::Note(text.clone())),
             Step::Expect(condition) => {
-                return self.expect(condition, &step.text);
+                return self.hold_to(condition, &step.text);
             }
             Step::ExpectReply(inquiry) => return self.expect_reply(inquiry, &step.text),
             Step::ExpectWritesKept => return self.expect_writes_kept(&step.text),

@@ -151,7 +151,7 @@ impl Runner<'_> {
     }
 
     /// `expect CONDITION`
-    pub(super) fn expect(&mut self, condition: &Condition, text: &str) -> Outcome {
+    pub(super) fn hold_to(&mut self, condition: &Condition, text: &str) -> Outcome {
         let mut question = Question::new(self.plan, condition, &self.output);
         if question.holds(&self.world) {
             return self.say(What::Met(text.to_owned()));

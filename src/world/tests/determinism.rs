@@ -17,15 +17,7 @@ struct Notes(Rc<RefCell<Vec<Note>>>);
 
 impl Observer for Notes {
     fn wants(&self) -> Wants {
-        Wants {
-            log: Some(Level::Debug),
-            packets: true,
-            links: true,
-            faults: true,
-            notices: true,
-            commands: true,
-            disk: true,
-        }
+        Wants::everything(Level::Debug)
     }
 
     fn record(&mut self, record: &Record<'_>, _: &Ids) {
@@ -49,14 +41,14 @@ fn play(seed: u64, watched: bool) -> (u64, Vec<Note>) {
     stage.pull(0, "send 1");
     stage.world.partition(&[vec![NodeNo(0)]]);
     stage.pull(0, "send 2");
-    stage.world.pause(NodeNo(2)).unwrap();
+    stage.order(|world| world.pause(NodeNo(2)));
     stage.run(Span::millis(700));
     stage.world.heal();
-    stage.world.kill(NodeNo(1)).unwrap();
+    stage.order(|world| world.kill(NodeNo(1)));
     stage.run(Span::secs(1));
     let fingerprint = stage.world.fingerprint();
     drop(stage);
-    (fingerprint, Rc::try_unwrap(notes).unwrap().into_inner())
+    (fingerprint, Rc::try_unwrap(notes).expect("the world is gone").into_inner())
 }
 
 #[test]
@@ -71,8 +63,9 @@ fn the_same_seed_gives_the_same_run_watched_or_not() {
 #[test]
 fn a_delivery_names_the_event_that_sent_it_as_its_cause() {
     let (_, notes) = play(1, true);
-    let sent = notes.iter().find(|note| note.2 == Some("sent")).unwrap();
-    let delivered = notes.iter().find(|note| note.2 == Some("delivered")).unwrap();
+    let sent = notes.iter().find(|note| note.2 == Some("sent")).expect("a packet was on its way");
+    let delivered =
+        notes.iter().find(|note| note.2 == Some("delivered")).expect("a packet was on its way");
     assert_eq!(delivered.1, sent.0);
     assert!(sent.1.0 > 0, "which was caused by a client's command");
 }

@@ -12,7 +12,7 @@ const PING: (NodeNo, NodeNo, MessageType) = (NodeNo(0), NodeNo(1), MessageType::
 fn nobody_sees_that_a_machine_without_power_is_gone() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.power_off(NodeNo(1)).unwrap();
+    stage.order(|world| world.power_off(NodeNo(1)));
     stage.pull(0, "send 1");
     stage.run(Span::secs(3));
     assert_eq!(stage.seen(0), [Seen::Up]);
@@ -25,9 +25,9 @@ fn nobody_sees_that_a_machine_without_power_is_gone() {
 fn a_machine_that_is_back_knows_nothing_of_old_connections() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.power_off(NodeNo(1)).unwrap();
+    stage.order(|world| world.power_off(NodeNo(1)));
     stage.run(Span::secs(1));
-    stage.world.start(NodeNo(1)).unwrap();
+    stage.order(|world| world.start(NodeNo(1)));
     stage.run(Span::secs(1));
     assert_eq!(stage.seen(0), [Seen::Up], "nobody has said anything on the connection");
     stage.pull(0, "send 1");
@@ -39,7 +39,7 @@ fn a_machine_that_is_back_knows_nothing_of_old_connections() {
 fn what_is_behind_a_held_message_waits_and_the_other_direction_goes_on() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.set_trap(PING, Trap::Hold).unwrap();
+    stage.order(|world| world.set_trap(PING, Trap::Hold));
     stage.pull(0, "send 1");
     stage.pull(0, "send 2");
     stage.pull(1, "back 3");
@@ -60,7 +60,7 @@ fn what_is_behind_a_held_message_waits_and_the_other_direction_goes_on() {
 fn what_is_held_outlives_its_connection_as_a_stale_packet_3_9_2() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.set_trap(PING, Trap::Hold).unwrap();
+    stage.order(|world| world.set_trap(PING, Trap::Hold));
     stage.pull(0, "send 1");
     stage.pull(0, "close");
     stage.run(Span::secs(3));
@@ -74,7 +74,7 @@ fn what_is_held_outlives_its_connection_as_a_stale_packet_3_9_2() {
 fn so_many_packets_of_a_type_are_lost_and_the_next_arrives() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.set_trap(PING, Trap::Lose(2)).unwrap();
+    stage.order(|world| world.set_trap(PING, Trap::Lose(2)));
     assert_eq!(stage.world.set_trap(PING, Trap::Hold), Err(FaultError::TrapIsSet));
     for label in 1..=3 {
         stage.pull(0, &format!("send {label}"));
@@ -88,12 +88,12 @@ fn a_process_dies_at_the_point_and_its_disk_holds_what_it_wrote() {
     for (blow, left) in [(Blow::Kill, "two"), (Blow::PowerOff, "one")] {
         let mut stage = Stage::new(1);
         stage.pull(0, "save one fsync");
-        stage.world.arm(NodeNo(0), Armed { point: Point::BeforeFsync, blow }).unwrap();
+        stage.order(|world| world.arm(NodeNo(0), Armed { point: Point::BeforeFsync, blow }));
         stage.tell(0, "save two fsync");
         stage.run(Span::millis(5));
         assert!(stage.world.node(NodeNo(0)).is_none());
         assert_eq!(stage.world.armed(NodeNo(0)), None);
-        stage.world.start(NodeNo(0)).unwrap();
+        stage.order(|world| world.start(NodeNo(0)));
         assert_eq!(stage.puppet(0).config_text.as_deref(), Some(left));
     }
 }
@@ -101,7 +101,7 @@ fn a_process_dies_at_the_point_and_its_disk_holds_what_it_wrote() {
 #[test]
 fn a_sync_of_a_slow_disk_blocks_its_process() {
     let mut stage = Stage::new(1);
-    stage.world.slow_disk(NodeNo(0), Span::millis(300)).unwrap();
+    stage.order(|world| world.slow_disk(NodeNo(0), Span::millis(300)));
     stage.tell(0, "save one fsync");
     stage.run(Span::millis(290));
     assert_eq!((stage.reply(0), stage.world.was_waited_for(NodeNo(0))), (None, Some(true)));

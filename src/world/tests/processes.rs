@@ -10,7 +10,7 @@ fn a_killed_process_loses_its_connections_at_once() {
     let mut stage = Stage::new(3);
     stage.link(0, 1);
     stage.link(1, 2);
-    stage.world.kill(NodeNo(1)).unwrap();
+    stage.order(|world| world.kill(NodeNo(1)));
     stage.run(Span::millis(3));
     assert_eq!(stage.seen(0), [Seen::Up, Seen::Closed]);
     assert_eq!(stage.seen(2), [Seen::Accepted, Seen::Closed]);
@@ -39,7 +39,7 @@ fn a_crashing_process_is_silent_with_open_sockets_until_its_report_is_written() 
 fn a_paused_process_finds_everything_later_and_in_order() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.pause(NodeNo(1)).unwrap();
+    stage.order(|world| world.pause(NodeNo(1)));
     let ticks = stage.puppet(1).ticks.len();
     stage.pull(0, "send 1");
     stage.pull(0, "close");
@@ -48,7 +48,7 @@ fn a_paused_process_finds_everything_later_and_in_order() {
     stage.run(Span::secs(5));
     assert_eq!(stage.seen(0), [Seen::Up, Seen::Up], "the kernel accepts");
     assert_eq!(stage.seen(1), [Seen::Accepted]);
-    stage.world.resume(NodeNo(1)).unwrap();
+    stage.order(|world| world.resume(NodeNo(1)));
     assert_eq!(
         stage.seen(1),
         [Seen::Accepted, Seen::Packet(1), Seen::Closed, Seen::Accepted, Seen::Packet(2)]
@@ -62,9 +62,9 @@ fn a_paused_process_finds_everything_later_and_in_order() {
 fn a_process_killed_while_paused_leaves_nothing_behind() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.pause(NodeNo(1)).unwrap();
+    stage.order(|world| world.pause(NodeNo(1)));
     stage.pull(0, "send 1");
-    stage.world.kill(NodeNo(1)).unwrap();
+    stage.order(|world| world.kill(NodeNo(1)));
     stage.run(Span::millis(10));
     assert_eq!(stage.seen(0), [Seen::Up, Seen::Reset]);
     assert_eq!(stage.world.stats().lost, 1);
@@ -123,22 +123,22 @@ fn a_restarted_process_finds_what_the_last_one_saved() {
     assert_eq!((stage.puppet(0).pid, stage.puppet(0).config_text.as_deref()), (6653, None));
     stage.pull(0, "save one fsync");
     stage.pull(0, "save two");
-    stage.world.kill(NodeNo(0)).unwrap();
-    stage.world.start(NodeNo(0)).unwrap();
+    stage.order(|world| world.kill(NodeNo(0)));
+    stage.order(|world| world.start(NodeNo(0)));
     assert_eq!(stage.puppet(0).config_text.as_deref(), Some("two"));
     assert_ne!(stage.puppet(0).pid, 6653);
-    stage.world.power_off(NodeNo(0)).unwrap();
-    stage.world.start(NodeNo(0)).unwrap();
+    stage.order(|world| world.power_off(NodeNo(0)));
+    stage.order(|world| world.start(NodeNo(0)));
     assert_eq!(stage.puppet(0).config_text.as_deref(), Some("one"));
 }
 
 #[test]
 fn terminating_is_a_matter_of_the_process_itself() {
     let mut stage = Stage::new(1);
-    stage.world.pause(NodeNo(0)).unwrap();
-    stage.world.terminate(NodeNo(0)).unwrap();
+    stage.order(|world| world.pause(NodeNo(0)));
+    stage.order(|world| world.terminate(NodeNo(0)));
     assert_eq!(stage.seen(0), []);
-    stage.world.resume(NodeNo(0)).unwrap();
+    stage.order(|world| world.resume(NodeNo(0)));
     assert_eq!(stage.seen(0), [Seen::Terminate]);
 }
 
@@ -149,11 +149,11 @@ fn an_impossible_fault_says_why() {
     assert_eq!(stage.world.start(node), Err(FaultError::AlreadyRunning));
     assert_eq!(stage.world.kill(nobody), Err(FaultError::NoSuchNode(nobody)));
     assert_eq!(stage.world.resume(node), Err(FaultError::NotPaused(ProcessStatus::Running)));
-    stage.world.pause(node).unwrap();
+    stage.order(|world| world.pause(node));
     assert_eq!(stage.world.pause(node), Err(FaultError::AlreadyPaused));
-    stage.world.crash(node).unwrap();
+    stage.order(|world| world.crash(node));
     assert_eq!(stage.world.crash(node), Err(FaultError::AlreadyCrashing));
-    stage.world.kill(node).unwrap();
+    stage.order(|world| world.kill(node));
     assert_eq!(stage.world.kill(node), Err(FaultError::NotRunning));
 }
 
@@ -164,6 +164,6 @@ fn each_process_reads_its_own_clock() {
     let mut stage = Stage::with(setup);
     let behind = stage.world.clock(NodeNo(0)).0 - stage.world.clock(NodeNo(1)).0;
     assert_eq!(behind, 3_000_000);
-    stage.world.set_clock(NodeNo(1), 500).unwrap();
+    stage.order(|world| world.set_clock(NodeNo(1), 500));
     assert_eq!(stage.world.clock(NodeNo(1)).0, stage.world.wall().0 + 500);
 }

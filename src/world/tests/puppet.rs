@@ -16,7 +16,7 @@ use crate::resp::{Args, Reply, args};
 use crate::rng::Seed;
 use crate::time::{Span, Time, Wall};
 use crate::world::program::Program;
-use crate::world::{ClientEvent, ClientNo, NodeSetup, Setup, World};
+use crate::world::{ClientEvent, ClientNo, FaultError, NodeSetup, Setup, World};
 
 /// What happened to a puppet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) struct Puppet {
 pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn number(word: &[u8]) -> u64 {
-    std::str::from_utf8(word).unwrap().parse().unwrap()
+    std::str::from_utf8(word).ok().and_then(|text| text.parse().ok()).expect("a number")
 }
 
 fn send(out: &mut Outbox, link: LinkId, label: u64) {
@@ -64,8 +64,9 @@ fn send(out: &mut Outbox, link: LinkId, label: u64) {
 
 impl Puppet {
     fn obey(&mut self, client: LinkId, words: &[Vec<u8>], out: &mut Outbox) {
-        let word = |at: usize| words.get(at).map(Vec::as_slice);
-        let port = |at: usize| number(word(at).unwrap()) as u16;
+        let value = |at: usize| number(&words[at]);
+        let port = |at: usize| value(at) as u16;
+        let mine = |link: Option<LinkId>| link.expect("there is a link");
         match words[0].as_slice() {
             b"connect" => {
                 let link = out.new_link();
@@ -80,21 +81,21 @@ impl Puppet {
                 out.effects.push(Effect::ReplConnect { link, to });
             }
             b"tell" => {
-                let message = ReplMessage::Ack(number(word(1).unwrap()));
-                out.effects.push(Effect::ReplSend(self.opened.unwrap(), message));
+                let message = ReplMessage::Ack(value(1));
+                out.effects.push(Effect::ReplSend(mine(self.opened), message));
             }
-            b"unfollow" => out.effects.push(Effect::ReplClose(self.opened.take().unwrap())),
+            b"unfollow" => out.effects.push(Effect::ReplClose(mine(self.opened.take()))),
             b"fork" => {
-                let runs = Span::millis(number(word(1).unwrap()));
+                let runs = Span::millis(value(1));
                 out.effects.push(Effect::Fork { pid: 77, runs });
             }
-            b"send" => send(out, self.opened.unwrap(), number(word(1).unwrap())),
-            b"back" => send(out, self.accepted.unwrap(), number(word(1).unwrap())),
-            b"close" => out.effects.push(Effect::Close(self.opened.take().unwrap())),
-            b"close-accepted" => out.effects.push(Effect::Close(self.accepted.take().unwrap())),
-            b"sleep" => out.effects.push(Effect::Sleep(Span::millis(number(word(1).unwrap())))),
+            b"send" => send(out, mine(self.opened), value(1)),
+            b"back" => send(out, mine(self.accepted), value(1)),
+            b"close" => out.effects.push(Effect::Close(mine(self.opened.take()))),
+            b"close-accepted" => out.effects.push(Effect::Close(mine(self.accepted.take()))),
+            b"sleep" => out.effects.push(Effect::Sleep(Span::millis(value(1)))),
             b"save" => {
-                let text = String::from_utf8(words[1].clone()).unwrap();
+                let text = String::from_utf8_lossy(&words[1]).into_owned();
                 out.effects.push(Effect::SaveConfig { text, fsync: words.len() > 2 });
             }
             b"crash" => out.effects.push(Effect::Exit(Exit::Crash)),
@@ -155,7 +156,7 @@ impl Program for Puppet {
             Input::ClientGone(_) => Seen::ClientGone,
             Input::Terminate => Seen::Terminate,
             Input::CallDone(result) => {
-                let caller = self.caller.take().unwrap();
+                let caller = self.caller.take().expect("somebody asked for the call");
                 ctx.out.effects.push(Effect::Reply(caller, Reply::ok()));
                 match result.error {
                     None => Seen::Answered(result.replies.len()),
@@ -198,7 +199,7 @@ impl Stage {
     pub(super) fn with(setup: Setup) -> Stage {
         let mut stage = Stage { world: World::new(setup), clients: Vec::new() };
         let count = stage.world.node_count() as u32;
-        (0..count).for_each(|node| stage.world.start(NodeNo(node)).unwrap());
+        (0..count).for_each(|node| stage.order(|world| world.start(NodeNo(node))));
         stage.run(Span::millis(20));
         for node in 0..count {
             let client = stage.world.client_connect(LOCALHOST, 7000 + node as u16);
@@ -212,7 +213,7 @@ impl Stage {
     }
 
     pub(super) fn run(&mut self, span: Span) {
-        self.world.run_until(self.world.now() + span).unwrap();
+        self.world.run_until(self.world.now() + span).expect("a test needs few events");
     }
 
     /// Sends a command and does not wait for the answer.
@@ -232,7 +233,7 @@ impl Stage {
     }
 
     pub(super) fn puppet(&self, node: u32) -> &Puppet {
-        self.world.node(NodeNo(node)).unwrap()
+        self.world.node(NodeNo(node)).expect("the puppet runs")
     }
 
     /// What happened to a puppet, without the times.
@@ -241,10 +242,21 @@ impl Stage {
     }
 
     /// How long after `since` a puppet saw something first.
-    pub(super) fn seen_after(&self, node: u32, what: Seen, since: Time) -> Option<Span> {
+    #[track_caller]
+    pub(super) fn seen_after(&self, node: u32, what: Seen, since: Time) -> Span {
         let start = self.world.wall().0 - self.world.now().0;
-        let (at, _) = self.puppet(node).seen.iter().find(|(_, seen)| *seen == what)?;
-        Some(Time(at.0 - start).since(since))
+        let first = self.puppet(node).seen.iter().find(|(_, seen)| *seen == what);
+        let (at, _) = first.expect("it was seen");
+        Time(at.0 - start).since(since)
+    }
+
+    /// Does to the world what is possible at that moment.
+    #[track_caller]
+    pub(super) fn order<T>(
+        &mut self,
+        order: impl FnOnce(&mut World<Puppet>) -> Result<T, FaultError>,
+    ) -> T {
+        order(&mut self.world).expect("a test orders what is possible")
     }
 
     /// Opens a link from one puppet to the other.

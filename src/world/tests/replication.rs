@@ -27,7 +27,7 @@ fn a_replication_link_is_refused_where_only_the_bus_listens() {
 fn a_replica_sees_its_master_being_killed() {
     let mut stage = Stage::new(2);
     stage.pull(0, "follow 7001");
-    stage.world.kill(NodeNo(1)).unwrap();
+    stage.order(|world| world.kill(NodeNo(1)));
     stage.run(Span::millis(5));
     assert_eq!(stage.seen(0), [Seen::Follows, Seen::Closed]);
 }
@@ -37,8 +37,8 @@ fn a_child_ends_after_its_time_unless_its_parent_is_gone() {
     let mut stage = Stage::new(2);
     stage.pull(0, "fork 50");
     stage.pull(1, "fork 50");
-    stage.world.kill(NodeNo(1)).unwrap();
-    stage.world.start(NodeNo(1)).unwrap();
+    stage.order(|world| world.kill(NodeNo(1)));
+    stage.order(|world| world.start(NodeNo(1)));
     stage.run(Span::millis(100));
     assert_eq!(stage.seen(0), [Seen::Child(77)]);
     assert_eq!(stage.seen(1), []);
