@@ -35,9 +35,10 @@ pub fn main() -> ExitCode {
     let color = args.color.choice();
     let mut out = AutoStream::new(io::stdout().lock(), color);
     let mut err = AutoStream::new(io::stderr(), color);
-    let result = run(&args, &mut out, &mut err).and_then(|outcome| {
-        out.flush()?;
-        Ok(outcome)
+    let result = run(&args, &mut out, &mut err).and_then(|outcome| match out.flush() {
+        // The exit code counts, also if nobody reads the rest.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(outcome),
     });
     match result {
         Ok(outcome) => outcome.into(),

@@ -192,9 +192,11 @@ mod tests {
 
     #[test]
     fn a_lost_segment_comes_200_ms_later_for_each_first_loss() {
-        let always = Path { loss_per_mille: 1_000, ..Path::INTACT };
-        let Verdict::Deliver(delay) = judge(always) else { panic!("not delivered") };
+        let losing = |loss_per_mille| judge(Path { loss_per_mille, ..Path::INTACT });
+        let Verdict::Deliver(delay) = losing(999) else { panic!("not delivered") };
         assert!(delay > Span::secs(60), "{delay}");
+        assert!(delay < Span::secs(205), "ten pauses, each twice the last: {delay}");
+        assert_eq!(losing(1_000), Verdict::Hold, "a path that loses everything is closed");
         let mut draws = Seed(3).small_stream(Purpose::Latency, 0, 0);
         let rarely = Path { loss_per_mille: 100, ..Path::INTACT };
         let rule = Rule {
@@ -230,7 +232,7 @@ mod tests {
         assert_eq!([0, 200, 201, 10_001].map(at), [200, 200, 400, 10_200].map(Span::millis));
         assert_eq!((0..3).map(|attempt| connect_retry(attempt, false)).max(), Some(Span::secs(1)));
         let steady = NetworkConfig { back_off: false, ..NetworkConfig::default() };
-        let path = Path { loss_per_mille: 1_000, ..Path::INTACT };
+        let path = Path { loss_per_mille: 999, ..Path::INTACT };
         let (unanswered, receiver) = (None, Receiver::There);
         let rule = Rule { path, unanswered, receiver, behind_others: false };
         let mut draws = Seed(1).small_stream(Purpose::Latency, 0, 0);
