@@ -5,6 +5,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
+use wide::{i16x8, u64x2};
 
 use crate::time::Span;
 
@@ -118,6 +119,37 @@ impl SmallStream {
     }
 }
 
+/// Many small random numbers at once: four xorshift128+ generators side by side.
+#[derive(Debug, Clone)]
+pub struct Dice {
+    older: [u64x2; 2],
+    newer: [u64x2; 2],
+}
+
+impl Dice {
+    /// Dice whose throws follow from the next words of a stream.
+    #[inline]
+    pub fn new(stream: &mut SmallStream) -> Dice {
+        // A generator must not begin with all bits unset.
+        let mut words = || u64x2::new([stream.bits() | 1, stream.bits() | 1]);
+        Dice { older: [words(), words()], newer: [words(), words()] }
+    }
+
+    /// Sixteen numbers of 16 random bits, with a sign.
+    #[inline]
+    pub fn throw(&mut self) -> [i16x8; 2] {
+        [0, 1].map(|at| {
+            let (mut old, new) = (self.older[at], self.newer[at]);
+            old ^= old << 23_u64;
+            old ^= old >> 18_u64 ^ new ^ new >> 5_u64;
+            (self.older[at], self.newer[at]) = (new, old);
+            // The same numbers on machines that store words the other way round.
+            let words = (old + new).to_array().map(u64::to_le);
+            i16x8::new(bytemuck::must_cast::<_, [i16; 8]>(words).map(i16::from_le))
+        })
+    }
+}
+
 impl Stream {
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
@@ -209,6 +241,26 @@ mod tests {
         let mut stream = Seed(7).small_stream(Purpose::Latency, 0, 0);
         assert_eq!(stream.span(Span(9), Span(9)), Span(9));
         assert!(stream.span(Span(0), Span(u64::MAX)).0 < u64::MAX);
+    }
+
+    #[test]
+    fn dice_fall_evenly_and_each_for_itself() {
+        let mut dice = Dice::new(&mut Seed(7).small_stream(Purpose::Gossip, 0, 0));
+        let throws: Vec<[i16; 8]> =
+            (0..4_000).flat_map(|_| dice.throw()).map(|half| half.to_array()).collect();
+        for bound in [-30_000_i16, 0, 20_000] {
+            let expected = (i32::from(bound) + 32_768) as usize * 8_000 / 65_536;
+            for at in 0..8 {
+                let below = throws.iter().filter(|throw| throw[at] < bound).count();
+                assert!(below.abs_diff(expected) < 250, "{below} instead of {expected}");
+            }
+        }
+        let alike = |left: usize, right: usize| {
+            throws.iter().filter(|throw| (throw[left] < 0) == (throw[right] < 0)).count()
+        };
+        for (left, right) in [(0, 1), (0, 4), (3, 7), (5, 6)] {
+            assert!(alike(left, right).abs_diff(4_000) < 250);
+        }
     }
 
     #[test]

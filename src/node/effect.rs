@@ -278,6 +278,8 @@ pub struct Outbox {
     pub next_connection: u32,
     /// Working memory for choosing gossip, shared by all nodes because it holds nothing in between.
     pub drawn: Drawn,
+    /// Working memory for the cron: whom it looks at.
+    pub silent: Vec<PeerIx>,
     /// Which log lines anybody wants; others are not even formatted.
     pub log_level: Option<Level>,
     /// Whether anybody wants notices.

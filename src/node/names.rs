@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::id::{EndpointIx, NodeIx};
+use crate::node::flags::Flags;
 
 /// A node's index in one process's own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,11 +32,13 @@ impl PeerIx {
     }
 }
 
-/// Ids and addresses by index, and indices by id.
+/// Ids, addresses and first flags by index, and indices by id.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     nodes: Vec<NodeIx>,
     endpoints: Vec<EndpointIx>,
+    /// The flags with which the members of a formed cluster begin.
+    flags: Vec<Flags>,
     /// By interned id; `NOBODY` = not known.
     by_node: Vec<u16>,
 }
@@ -48,10 +51,11 @@ impl Names {
     /// # Panics
     /// If a node is named twice.
     #[must_use]
-    pub fn of(members: impl IntoIterator<Item = (NodeIx, EndpointIx)>) -> Arc<Names> {
+    pub fn of(members: impl IntoIterator<Item = (NodeIx, EndpointIx, Flags)>) -> Arc<Names> {
         let mut names = Names::default();
-        for (at, (node, endpoint)) in members.into_iter().enumerate() {
+        for (at, (node, endpoint, flags)) in members.into_iter().enumerate() {
             names.put(PeerIx::nth(at), node, endpoint);
+            names.flags.push(flags);
         }
         Arc::new(names)
     }
@@ -76,6 +80,12 @@ impl Names {
     #[inline]
     pub(crate) fn endpoint(&self, ix: PeerIx) -> EndpointIx {
         self.endpoints[ix.index()]
+    }
+
+    /// The flags with which a member of a formed cluster began.
+    #[inline]
+    pub(crate) fn first_flags(&self, ix: PeerIx) -> Option<Flags> {
+        self.flags.get(ix.index()).copied()
     }
 
     #[inline]

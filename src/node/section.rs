@@ -27,38 +27,6 @@ pub struct Gossip {
     pub flags: Flags,
 }
 
-/// The flags that nearly all nodes have, by their number; 0 stands for all others.
-const COMMON: [Flags; 4] =
-    [Flags::NONE, Flags::MASTER, Flags::REPLICA, Flags(Flags::MASTER.0 | Flags::MIGRATE_TO.0)];
-
-/// The number of some flags; 0 = they are not common.
-pub(crate) fn common_number(flags: Flags) -> u8 {
-    let number = COMMON.iter().skip(1).position(|&common| common == flags);
-    number.map_or(0, |at| at as u8 + 1)
-}
-
-/// A node that is spoken of briefly: its index, and above it the number of its flags.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Brief(u32);
-
-impl Brief {
-    pub(crate) const NOBODY: Brief = Brief(0);
-
-    #[inline]
-    pub(crate) const fn new(ix: PeerIx, common: u8) -> Brief {
-        Brief(ix.0 as u32 | (common as u32) << 16)
-    }
-
-    #[inline]
-    pub(crate) const fn ix(self) -> PeerIx {
-        PeerIx(self.0 as u16)
-    }
-
-    fn flags(self) -> Flags {
-        COMMON[(self.0 >> 16) as usize % COMMON.len()]
-    }
-}
-
 /// The gossip section of a packet.
 #[derive(Debug, Clone, Default)]
 pub struct Section {
@@ -70,23 +38,29 @@ pub struct Section {
 /// The entries that are told briefly.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Briefs {
-    /// What the indices mean.
+    /// What the indices mean. Who is spoken of has the flags it began with.
     names: Arc<Names>,
     /// The second that pulses count from.
     pub(crate) base: u32,
     /// No pulse is later.
     pub(crate) newest: u8,
-    /// Who is spoken of, in order.
-    pub(crate) who: Vec<Brief>,
-    /// When each node last answered, by index, in seconds after the base; 0 = it is not spoken of.
+    /// How many nodes are spoken of.
+    pub(crate) count: usize,
+    /// When each node last answered, by index, in seconds after the base.
     pub(crate) pulses: Vec<u8>,
 }
+
+/// The pulse of a node that is not spoken of.
+pub(crate) const NOT_TOLD: u8 = 0;
+
+/// The pulse of a node that is said never to have answered.
+pub(crate) const NEVER_SEEN: u8 = 1;
 
 impl Section {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.brief.who.len() + self.full.len()
+        self.brief.count + self.full.len()
     }
 
     /// Whether nobody is spoken of.
@@ -99,7 +73,6 @@ impl Section {
     #[inline]
     pub(crate) fn reserve(&mut self, entries: usize) {
         self.full.reserve(entries);
-        self.brief.who.reserve(entries + 1);
     }
 
     /// Adds an entry.
@@ -109,7 +82,7 @@ impl Section {
 
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = Gossip> + '_ {
-        self.brief.iter().map(|(_, entry)| entry).chain(self.full.iter().copied())
+        self.brief.iter().chain(self.full.iter().copied())
     }
 
     /// The entries that are told in full.
@@ -121,20 +94,27 @@ impl Section {
     #[inline]
     pub fn clear(&mut self) {
         self.full.clear();
-        self.brief.who.clear();
+        self.brief.count = 0;
     }
 }
 
 impl Briefs {
-    /// Makes room for speaking of the nodes with these names.
+    /// Makes room for speaking of nodes with these names; nobody is spoken of yet.
     #[inline]
-    pub(crate) fn open(&mut self, names: &Arc<Names>, base: u32, newest: u8, nodes: usize) {
+    pub(crate) fn open(&mut self, names: &Arc<Names>, base: u32) {
         if !Arc::ptr_eq(&self.names, names) {
             self.names = Arc::clone(names);
+            self.pulses.resize(names.len(), NOT_TOLD);
         }
-        (self.base, self.newest) = (base, newest);
-        self.pulses.clear();
-        self.pulses.resize(nodes, 0);
+        self.base = base;
+        self.close();
+    }
+
+    /// Speaks of nobody.
+    #[inline]
+    pub(crate) fn close(&mut self) {
+        (self.newest, self.count) = (0, 0);
+        self.pulses.fill(NOT_TOLD);
     }
 
     /// Whether indices mean the same as in these names.
@@ -143,19 +123,23 @@ impl Briefs {
         Arc::ptr_eq(&self.names, names)
     }
 
-    /// All entries and the indices that they stand for.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (PeerIx, Gossip)> + '_ {
-        self.who.iter().map(|brief| {
-            let ix = brief.ix();
-            let entry = Gossip {
-                node: self.names.node(ix),
-                endpoint: self.names.endpoint(ix),
-                ping_sent: 0,
-                pong_received: self.base + u32::from(self.pulses[ix.index()]),
-                flags: brief.flags(),
-            };
-            (ix, entry)
+    /// What is said of a node, if it is spoken of.
+    pub(crate) fn entry(&self, ix: PeerIx) -> Option<Gossip> {
+        let pulse = *self.pulses.get(ix.index()).filter(|_| self.count > 0)?;
+        let flags = self.names.first_flags(ix).filter(|_| pulse != NOT_TOLD)?;
+        Some(Gossip {
+            node: self.names.node(ix),
+            endpoint: self.names.endpoint(ix),
+            ping_sent: 0,
+            pong_received: if pulse == NEVER_SEEN { 0 } else { self.base + u32::from(pulse) },
+            flags,
         })
+    }
+
+    /// All entries.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Gossip> + '_ {
+        let nodes = if self.count > 0 { self.pulses.len() } else { 0 };
+        (0..nodes).filter_map(|at| self.entry(PeerIx(at as u16)))
     }
 }
 
@@ -176,22 +160,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_flags_have_numbers_and_others_have_none() {
-        for (number, flags) in COMMON.into_iter().enumerate() {
-            assert_eq!(usize::from(common_number(flags)), number);
-            assert_eq!(Brief::new(PeerIx(9), number as u8).flags(), flags);
-        }
-        assert_eq!(common_number(Flags::MASTER | Flags::FAIL), 0);
-    }
-
-    #[test]
     fn brief_entries_say_all_that_others_say_4_2_1() {
-        let named = [(NodeIx(4), EndpointIx(7)), (NodeIx(5), EndpointIx(8))];
+        let named =
+            [(NodeIx(4), EndpointIx(7), Flags::MASTER), (NodeIx(5), EndpointIx(8), Flags::REPLICA)];
         let names = Names::of(named);
         let mut section = Section::default();
-        section.brief.open(&names, 1_000, 25, 2);
-        section.brief.who.push(Brief::new(PeerIx(1), 2));
-        section.brief.pulses[1] = 25;
+        section.brief.open(&names, 1_000);
+        (section.brief.pulses[1], section.brief.count) = (25, 1);
         let entry = Gossip {
             node: NodeIx(5),
             endpoint: EndpointIx(8),
@@ -200,6 +175,9 @@ mod tests {
             flags: Flags::REPLICA,
         };
         assert_eq!(section, [entry].into_iter().collect());
+        section.brief.pulses[1] = NEVER_SEEN;
+        let never = Gossip { pong_received: 0, ..entry };
+        assert_eq!(section, [never].into_iter().collect());
         section.clear();
         assert!(section.is_empty());
     }

@@ -63,34 +63,31 @@ impl Node {
         self.send_ping(ctx, link, Some(ix), MessageType::Ping);
     }
 
-    /// Looks at every peer that may need a ping, a new link, or PFAIL (§7.4). Returns whether PFAIL
-    /// was set.
+    /// Looks at every peer that may need a ping, a new link, or PFAIL, in table order (§7.4): who is
+    /// silent for half a timeout, and who has a ping pending or is anything else than well. Returns
+    /// whether PFAIL was set.
     fn check_peers(&mut self, ctx: &mut Ctx<'_>) -> bool {
         #[cfg(test)]
         if self.bus.naive {
             return tests::check_peers_naively(self, ctx);
         }
         let now = ctx.now.millis();
-        let successor = self.bus.successor();
-        let (peers, version) = (self.bus.table.len(), self.bus.table.order_version());
-        let mut suspects = false;
-        self.bus.watch.begin(peers, version, self.config.node_timeout, now);
-        let mut from = 0;
-        while let Some(place) = self.bus.watch.next(from) {
-            let ix = self.bus.table.at(place);
-            let timeout = self.config.node_timeout;
-            let mut due = self.bus.calm_until(ix, timeout, now);
-            let succeeds = successor == Some(ix);
-            if due <= now || succeeds || !self.bus.table.is_calm(ix) || !self.bus.table.is_fit(ix) {
-                suspects |= self.check_peer(ctx, ix, now);
-                due = match succeeds {
-                    true => now,
-                    false => self.bus.nothing_due_before(ix, timeout, now),
-                };
+        let mut silent = std::mem::take(&mut ctx.out.silent);
+        let since = now - self.config.node_timeout.half() - Millis(1);
+        self.bus.table.silent_since(since, &mut silent);
+        if let Some(successor) = self.bus.successor() {
+            let rank = self.bus.table.rank(successor);
+            let at = silent.partition_point(|&ix| self.bus.table.rank(ix) < rank);
+            let known = self.bus.table.order().get(rank) == Some(&successor);
+            if known && silent.get(at) != Some(&successor) {
+                silent.insert(at, successor);
             }
-            self.bus.watch.set(place, due);
-            from = place + 1;
         }
+        let mut suspects = false;
+        for &ix in &silent {
+            suspects |= self.check_peer(ctx, ix, now);
+        }
+        ctx.out.silent = silent;
         suspects
     }
 
@@ -159,31 +156,6 @@ impl Bus {
             }
         }
         silent.map(|(_, ix)| ix)
-    }
-
-    /// A moment before which [`check_peer`](Node::check_peer) has nothing to do for this peer,
-    /// whatever happens until then.
-    fn nothing_due_before(&self, ix: PeerIx, node_timeout: Millis, now: Millis) -> Millis {
-        let flags = self.table.flags(ix);
-        if flags.any(Flags::MYSELF) {
-            return Millis(i64::MAX);
-        }
-        if flags.any(Flags::NOADDR | Flags::HANDSHAKE) {
-            return now;
-        }
-        // Gossip may have moved the pong a little into the future, from where a ping takes it back.
-        let ping_sent = self.table.ping_sent(ix);
-        let since =
-            if ping_sent.is_never() { self.table.pong_received(ix).min(now) } else { ping_sent };
-        since + node_timeout.half() + Millis(1)
-    }
-
-    /// As [`nothing_due_before`](Bus::nothing_due_before), but from what gossip touches anyway, and
-    /// therefore up to a second too early. For peers that are calm.
-    #[inline]
-    fn calm_until(&self, ix: PeerIx, node_timeout: Millis, now: Millis) -> Millis {
-        let pulse = Millis(i64::from(self.table.pulse(ix)) * 1_000);
-        pulse.min(now) + node_timeout.half() + Millis(1)
     }
 }
 

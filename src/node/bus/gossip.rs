@@ -18,11 +18,16 @@ use crate::time::Millis;
 /// A pong may be this far in the future of my cached clock (§5.9.2).
 const PONG_TOLERANCE: Millis = Millis(500);
 
+/// With so many entries it is faster to draw most of them in one pass over all nodes.
+const MANY: usize = 20;
+
 /// Working memory for gossip: it holds nothing in between.
 #[derive(Debug, Default)]
 pub struct Drawn {
     /// Of whom a packet speaks in full already.
     seen: Marks,
+    /// Who was drawn early and takes a closer look.
+    odd: Vec<PeerIx>,
     /// Nodes in PFAIL.
     failing: Vec<PeerIx>,
     /// Entries that take a closer look.
@@ -32,7 +37,7 @@ pub struct Drawn {
 impl Bus {
     /// Chooses whom a message speaks of (§4.4).
     pub(crate) fn select_gossip(&mut self, drawn: &mut Drawn, section: &mut Section) {
-        self.draw_gossip(&mut drawn.seen, section);
+        self.draw_gossip(drawn, section);
         if self.pfail_nodes > 0 {
             self.append_pfail(&mut drawn.failing);
             drawn.failing.iter().for_each(|&ix| section.push(self.table.describe(ix)));
@@ -40,25 +45,33 @@ impl Bus {
     }
 
     /// Draws nodes at random (§4.4).
-    fn draw_gossip(&mut self, seen: &mut Marks, section: &mut Section) {
+    fn draw_gossip(&mut self, memory: &mut Drawn, section: &mut Section) {
         let known = self.table.len();
-        let hoped_for = known.saturating_sub(2);
+        let mut hoped_for = known.saturating_sub(2);
         let most = (known / 10).max(3).min(hoped_for);
-        let mut useless = 0;
         let mut quota = Quota { draws: 3 * most, wanted: most };
-        seen.reset(self.table.capacity());
+        memory.seen.reset(self.table.capacity());
+        memory.odd.clear();
         section.reserve(most);
-        self.table.open_section(section);
+        let brief = self.table.open_section(section, most);
         let mut lottery = self.table.lottery(&mut self.gossip_draws);
-        while let Some(ix) = lottery.draw_plain(&mut section.brief, &mut quota) {
+        if brief && most >= MANY {
+            lottery.draw_early(&mut section.brief, &mut quota, &mut memory.odd);
+        }
+        loop {
+            let drawn = match memory.odd.pop() {
+                Some(ix) => Some(ix),
+                None if brief => lottery.draw_plain(&mut section.brief, &mut quota),
+                None => lottery.draw_any(&mut quota),
+            };
+            let Some(ix) = drawn else { return };
             match self.table.suitability(ix) {
                 Suitability::Skipped => {}
                 Suitability::Useless => {
-                    useless += 1;
-                    let goal = most.min(hoped_for.saturating_sub(useless));
-                    quota.wanted = goal.saturating_sub(section.len());
+                    hoped_for = hoped_for.saturating_sub(1);
+                    quota.wanted = most.min(hoped_for).saturating_sub(section.len());
                 }
-                Suitability::Usable if seen.insert(ix) => {
+                Suitability::Usable if memory.seen.insert(ix) => {
                     section.push(self.table.describe(ix));
                     quota.wanted = quota.wanted.saturating_sub(1);
                 }

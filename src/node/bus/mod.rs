@@ -30,7 +30,6 @@ mod todo;
 #[cfg(test)]
 mod traps;
 mod vote;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -53,7 +52,6 @@ pub use send::PongTo;
 pub use slots::SlotMap;
 pub use state::MastersSeen;
 pub use todo::Todo;
-pub use watch::Watch;
 
 /// A node's view of the cluster and of its own place in it (§2.6).
 #[derive(Debug)]
@@ -104,8 +102,6 @@ pub struct Bus {
     pub announced: Announced,
     /// `cluster-announce-ip` as of the last cron (§7.1).
     pub announced_ip_seen: Option<IpAddr>,
-    /// Which peers the cron must look at, and when.
-    pub watch: Watch,
     /// What I last saw of everybody's replicas (§7.4.1).
     pub survey: Survey,
     /// What I last saw of the masters (§6.6).
@@ -149,7 +145,6 @@ impl Bus {
             queued: 0,
             announced: Announced::default(),
             announced_ip_seen: None,
-            watch: Watch::default(),
             survey: Survey::default(),
             masters: MastersSeen::default(),
             #[cfg(test)]

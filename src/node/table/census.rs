@@ -50,18 +50,23 @@ impl Table {
     /// Sets flags of a node.
     pub fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
         let flags = self.flags(ix) | flags;
-        self.change(ix, |table| table.vitals.set_flags(ix, flags));
+        self.change(ix, |table| table.put_flags(ix, flags));
     }
 
     /// Clears flags of a node.
     pub fn clear_flags(&mut self, ix: PeerIx, flags: Flags) {
         let flags = self.flags(ix).without(flags);
-        self.change(ix, |table| table.vitals.set_flags(ix, flags));
+        self.change(ix, |table| table.put_flags(ix, flags));
     }
 
     /// Notes my outbound link to a node, or that there is none any more.
     pub fn set_link(&mut self, ix: PeerIx, link: Option<LinkId>) {
         self.change(ix, |table| table.peer_mut(ix).link = link.map_or(NO_LINK, |link| link.0));
+    }
+
+    pub(super) fn put_flags(&mut self, ix: PeerIx, flags: Flags) {
+        let usual = !self.concise || self.names.first_flags(ix) == Some(flags);
+        self.vitals.set_flags(ix, flags, usual);
     }
 
     fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Table)) {
@@ -204,21 +209,21 @@ mod tests {
     fn who_has_a_link_or_slots_and_an_address_is_fit_to_be_spoken_of_4_4() {
         let (mut table, _, peers) = filled(1, 1);
         let ix = peers[0];
-        assert!(!table.is_fit(ix));
+        assert!(!table.vitals.is_fit(ix));
         table.set_link(ix, Some(LinkId(2)));
-        assert!(table.is_fit(ix));
+        assert!(table.vitals.is_fit(ix));
         table.set_link(ix, None);
         table.set_slot_count(ix, 1);
-        assert!(table.is_fit(ix));
+        assert!(table.vitals.is_fit(ix));
         table.set_slot_count(ix, 0);
-        assert!(!table.is_fit(ix));
+        assert!(!table.vitals.is_fit(ix));
         table.set_link(ix, Some(LinkId(2)));
         for flag in [Flags::MYSELF, Flags::PFAIL, Flags::HANDSHAKE, Flags::NOADDR] {
             table.set_flags(ix, flag);
-            assert!(!table.is_fit(ix));
+            assert!(!table.vitals.is_fit(ix));
             table.clear_flags(ix, flag);
         }
         table.set_flags(ix, Flags::FAIL);
-        assert!(table.is_fit(ix), "nodes in FAIL are spoken of");
+        assert!(table.vitals.is_fit(ix), "nodes in FAIL are spoken of");
     }
 }

@@ -3,10 +3,13 @@
 
 use std::ops::Range;
 
-use crate::node::section::{Brief, Briefs};
+use wide::{i8x16, i16x8, i16x16, u8x16};
+
+use crate::node::section::{Briefs, NEVER_SEEN, NOT_TOLD};
 use crate::node::table::PeerIx;
-use crate::node::table::vital::{CROWD_MAX, PLAIN, Trait, Vitals};
-use crate::rng::SmallStream;
+use crate::node::table::chance::Chance;
+use crate::node::table::vital::{CROWD_MAX, Trait, Vitals};
+use crate::rng::{Dice, SmallStream};
 
 /// How many draws are made at once, at most.
 const BLOCK: usize = 64;
@@ -28,6 +31,7 @@ const SHARES: [u32; 1 + CROWD_MAX as usize] = {
 /// Random draws from a table (§0.6.4).
 #[derive(Debug)]
 pub struct Lottery<'a> {
+    vitals: &'a Vitals,
     traits: &'a [Trait],
     pulses: &'a [u8],
     burst: SmallStream,
@@ -51,7 +55,34 @@ impl<'a> Lottery<'a> {
     #[inline]
     pub(super) fn new(vitals: &'a Vitals, burst: SmallStream) -> Lottery<'a> {
         let (traits, pulses) = vitals.lots();
-        Lottery { traits, pulses, burst, drawn: [PeerIx(0); BLOCK], left: 0..0 }
+        Lottery { vitals, traits, pulses, burst, drawn: [PeerIx(0); BLOCK], left: 0..0 }
+    }
+
+    /// Draws most of the quota in one pass over all peers (see [`chance`](super::chance)): speaks of
+    /// those who are plain and lists the others. Draws nobody if that were too many.
+    #[inline]
+    pub(crate) fn draw_early(
+        &mut self,
+        briefs: &mut Briefs,
+        quota: &mut Quota,
+        odd: &mut Vec<PeerIx>,
+    ) {
+        let mut dice = Dice::new(&mut self.burst);
+        let (count, newest) =
+            early(&mut dice, self.vitals.chances(), self.pulses, &mut briefs.pulses);
+        for (ix, chance) in self.vitals.odd_chances() {
+            if (self.burst.bits() as Chance) < chance {
+                odd.push(ix);
+            }
+        }
+        if count + odd.len() > quota.wanted {
+            briefs.close();
+            odd.clear();
+            return;
+        }
+        (briefs.count, briefs.newest) = (count, newest);
+        quota.draws -= count + odd.len();
+        quota.wanted -= count;
     }
 
     /// Draws about this many nodes as `dictGetRandomKey` does: a non-empty bucket, then one of its
@@ -95,6 +126,28 @@ impl<'a> Lottery<'a> {
         self.traits[ix.index()].crowd() == 0
     }
 
+    /// Draws somebody, up to the quota.
+    ///
+    /// # Panics
+    /// If the table never held anybody.
+    #[inline]
+    pub(crate) fn draw_any(&mut self, quota: &mut Quota) -> Option<PeerIx> {
+        if quota.wanted == 0 || quota.draws == 0 {
+            return None;
+        }
+        quota.draws -= 1;
+        loop {
+            if self.left.is_empty() {
+                self.draw_block(quota.wanted);
+            }
+            if let Some(at) = self.left.next()
+                && !self.is_gone(self.drawn[at])
+            {
+                return Some(self.drawn[at]);
+            }
+        }
+    }
+
     /// Draws plain peers and speaks of them, up to the quota; gives back anybody else who is drawn.
     ///
     /// # Panics
@@ -124,72 +177,134 @@ impl<'a> Lottery<'a> {
     }
 
     /// Speaks of those who were drawn until one comes up who is not plain. Says how many that were,
-    /// and how many of them for the first time. Who is spoken of already is written over by the
-    /// next one rather than branched upon: the draws of a large table would otherwise wait for each
-    /// other.
+    /// and how many of them for the first time. Nothing is branched upon whether somebody is spoken
+    /// of already: the draws of a large table would otherwise wait for each other.
     #[inline]
     fn tell(&self, drawn: &[PeerIx], briefs: &mut Briefs) -> (usize, usize) {
         let nodes = self.traits.len();
         let (traits, pulses) = (&self.traits[..nodes], &self.pulses[..nodes]);
         let told = &mut briefs.pulses[..nodes];
-        let before = briefs.who.len();
-        briefs.who.resize(before + drawn.len() + 1, Brief::NOBODY);
-        let who = &mut briefs.who[before..];
-        let (mut used, mut added) = (0, 0);
+        let (mut used, mut added, mut newest) = (0, 0, briefs.newest);
         for &ix in drawn {
-            let own = traits[ix.index()];
-            if !own.has(PLAIN) {
+            if !traits[ix.index()].is_plain() {
                 break;
             }
             used += 1;
-            who[added] = Brief::new(ix, own.common());
-            added += usize::from(told[ix.index()] == 0);
-            told[ix.index()] = pulses[ix.index()];
+            let pulse = pulses[ix.index()].max(NEVER_SEEN);
+            added += usize::from(told[ix.index()] == NOT_TOLD);
+            told[ix.index()] = pulse;
+            newest = newest.max(pulse);
         }
-        briefs.who.truncate(before + added);
+        briefs.newest = newest;
+        briefs.count += added;
         (used, added)
     }
 }
 
+/// Throws dice for everybody and speaks of those who win. Says how many they are, and the latest of
+/// their pulses.
+#[inline]
+fn early(dice: &mut Dice, chances: &[Chance], pulses: &[u8], told: &mut [u8]) -> (usize, u8) {
+    let (chances, few_chances) = chances.as_chunks();
+    let (pulses, few_pulses) = pulses.as_chunks();
+    let (told, few_told) = told.as_chunks_mut();
+    let (mut count, mut newest) = (0, u8x16::ZERO);
+    let runs = chances.chunks(RUN).zip(pulses.chunks(RUN)).zip(told.chunks_mut(RUN));
+    for ((chances, pulses), told) in runs {
+        let mut counts = u8x16::ZERO;
+        for ((chances, pulses), told) in chances.iter().zip(pulses).zip(told) {
+            let said = winners(dice.throw(), chances, pulses);
+            counts += said.min(u8x16::ONE);
+            newest = newest.max(said);
+            *told = said.to_array();
+        }
+        count += counts.to_array().iter().map(|&count| usize::from(count)).sum::<usize>();
+    }
+    let (mut chances, mut pulses) = ([Chance::MIN; 16], [0; 16]);
+    chances[..few_chances.len()].copy_from_slice(few_chances);
+    pulses[..few_pulses.len()].copy_from_slice(few_pulses);
+    let said = winners(dice.throw(), &chances, &pulses);
+    few_told.copy_from_slice(&said.to_array()[..few_told.len()]);
+    count += few_told.iter().filter(|&&pulse| pulse != NOT_TOLD).count();
+    (count, newest.max(said).to_array().into_iter().fold(0, u8::max))
+}
+
+/// What is said of sixteen peers: the pulses of those who threw less than their chance.
+#[inline]
+fn winners(thrown: [i16x8; 2], chances: &[Chance; 16], pulses: &[u8; 16]) -> u8x16 {
+    let [low, high]: [i16x8; 2] = bytemuck::must_cast(*chances);
+    let wins: i16x16 = bytemuck::must_cast([low.simd_gt(thrown[0]), high.simd_gt(thrown[1])]);
+    let wins: u8x16 = bytemuck::must_cast(i8x16::from_i16x16_saturate(wins));
+    u8x16::new(*pulses).max(u8x16::splat(NEVER_SEEN)) & wins
+}
+
+/// So many groups are counted in a byte each.
+const RUN: usize = 255;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{EndpointIx, NodeIx};
     use crate::node::flags::Flags;
+    use crate::node::names::Names;
     use std::sync::Arc;
 
-    /// Peers of whom every third shares its bucket with another one.
-    fn vitals(peers: u16, concise: bool) -> Vitals {
+    /// Peers of whom every third shares its bucket with another one, and every seventh is odd.
+    fn vitals(peers: u16) -> Vitals {
         let mut vitals = Vitals::default();
         for at in 0..peers {
             let ix = PeerIx(at);
-            vitals.reset(ix, Flags::MASTER);
+            vitals.reset(ix);
+            vitals.set_flags(ix, Flags::MASTER, true);
             vitals.set_crowd(ix, if at % 3 == 0 { 2 } else { 1 });
             vitals.set_fit(ix, true);
             vitals.set_calm(ix, at % 7 != 0);
             vitals.set_pulse(ix, 100);
         }
-        vitals.set_concise(concise);
         vitals
+    }
+
+    fn names(peers: usize) -> Arc<Names> {
+        Names::of((0..peers as u32).map(|at| (NodeIx(at), EndpointIx(at), Flags::MASTER)))
     }
 
     fn burst(seed: u64) -> SmallStream {
         crate::rng::Seed(seed).small_stream(crate::rng::Purpose::Gossip, 0, 0)
     }
 
-    /// Whom a packet speaks of, and how many draws that took.
-    fn told(vitals: &Vitals, seed: u64, wanted: usize) -> (Vec<PeerIx>, usize) {
+    /// How whom a packet speaks of is drawn.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Way {
+        OneByOne,
+        Plain,
+        Early,
+    }
+
+    /// Whom a packet speaks of, and how many draws were left.
+    fn told(vitals: &mut Vitals, seed: u64, wanted: usize, way: Way) -> (Vec<PeerIx>, usize) {
         let mut briefs = Briefs::default();
-        briefs.open(&Arc::default(), vitals.base(), vitals.newest(), 40);
+        vitals.weigh(wanted);
+        briefs.open(&names(vitals.chances().len()), vitals.base());
         let mut quota = Quota { draws: 3 * wanted, wanted };
         let mut lottery = Lottery::new(vitals, burst(seed));
         let mut all: Vec<PeerIx> = Vec::new();
-        while let Some(ix) = lottery.draw_plain(&mut briefs, &mut quota) {
+        if way == Way::Early {
+            lottery.draw_early(&mut briefs, &mut quota, &mut all);
+            quota.wanted -= all.len();
+        }
+        while let Some(ix) = match way {
+            Way::OneByOne => lottery.draw_any(&mut quota),
+            _ => lottery.draw_plain(&mut briefs, &mut quota),
+        } {
             if !all.contains(&ix) {
                 all.push(ix);
                 quota.wanted -= 1;
             }
         }
-        all.extend(briefs.who.iter().map(|brief| brief.ix()));
+        let plain = (0..briefs.pulses.len()).filter(|&at| briefs.pulses[at] != NOT_TOLD);
+        let plain: Vec<PeerIx> = plain.map(|at| PeerIx(at as u16)).collect();
+        assert_eq!(plain.len(), briefs.count);
+        all.extend(plain);
         all.sort_unstable();
         (all, quota.draws)
     }
@@ -198,21 +313,45 @@ mod tests {
     fn whether_nodes_are_spoken_of_briefly_changes_nothing_4_4() {
         for seed in 0..200 {
             for wanted in [1, 3, 12, 39] {
-                let (brief, full) = (vitals(40, true), vitals(40, false));
-                assert_eq!(told(&brief, seed, wanted), told(&full, seed, wanted));
+                let mut vitals = vitals(40);
+                let plain = told(&mut vitals, seed, wanted, Way::Plain);
+                assert_eq!(plain, told(&mut vitals, seed, wanted, Way::OneByOne));
             }
         }
     }
 
     #[test]
+    fn drawing_early_favours_the_same_nodes_4_4() {
+        const PACKETS: u64 = 3_000;
+        let mut vitals = vitals(301);
+        let mut shares = |way| {
+            let mut kinds = [0; 4];
+            for seed in 0..PACKETS {
+                let (all, _) = told(&mut vitals, seed, 30, way);
+                assert_eq!(all.len(), 30);
+                assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "nobody twice");
+                for ix in all {
+                    kinds[usize::from(ix.0 % 3 == 0) + 2 * usize::from(ix.0 % 7 == 0)] += 1;
+                }
+            }
+            kinds
+        };
+        let (early, one_by_one) = (shares(Way::Early), shares(Way::OneByOne));
+        // Four standard deviations of the rarest kind, and less than one in a hundred of the others.
+        for (early, one_by_one) in early.into_iter().zip(one_by_one) {
+            assert!(u32::abs_diff(early, one_by_one) < 260, "{early} and {one_by_one}");
+        }
+    }
+
+    #[test]
     fn draws_come_to_an_end_4_4() {
-        let (all, draws) = told(&vitals(2, true), 1, 30);
+        let (all, draws) = told(&mut vitals(2), 1, 30, Way::Plain);
         assert_eq!((all.len(), draws), (2, 0));
     }
 
     #[test]
     fn who_stands_in_no_bucket_is_not_drawn_0_6_4() {
-        let mut vitals = vitals(5, true);
+        let mut vitals = vitals(5);
         vitals.set_crowd(PeerIx(3), 0);
         let mut lottery = Lottery::new(&vitals, burst(1));
         assert!((0..500).all(|_| lottery.draw() != PeerIx(3)));

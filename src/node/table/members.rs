@@ -38,7 +38,7 @@ impl Table {
     pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis, no_slots: &Arc<SlotSet>) {
         assert!(self.is_empty() && self.free.is_empty(), "only an empty table can be filled");
         self.names = Arc::clone(names);
-        self.vitals.set_concise(true);
+        self.concise = true;
         for at in 0..names.len() {
             self.place(ids, PeerIx::nth(at), Flags::NONE, now, Arc::clone(no_slots));
         }
@@ -55,7 +55,8 @@ impl Table {
             self.peers[at] = peer;
             self.history[at] = history;
         }
-        self.vitals.reset(ix, flags);
+        self.vitals.reset(ix);
+        self.put_flags(ix, flags);
         self.census.replace(Census::default(), Census::of(flags, false));
         self.topology += 1;
         self.refresh_calm(ix);

@@ -8,9 +8,11 @@
 //! Pings, pongs, flags, links and failure reports change only through the table. It keeps count of
 //! the nodes that make the cron look closer, and marks those that gossip need not look at closely:
 //! the *calm*, of whom only the time of the last pong can change, and the *fit*, who can be
-//! spoken of.
+//! spoken of (§4.4): they have a link or slots, and are neither myself, nor in PFAIL, nor strangers,
+//! nor without address.
 
 mod census;
+mod chance;
 mod lottery;
 mod marks;
 mod members;
@@ -34,7 +36,7 @@ pub use marks::Marks;
 use order::Order;
 use peer::NO_LINK;
 pub use peer::{FailReport, History, Peer};
-use vital::{Left, Vitals};
+use vital::Vitals;
 
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Table {
     census: Census,
     /// How many entries the lists of replicas have together.
     replicas: u32,
+    /// Whether nodes can be spoken of briefly: the names are those of other nodes, too.
+    concise: bool,
     /// Counts the changes of roles, failures, lists of replicas, and of who serves slots at all.
     topology: u64,
 }
@@ -71,6 +75,7 @@ impl Table {
             order: Order::new(seed),
             census: Census::default(),
             replicas: 0,
+            concise: false,
             topology: 0,
         }
     }
@@ -133,7 +138,7 @@ impl Table {
 
     /// The names, to be changed: from here on they are mine alone, and mean nothing to others.
     fn names_mut(&mut self) -> &mut Names {
-        self.vitals.set_concise(false);
+        self.concise = false;
         Arc::make_mut(&mut self.names)
     }
 
@@ -188,14 +193,6 @@ impl Table {
     #[inline]
     pub fn is_calm(&self, ix: PeerIx) -> bool {
         self.vitals.is_calm(ix)
-    }
-
-    /// Whether a node can be spoken of (§4.4): it has a link or slots, and is neither myself, nor in
-    /// PFAIL, nor a stranger, nor without address.
-    #[must_use]
-    #[inline]
-    pub fn is_fit(&self, ix: PeerIx) -> bool {
-        self.vitals.is_fit(ix)
     }
 
     /// A node's replicas, in the order in which they were added (§2.4).
@@ -276,11 +273,11 @@ impl Table {
         self.order()[place]
     }
 
-    /// Counts the changes of the table order.
+    /// Where a node stands in the table order.
     #[must_use]
     #[inline]
-    pub fn order_version(&self) -> u64 {
-        self.order.version()
+    pub fn rank(&self, ix: PeerIx) -> usize {
+        self.order.rank(ix)
     }
 
     /// Random draws that take one word of a stream.
@@ -289,11 +286,22 @@ impl Table {
         Lottery::new(&self.vitals, stream.burst())
     }
 
-    /// Begins a gossip section.
+    /// Begins a gossip section about so many nodes. Returns whether nodes can be spoken of briefly.
     #[inline]
-    pub(crate) fn open_section(&self, section: &mut Section) {
-        let (base, newest) = (self.vitals.base(), self.vitals.newest());
-        section.brief.open(&self.names, base, newest, self.capacity());
+    pub(crate) fn open_section(&mut self, section: &mut Section, wanted: usize) -> bool {
+        if self.concise {
+            self.vitals.weigh(wanted);
+            section.brief.open(&self.names, self.vitals.base());
+        }
+        self.concise
+    }
+
+    /// Everybody whose last pong may have come at this moment or before, and everybody of whom more
+    /// than that matters, in table order.
+    #[inline]
+    pub fn silent_since(&mut self, moment: Millis, silent: &mut Vec<PeerIx>) {
+        self.vitals.silent_since(whole_seconds(moment), silent);
+        silent.sort_unstable_by_key(|&ix| self.order.rank(ix));
     }
 
     /// Says what I know of a node (§4.2.1).
@@ -320,20 +328,12 @@ impl Table {
     #[inline]
     pub(crate) fn merge_briefs(&mut self, section: &Section, limit: u32, rest: &mut Vec<Gossip>) {
         let briefs = &section.brief;
-        if briefs.who.is_empty() {
+        if briefs.count == 0 {
             return;
         }
-        let left = match briefs.speaks_of(&self.names) {
-            true => self.vitals.merge_briefs(briefs, limit),
-            false => Left::All,
-        };
-        match left {
-            Left::Nothing => {}
-            Left::WhoIsNotCalm => {
-                let restless = briefs.iter().filter(|(ix, _)| !self.is_calm(*ix));
-                rest.extend(restless.map(|(_, entry)| entry));
-            }
-            Left::All => rest.extend(briefs.iter().map(|(_, entry)| entry)),
+        match briefs.speaks_of(&self.names) {
+            true => self.vitals.merge_briefs(briefs, limit, rest),
+            false => rest.extend(briefs.iter()),
         }
     }
 }

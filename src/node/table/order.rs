@@ -28,8 +28,8 @@ pub(super) struct Order {
     len: usize,
     /// Bucket after bucket, head to tail: the iteration order, once somebody has asked for it.
     sequence: OnceCell<Vec<PeerIx>>,
-    /// Counts the changes of the order.
-    version: u64,
+    /// Where each peer stands in the sequence, by index, once somebody has asked for it.
+    ranks: OnceCell<Vec<u16>>,
 }
 
 impl Order {
@@ -41,16 +41,12 @@ impl Order {
             hashes: Vec::new(),
             len: 0,
             sequence: OnceCell::new(),
-            version: 0,
+            ranks: OnceCell::new(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
-    }
-
-    pub(super) fn version(&self) -> u64 {
-        self.version
     }
 
     fn bucket_of(&self, hash: u16) -> usize {
@@ -99,7 +95,7 @@ impl Order {
 
     fn changed(&mut self) {
         self.sequence.take();
-        self.version += 1;
+        self.ranks.take();
     }
 
     /// Doubles the table. Entries go one by one to the head of their new chain.
@@ -131,6 +127,19 @@ impl Order {
     #[inline]
     pub(super) fn sequence(&self) -> &[PeerIx] {
         self.sequence.get_or_init(|| self.walk())
+    }
+
+    /// Where a peer stands in the sequence.
+    #[inline]
+    pub(super) fn rank(&self, ix: PeerIx) -> usize {
+        let ranks = self.ranks.get_or_init(|| {
+            let mut ranks = vec![0; self.next.len()];
+            for (rank, ix) in self.sequence().iter().enumerate() {
+                ranks[ix.index()] = rank as u16;
+            }
+            ranks
+        });
+        usize::from(ranks[ix.index()])
     }
 
     /// Everybody in the same bucket as this node, itself included.
@@ -199,6 +208,8 @@ mod tests {
                     naive.buckets.iter_mut().for_each(|chain| chain.retain(|e| e.0 != ix));
                 }
                 prop_assert_eq!(order.sequence(), naive.sequence());
+                let mut ranks = order.sequence().iter().map(|&ix| order.rank(ix)).enumerate();
+                prop_assert!(ranks.all(|(at, rank)| at == rank));
                 prop_assert_eq!(order.len(), present.len());
             }
         }

@@ -1,32 +1,32 @@
-//! What gossip looks at and changes, for every peer, in three bytes.
+//! What gossip and the cron look at for every peer, in a few small arrays.
 //!
-//! A thousand nodes with a thousand peers each look at a hundred peers for every packet that they
-//! build or read, in no order that a cache could foresee. How fast they run is decided by how little
-//! memory that is, and by how few instructions a peer takes.
+//! A thousand nodes with a thousand peers each speak of a hundred peers in every packet, and look at
+//! all of them ten times a second. How fast they run is decided by how little memory that is, by
+//! passing over it in order, and by how few instructions a peer takes.
+//!
+//! Nearly all peers are *plain*: they have the flags they began with, nothing about them can change
+//! by gossip but the time of the last pong, and nothing is due but a ping. Those are dealt with many at a time. The others, the *odd*,
+//! are listed and looked at one by one.
 
 use crate::node::flags::Flags;
-use crate::node::section::{Briefs, Gossip, common_number};
+use crate::node::section::{Briefs, Gossip, NEVER_SEEN};
 use crate::node::table::PeerIx;
+use crate::node::table::chance::{Chance, Chances};
 
-/// How many peers stand in a peer's bucket of the hash table (4 bits), the number of its flags if
-/// they are common ones (2), whether it is fit (see [`Table`](super::Table)), and whether it is
-/// *plain*: fit, calm, with common flags and a pulse, in a table that can speak of it briefly. Who
-/// has got a pulse may be called plain a little later.
+/// How many peers stand in a peer's bucket of the hash table (4 bits), whether it is calm and
+/// fit (see [`Table`](super::Table)), has the flags it began with, and is odd.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Trait(u8);
 
 pub(super) const CROWD_MAX: u8 = (1 << 4) - 1;
-const COMMON_SHIFT: u32 = 4;
-const COMMON_MAX: u8 = 3;
-const COMMON_MASK: u8 = COMMON_MAX << COMMON_SHIFT;
-const FIT: u8 = 1 << 6;
-pub(super) const PLAIN: u8 = 1 << 7;
+const CALM: u8 = 1 << 4;
+const FIT: u8 = 1 << 5;
+const USUAL: u8 = 1 << 6;
+const ODD: u8 = 1 << 7;
 
 /// Pulses move to a new base when one is further than a byte from it: to the last multiple of this
 /// before, less this. So all nodes whose clocks agree have the same base nearly always.
 const BASE_STEP: u32 = 128;
-
-const CALM: u8 = u8::MAX;
 
 impl Trait {
     #[inline]
@@ -35,13 +35,14 @@ impl Trait {
     }
 
     #[inline]
-    pub(super) const fn common(self) -> u8 {
-        (self.0 & COMMON_MASK) >> COMMON_SHIFT
+    const fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
     }
 
+    /// Whether the peer is plain; one that is in the table and not odd is.
     #[inline]
-    pub(super) const fn has(self, bit: u8) -> bool {
-        self.0 & bit != 0
+    pub(super) const fn is_plain(self) -> bool {
+        self.crowd() > 0 && !self.has(ODD)
     }
 
     const fn set(&mut self, bit: u8, set: bool) {
@@ -53,42 +54,40 @@ impl Trait {
 #[derive(Debug, Default)]
 pub(super) struct Vitals {
     traits: Vec<Trait>,
-    /// All bits set for who is calm (see [`Table`](super::Table)), none for others.
-    calm: Vec<u8>,
-    /// When a peer last answered: whole seconds after the base, or 0 if that was before the base.
+    /// When a peer last answered: whole seconds after the base. Up to [`NEVER_SEEN`] this says
+    /// nothing: it was before the base, or never.
     pulses: Vec<u8>,
     /// The second that pulses count from.
     base: u32,
     flags: Vec<Flags>,
-    /// Last pongs from before the base, in whole seconds.
+    /// Last pongs from before the base, in whole seconds; 0 = never.
     old: Vec<u32>,
-    /// Whether anybody can be spoken of briefly.
-    concise: bool,
+    /// Who is in the table and not plain. Who was odd for an old pulse only may have got a new one.
+    odd: Vec<PeerIx>,
+    /// Working memory for a merge: pulses that it must not touch.
+    kept: Vec<u8>,
+    /// How likely a packet speaks of a plain peer before anybody is drawn one by one.
+    chances: Chances,
 }
 
 impl Vitals {
     /// Begins a record: nothing is known yet.
-    pub(super) fn reset(&mut self, ix: PeerIx, flags: Flags) {
-        if ix.index() == self.traits.len() {
+    pub(super) fn reset(&mut self, ix: PeerIx) {
+        let at = ix.index();
+        if at == self.traits.len() {
             self.traits.push(Trait::default());
-            self.calm.push(0);
             self.pulses.push(0);
-            self.flags.push(flags);
+            self.flags.push(Flags::NONE);
             self.old.push(0);
+            self.chances.push();
+            // Later, when anybody may become odd at any time, nothing is to be allocated.
+            let peers = self.traits.len();
+            self.odd.reserve(peers - self.odd.len());
+            self.kept.reserve(peers - self.kept.len());
         }
-        self.traits[ix.index()] = Trait::default();
-        self.calm[ix.index()] = 0;
-        self.pulses[ix.index()] = 0;
-        self.old[ix.index()] = 0;
-        self.set_flags(ix, flags);
-    }
-
-    /// Notes whether peers can be spoken of briefly.
-    pub(super) fn set_concise(&mut self, concise: bool) {
-        if self.concise != concise {
-            self.concise = concise;
-            (0..self.traits.len()).for_each(|at| self.refresh_plain(PeerIx(at as u16)));
-        }
+        self.pulses[at] = 0;
+        self.old[at] = 0;
+        self.change(ix, |own| own.set(CALM | FIT | USUAL, false));
     }
 
     /// The second that pulses count from.
@@ -97,17 +96,32 @@ impl Vitals {
         self.base
     }
 
-    /// The latest pulse of all.
+    /// Changes a peer's traits and finds out whether it is plain then.
     #[inline]
-    pub(super) fn newest(&self) -> u8 {
-        self.pulses.iter().fold(0, |newest, &pulse| newest.max(pulse))
+    fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Trait)) {
+        let at = ix.index();
+        let before = self.traits[at];
+        let own = &mut self.traits[at];
+        change(own);
+        let tells = self.pulses[at] > NEVER_SEEN || self.old[at] == 0;
+        let settled = own.0 & (CALM | FIT | USUAL) == CALM | FIT | USUAL;
+        own.set(ODD, own.crowd() > 0 && !(settled && tells));
+        let after = *own;
+        if before.is_plain() != after.is_plain() {
+            self.chances.set(ix, after.is_plain().then_some(after.crowd()));
+        }
+        if before.has(ODD) != after.has(ODD) {
+            self.list(ix, after.has(ODD));
+        }
     }
 
-    #[inline]
-    fn refresh_plain(&mut self, ix: PeerIx) {
-        let brief = self.concise && self.is_calm(ix) && self.pulses[ix.index()] != 0;
-        let own = &mut self.traits[ix.index()];
-        own.set(PLAIN, brief && own.has(FIT) && own.common() != 0);
+    /// Lists a peer among the odd, or no more.
+    fn list(&mut self, ix: PeerIx, odd: bool) {
+        if odd {
+            self.odd.push(ix);
+        } else if let Some(place) = self.odd.iter().rposition(|&other| other == ix) {
+            self.odd.swap_remove(place);
+        }
     }
 
     #[inline]
@@ -115,48 +129,45 @@ impl Vitals {
         self.flags[ix.index()]
     }
 
-    pub(super) fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
-        let own = &mut self.traits[ix.index()];
-        own.0 = own.0 & !COMMON_MASK | common_number(flags) << COMMON_SHIFT;
+    /// Notes a peer's flags, and whether they are those it began with as far as that matters.
+    pub(super) fn set_flags(&mut self, ix: PeerIx, flags: Flags, usual: bool) {
         self.flags[ix.index()] = flags;
-        self.refresh_plain(ix);
+        self.change(ix, |own| own.set(USUAL, usual));
     }
 
     #[inline]
     pub(super) fn is_calm(&self, ix: PeerIx) -> bool {
-        self.calm[ix.index()] == CALM
+        self.traits[ix.index()].has(CALM)
     }
 
     #[inline]
     pub(super) fn set_calm(&mut self, ix: PeerIx, calm: bool) {
-        self.calm[ix.index()] = if calm { CALM } else { 0 };
-        self.refresh_plain(ix);
+        self.change(ix, |own| own.set(CALM, calm));
     }
 
-    #[inline]
+    #[cfg(test)]
     pub(super) fn is_fit(&self, ix: PeerIx) -> bool {
         self.traits[ix.index()].has(FIT)
     }
 
     pub(super) fn set_fit(&mut self, ix: PeerIx, fit: bool) {
-        self.traits[ix.index()].set(FIT, fit);
-        self.refresh_plain(ix);
+        self.change(ix, |own| own.set(FIT, fit));
     }
 
     /// Notes how many nodes stand in a peer's bucket; 0 = it stands in none. With as many buckets as
     /// nodes there are never so many that it matters where the count ends.
     pub(super) fn set_crowd(&mut self, ix: PeerIx, crowd: usize) {
-        let own = &mut self.traits[ix.index()];
         debug_assert!(crowd <= usize::from(CROWD_MAX), "a bucket is never so full");
         let crowd = u8::try_from(crowd).unwrap_or(CROWD_MAX).min(CROWD_MAX);
-        own.0 = own.0 & !CROWD_MAX | crowd;
+        self.chances.start_over();
+        self.change(ix, |own| own.0 = own.0 & !CROWD_MAX | crowd);
     }
 
     /// When a peer last answered, in whole seconds.
     #[inline]
     pub(super) fn pulse(&self, ix: PeerIx) -> u32 {
         match self.pulses[ix.index()] {
-            0 => self.old[ix.index()],
+            0..=NEVER_SEEN => self.old[ix.index()],
             pulse => self.base + u32::from(pulse),
         }
     }
@@ -164,7 +175,7 @@ impl Vitals {
     /// A second as a pulse, if it is one after the base.
     #[inline]
     fn after_base(&self, seconds: u32) -> Option<u8> {
-        u8::try_from(seconds.wrapping_sub(self.base)).ok().filter(|&pulse| pulse != 0)
+        u8::try_from(seconds.wrapping_sub(self.base)).ok().filter(|&pulse| pulse > NEVER_SEEN)
     }
 
     pub(super) fn set_pulse(&mut self, ix: PeerIx, seconds: u32) {
@@ -178,7 +189,7 @@ impl Vitals {
         let pulse = self.after_base(seconds);
         self.pulses[ix.index()] = pulse.unwrap_or(0);
         self.old[ix.index()] = if pulse.is_none() { seconds } else { 0 };
-        self.refresh_plain(ix);
+        self.change(ix, |_| {});
     }
 
     /// Makes a pulse later, but never earlier.
@@ -197,7 +208,7 @@ impl Vitals {
         let before = std::mem::replace(&mut self.base, base);
         for at in 0..self.pulses.len() {
             let seconds = match self.pulses[at] {
-                0 => self.old[at],
+                0..=NEVER_SEEN => self.old[at],
                 pulse => before + u32::from(pulse),
             };
             self.put_pulse(PeerIx(at as u16), seconds);
@@ -210,6 +221,43 @@ impl Vitals {
         (&self.traits, &self.pulses)
     }
 
+    /// Works out how likely peers are drawn when so many are wanted, if that is not known yet.
+    #[inline]
+    pub(super) fn weigh(&mut self, wanted: usize) {
+        if !self.chances.are_for(wanted) {
+            self.chances.work_out(wanted, &self.traits);
+        }
+    }
+
+    /// How likely plain peers are drawn; `None` for peers that are not plain.
+    #[inline]
+    pub(super) fn chances(&self) -> &[Chance] {
+        self.chances.all()
+    }
+
+    /// How likely an odd peer is drawn.
+    #[inline]
+    pub(super) fn odd_chances(&self) -> impl Iterator<Item = (PeerIx, Chance)> + '_ {
+        self.odd.iter().map(|&ix| (ix, self.chances.of_crowd(self.traits[ix.index()].crowd())))
+    }
+
+    /// Everybody whose last pong came at this second or before, or who is odd. Who has only now
+    /// ceased to be odd may be among them.
+    #[inline]
+    pub(super) fn silent_since(&mut self, second: u32, silent: &mut Vec<PeerIx>) {
+        silent.clear();
+        silent.extend_from_slice(&self.odd);
+        let limit = second.saturating_sub(self.base).clamp(u32::from(NEVER_SEEN), 255) as u8;
+        for (run, pulses) in self.pulses.chunks(RUN).enumerate() {
+            if pulses.iter().fold(u8::MAX, |earliest, &pulse| earliest.min(pulse)) > limit {
+                continue;
+            }
+            let places = (run * RUN..).map(|at| PeerIx(at as u16)).zip(pulses);
+            let early = places.filter(|(_, pulse)| **pulse <= limit).map(|(ix, _)| ix);
+            silent.extend(early.filter(|ix| self.traits[ix.index()].is_plain()));
+        }
+    }
+
     /// Merges gossip about calm peers until an entry that takes more than that; returns how many
     /// entries were merged. Pongs after `limit` do not count.
     #[inline]
@@ -217,7 +265,7 @@ impl Vitals {
         for (merged, entry) in gossip.iter().enumerate() {
             let Some(&at) = by_node.get(entry.node.0 as usize) else { return merged };
             let Some(pulse) = self.after_base(entry.pong_received) else { return merged };
-            let calm = self.calm.get(usize::from(at)).is_some_and(|&calm| calm == CALM);
+            let calm = self.traits.get(usize::from(at)).is_some_and(|own| own.has(CALM));
             if !calm || entry.flags.is_failing() {
                 return merged;
             }
@@ -227,39 +275,45 @@ impl Vitals {
         gossip.len()
     }
 
-    /// Merges brief gossip with indices of this table, as far as it is about calm peers; returns
-    /// what is left to be done. Pongs after `limit` do not count.
+    /// Merges brief gossip with indices of this table, as far as it is about calm peers. Adds to
+    /// `rest` what is left to be done. Pongs after `limit` do not count.
     #[inline]
-    pub(super) fn merge_briefs(&mut self, briefs: &Briefs, limit: u32) -> Left {
+    pub(super) fn merge_briefs(&mut self, briefs: &Briefs, limit: u32, rest: &mut Vec<Gossip>) {
         if briefs.base != self.base || briefs.base + u32::from(briefs.newest) > limit {
-            return Left::All;
+            rest.extend(briefs.iter());
+            return;
         }
-        let mut left_out = 0;
-        for ((own, calm), told) in self.pulses.iter_mut().zip(&self.calm).zip(&briefs.pulses) {
-            let counts = told & calm;
-            left_out |= told ^ counts;
-            *own = counts.max(*own);
+        self.kept.clear();
+        for &ix in &self.odd {
+            self.kept.push(self.pulses[ix.index()]);
         }
-        if left_out == 0 { Left::Nothing } else { Left::WhoIsNotCalm }
+        for (own, told) in self.pulses.iter_mut().zip(&briefs.pulses) {
+            *own = (*told).max(*own);
+        }
+        for (&ix, &kept) in self.odd.iter().zip(&self.kept) {
+            if !self.traits[ix.index()].has(CALM) {
+                self.pulses[ix.index()] = kept;
+                rest.extend(briefs.entry(ix));
+            }
+        }
     }
 }
 
-/// What is left of gossip after a merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    Nothing,
-    /// The entries about peers that are not calm.
-    WhoIsNotCalm,
-    All,
-}
+/// So many pulses are looked at together.
+const RUN: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::{EndpointIx, NodeIx};
     use crate::node::names::Names;
-    use crate::node::section::Brief;
+    use crate::node::section::NOT_TOLD;
     use proptest::prelude::*;
+
+    fn begin(vitals: &mut Vitals, ix: PeerIx) {
+        vitals.reset(ix);
+        vitals.set_flags(ix, Flags::MASTER, true);
+    }
 
     proptest! {
         #[test]
@@ -271,7 +325,7 @@ mod tests {
             ], any::<bool>()), 1..60),
         ) {
             let (mut vitals, mut model) = (Vitals::default(), [0_u32; 3]);
-            (0..3).for_each(|at| vitals.reset(PeerIx(at), Flags::MASTER));
+            (0..3).for_each(|at| begin(&mut vitals, PeerIx(at)));
             for (at, seconds, advance) in steps {
                 let ix = PeerIx(at);
                 if advance {
@@ -292,7 +346,7 @@ mod tests {
     #[test]
     fn the_second_of_the_base_is_exact_too() {
         let mut vitals = Vitals::default();
-        (0..2).for_each(|at| vitals.reset(PeerIx(at), Flags::NONE));
+        (0..2).for_each(|at| begin(&mut vitals, PeerIx(at)));
         vitals.set_pulse(PeerIx(0), 100_000);
         let base = vitals.base;
         vitals.advance_pulse(PeerIx(1), base - 1);
@@ -306,31 +360,74 @@ mod tests {
     fn fields_do_not_touch_each_other() {
         let mut vitals = Vitals::default();
         let ix = PeerIx(0);
-        vitals.reset(ix, Flags::NONE);
+        begin(&mut vitals, ix);
         vitals.set_pulse(ix, 255);
         vitals.set_crowd(ix, 3);
-        vitals.set_flags(ix, Flags::REPLICA);
+        vitals.set_flags(ix, Flags::REPLICA, true);
         vitals.set_calm(ix, true);
+        assert_eq!(vitals.odd, [ix], "it is not fit");
         vitals.set_fit(ix, true);
-        assert_eq!(vitals.pulse(ix), 255);
-        assert_eq!(vitals.traits[0].crowd(), 3);
-        assert!(!vitals.traits[0].has(PLAIN), "nobody can be spoken of briefly");
-        vitals.set_concise(true);
-        assert!(vitals.traits[0].has(PLAIN));
-        vitals.set_pulse(ix, 0);
-        assert!(!vitals.traits[0].has(PLAIN), "there is no pulse");
-        vitals.set_pulse(ix, 255);
-        vitals.set_flags(ix, Flags::REPLICA | Flags::FAIL);
+        assert_eq!((vitals.pulse(ix), vitals.traits[0].crowd()), (255, 3));
+        assert!(vitals.traits[0].is_plain() && vitals.odd.is_empty());
+        vitals.set_flags(ix, Flags::REPLICA | Flags::NOFAILOVER, false);
+        assert!(!vitals.traits[0].is_plain() && vitals.is_calm(ix));
+        vitals.set_flags(ix, Flags::REPLICA, true);
+        vitals.set_calm(ix, false);
+        assert!(!vitals.traits[0].is_plain() && vitals.is_fit(ix));
         vitals.set_crowd(ix, 0);
-        assert!(vitals.is_calm(ix) && vitals.is_fit(ix) && !vitals.traits[0].has(PLAIN));
+        assert!(vitals.odd.is_empty(), "it stands in the table no more");
+        vitals.set_calm(ix, true);
+        assert!(!vitals.traits[0].is_plain());
         assert_eq!((vitals.pulse(ix), vitals.traits[0].crowd()), (255, 0));
+    }
+
+    fn plain(peers: u16, seconds: u32) -> Vitals {
+        let mut vitals = Vitals::default();
+        for ix in (0..peers).map(PeerIx) {
+            begin(&mut vitals, ix);
+            vitals.set_crowd(ix, 1);
+            vitals.set_fit(ix, true);
+            vitals.set_calm(ix, true);
+            vitals.set_pulse(ix, seconds);
+        }
+        vitals
+    }
+
+    #[test]
+    fn who_was_never_seen_is_plain_and_who_was_seen_long_ago_is_not() {
+        let mut vitals = plain(2, 0);
+        assert!(vitals.odd.is_empty());
+        vitals.set_pulse(PeerIx(0), 100_000);
+        assert!(vitals.odd.is_empty());
+        vitals.set_pulse(PeerIx(1), 90_000);
+        assert_eq!(vitals.odd, [PeerIx(1)]);
+        vitals.set_pulse(PeerIx(1), 100_000);
+        assert!(vitals.odd.is_empty());
+    }
+
+    #[test]
+    fn whoever_is_silent_or_odd_is_found() {
+        let mut vitals = plain(200, 100_000);
+        vitals.set_pulse(PeerIx(70), 99_990);
+        vitals.set_calm(PeerIx(150), false);
+        let mut silent = Vec::new();
+        let mut since = |second| {
+            vitals.silent_since(second, &mut silent);
+            silent.sort_unstable();
+            silent.clone()
+        };
+        assert_eq!(since(99_989), [150].map(PeerIx));
+        assert_eq!(since(99_990), [70, 150].map(PeerIx));
+        assert_eq!(since(50), [150].map(PeerIx));
+        assert_eq!(since(100_000).len(), 200);
+        assert_eq!(since(u32::MAX).len(), 200);
     }
 
     #[test]
     fn clocks_that_agree_have_the_same_base() {
         let (mut early, mut late) = (Vitals::default(), Vitals::default());
         for vitals in [&mut early, &mut late] {
-            (0..2).for_each(|at| vitals.reset(PeerIx(at), Flags::MASTER));
+            (0..2).for_each(|at| begin(vitals, PeerIx(at)));
         }
         early.set_pulse(PeerIx(0), 1_700_000_100);
         late.set_pulse(PeerIx(0), 1_700_000_110);
@@ -354,47 +451,51 @@ mod tests {
         ) {
             const START: u32 = 1_700_000_000;
             let mut briefs = Briefs::default();
-            let names = (0..40).map(|at| (NodeIx(at), EndpointIx(at)));
+            let names = (0..40).map(|at| (NodeIx(at), EndpointIx(at), Flags::MASTER));
             let by_node: Vec<u16> = (0..40).collect();
             let load = |all: &[(u32, bool)]| {
                 let mut vitals = Vitals::default();
                 for (at, &(seconds, calm)) in all.iter().enumerate() {
                     let ix = PeerIx(at as u16);
-                    vitals.reset(ix, Flags::MASTER);
+                    begin(&mut vitals, ix);
+                    vitals.set_crowd(ix, 1);
                     vitals.set_calm(ix, calm);
                     vitals.set_pulse(ix, START + seconds);
                 }
                 vitals
             };
             let sender = load(&sent);
-            briefs.open(&Names::of(names), sender.base, sender.newest(), 40);
+            briefs.open(&Names::of(names), sender.base);
             for (at, &(_, told)) in sent.iter().enumerate() {
-                let pulse = sender.pulses[at];
-                if told && pulse != 0 {
-                    briefs.who.push(Brief::new(PeerIx(at as u16), 1));
-                    briefs.pulses[at] = pulse;
+                if told {
+                    briefs.pulses[at] = sender.pulses[at].max(NEVER_SEEN);
+                    briefs.newest = briefs.newest.max(briefs.pulses[at]);
+                    briefs.count += 1;
                 }
             }
+            prop_assert_eq!(briefs.count, briefs.pulses.iter().filter(|&&p| p != NOT_TOLD).count());
             let (mut one_by_one, mut at_once) = (load(&known), load(&known));
             let limit = START + limit;
-            for (ix, entry) in briefs.iter() {
+            for entry in briefs.iter() {
+                let ix = PeerIx(entry.node.0 as u16);
                 if one_by_one.is_calm(ix) && entry.pong_received <= limit {
                     one_by_one.advance_pulse(ix, entry.pong_received);
                 }
             }
-            let left = at_once.merge_briefs(&briefs, limit);
-            if left == Left::All {
-                for (_, entry) in briefs.iter() {
-                    if at_once.merge(&by_node, &[entry], limit) == 0
-                        && at_once.is_calm(PeerIx(entry.node.0 as u16)) && entry.pong_received <= limit
-                    {
-                        at_once.advance_pulse(PeerIx(entry.node.0 as u16), entry.pong_received);
-                    }
+            let mut rest = Vec::new();
+            at_once.merge_briefs(&briefs, limit, &mut rest);
+            for entry in &rest {
+                let ix = PeerIx(entry.node.0 as u16);
+                if at_once.merge(&by_node, &[*entry], limit) == 0
+                    && at_once.is_calm(ix) && entry.pong_received <= limit
+                {
+                    at_once.advance_pulse(ix, entry.pong_received);
                 }
             }
             prop_assert_eq!(pulses(&at_once, 40), pulses(&one_by_one, 40));
-            let restless = briefs.iter().any(|(ix, _)| !at_once.is_calm(ix));
-            prop_assert!(left == Left::All || (left == Left::WhoIsNotCalm) == restless);
+            let restless = |entry: &&Gossip| !at_once.is_calm(PeerIx(entry.node.0 as u16));
+            let (left, told) = (rest.iter().filter(restless).count(), briefs.iter());
+            prop_assert_eq!(left, told.filter(|entry| restless(&entry)).count());
         }
     }
 }

@@ -123,7 +123,6 @@ impl Node {
         self.reset_manual_failover();
         self.bus.manual_failover.end = now + TIME_LIMIT;
         self.bus.manual_failover.replica = Some(from);
-        self.bus.watch.restart_soon();
         self.pause_writes(now + PAUSE);
         let replica = ctx.ids.id(self.bus.table.node(from));
         self.log(
