@@ -32,6 +32,17 @@ fn summaries(text: &str, seed: u64) -> Vec<Summary> {
     sink.0
 }
 
+/// How a scenario ends that does not go well, and what is said of it.
+#[track_caller]
+fn failure(text: &str, seed: u64) -> (Ending, String) {
+    let plan = scenario::load("a.toml", text.as_bytes(), &[format!("seed={seed}")])
+        .unwrap_or_else(|error| panic!("{}", error.render()));
+    let mut sink = Summaries::default();
+    let summary = runner::run(&plan, &runner::Options::default(), &mut sink).summary;
+    let failure = summary.failure.map(|failure| failure.label).unwrap_or_default();
+    (summary.ending, failure)
+}
+
 /// Three masters with replicas and one client, and what is done to them.
 fn cluster(workload: &str, config: &str, steps: &str) -> String {
     format!(
@@ -40,6 +51,25 @@ fn cluster(workload: &str, config: &str, steps: &str) -> String {
          'start workload w', 'wait 5s', {steps},\n\
          'stop workload w']\n"
     )
+}
+
+#[test]
+fn a_write_that_is_gone_is_missed_and_so_is_one_too_many() {
+    let then = |steps: &str| {
+        let text = cluster("keys = 1", "", "'expect workload w acknowledged > 500'");
+        let kept = "'expect workload w lost = 0', 'expect workload w kept = acknowledged', \
+                    'expect workload w applied = 0'";
+        text.replace("'stop workload w']", &format!("'stop workload w', {steps}, {kept}]"))
+    };
+    let all = summaries(&then("'wait 1s'"), 1)[0].figure(Figure::Acknowledged);
+    let unmet = |steps: &str, found: &str| {
+        assert_eq!(failure(&then(steps), 1), (Ending::Unexpected, found.to_owned()));
+    };
+    unmet("'send via 7000 del w:0:0'", &format!("it is {all}"));
+    unmet("'send via 7000 decr w:0:0'", "it is 1");
+    unmet("'send 3 times via 7000 incr w:0:0'", "it is 3");
+    // It has gone down with the only two that have it, which may come back.
+    unmet("'kill 7001 7004'", &format!("they are 0 and {all}"));
 }
 
 #[test]
