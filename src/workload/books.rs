@@ -362,3 +362,6 @@ fn owners(world: &World) -> Box<[Option<NodeNo>]> {
     }
     owners.iter().map(|owner| owner.map(|(_, node)| node)).collect()
 }
+
+#[cfg(test)]
+mod tests;
