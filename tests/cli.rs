@@ -277,14 +277,6 @@ fn a_file_that_never_ends_is_no_scenario() {
 }
 
 #[test]
-fn writes_that_nobody_can_be_asked_for_are_not_kept() {
-    let steps =
-        r#"["begin writes via 7000", "wait 1s", "end writes", "kill 7000", "expect writes kept"]"#;
-    let output = sim(&["run", &with_steps("writes_lost.toml", steps)]);
-    assert_ends(&output, 1, "it cannot be read: connection refused");
-}
-
-#[test]
 fn what_is_so_is_said_once_however_often_it_is_negated() {
     let path = with_steps("twice_negated.toml", r#"["expect not not cluster fail"]"#);
     assert_ends(&sim(&["run", &path]), 1, "^^^ 7000, 7001, 7002 say ok");

@@ -100,22 +100,6 @@ fn a_paused_node_answers_when_it_goes_on() {
 }
 
 #[test]
-fn a_write_that_is_gone_is_missed() {
-    let write = ["begin writes via 7000 every 1ms", "wait 500ms", "end writes"];
-    let text = goes_well(&[write.as_slice(), &["expect writes kept"]].concat());
-    let line = text.lines().find(|line| line.contains("end writes")).unwrap();
-    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    assert_eq!(numbers[0], numbers[1], "{line}");
-    assert!(numbers[0] > 100, "{line}");
-    let unmet = Ending::Unexpected;
-    let gone = [write.as_slice(), &["send via 7000 del list:619", "expect writes kept"]].concat();
-    fails(&gone, unmet, "list:619: 1 was acknowledged");
-    let more =
-        [write.as_slice(), &["send via 7000 rpush list:619 7", "expect writes kept"]].concat();
-    fails(&more, unmet, "list:619: 7 is there");
-}
-
-#[test]
 fn nodes_get_names_while_the_scenario_runs() {
     let text = goes_well(&[
         "let owner = owner of slot 12539",

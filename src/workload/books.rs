@@ -206,6 +206,7 @@ impl Books {
     /// Looks at what a node holds of the keys of some slots, which are its own from now on.
     fn take_stock(
         &mut self,
+        world: &World,
         node: NodeNo,
         its: &Node,
         event: usize,
@@ -214,7 +215,7 @@ impl Books {
         for number in 0..self.pages.len() {
             let page = &self.pages[number];
             if is_its(page.slot) {
-                let value = count(its, &page.name);
+                let value = page.found(world, its);
                 self.cut_back(Key(number as u32), value, event);
             }
         }
@@ -258,18 +259,20 @@ impl Books {
         }
         let master = before.first().copied();
         let event = self.event(at, Cause::Failover { heir, master, epoch });
-        self.take_stock(heir, its, event, is_its);
+        self.take_stock(world, heir, its, event, is_its);
     }
 
-    /// A node that holds slots has got other data.
+    /// A node has got other data. What was in slots that have moved elsewhere, or that another node
+    /// was promoted for, is not its to lose.
     fn data_changed(&mut self, world: &World, at: Time, node: NodeNo, cause: Cause) {
-        if !self.holders.contains(&Some(node)) {
-            return;
-        }
         let Some(its) = world.node(node) else { return };
+        let heir = self.deposed.get(&node).map(|deposed| deposed.heir);
+        let is_its = |holder: Option<NodeNo>, slot| {
+            its.bus.slots.owner(slot) == Some(its.bus.myself) && (heir.is_none() || holder != heir)
+        };
         let event = self.event(at, cause);
         let holders = self.holders.clone();
-        self.take_stock(node, its, event, |slot| holders[slot.index()] == Some(node));
+        self.take_stock(world, node, its, event, |slot| is_its(holders[slot.index()], slot));
         if self.events[event].lost == 0 {
             self.events.pop();
         }
@@ -288,7 +291,7 @@ impl Books {
                 balance.unknown += u64::from(page.older) + page.recent.len() as u64;
                 continue;
             };
-            let value = count(its, &page.name);
+            let value = page.found(world, its);
             if value < page.last_acknowledged() {
                 let event = self.event(world.now(), Cause::Unseen(owner));
                 self.cut_back(key, value, event);
@@ -318,6 +321,19 @@ impl Page {
     fn last_acknowledged(&self) -> u32 {
         self.recent.back().map_or(self.older_last, |last| last.value)
     }
+
+    /// How far the key has been counted where it is found: at the owner of its slot, or, if that has
+    /// given it away already, at the master that the slot is being moved to.
+    fn found(&self, world: &World, owner: &Node) -> u32 {
+        let value = count(owner, &self.name);
+        if value >= self.last_acknowledged() {
+            return value;
+        }
+        let nodes = (0..world.node_count() as u32).filter_map(|node| world.node(NodeNo(node)));
+        let imports = |node: &&Node| node.bus.slots.importing.contains_key(&self.slot);
+        let imported = nodes.filter(imports).map(|node| count(node, &self.name));
+        imported.fold(value, u32::max)
+    }
 }
 
 /// How far a key has been counted in a node's data.
@@ -346,3 +362,6 @@ fn owners(world: &World) -> Box<[Option<NodeNo>]> {
     }
     owners.iter().map(|owner| owner.map(|(_, node)| node)).collect()
 }
+
+#[cfg(test)]
+mod tests;

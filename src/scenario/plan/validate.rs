@@ -36,7 +36,6 @@ pub(super) fn check(
         limit,
         earliest: Time::ZERO,
         status: roster.all().map(status).collect(),
-        writes: Writes::None,
         workloads: workloads::Workloads::new(workloads),
         somebody_listens: false,
         background: None,
@@ -66,21 +65,12 @@ enum Status {
     Unclear,
 }
 
-/// What is certain of the background client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writes {
-    None,
-    Running,
-    Ended,
-}
-
 struct Check<'a> {
     roster: &'a Roster,
     limit: Span,
     /// The earliest time at which the step can begin.
     earliest: Time,
     status: Vec<Status>,
-    writes: Writes,
     workloads: workloads::Workloads<'a>,
     somebody_listens: bool,
     /// The redis-cli that works in the background, or was not waited for.
@@ -172,18 +162,10 @@ impl Check<'_> {
                     self.complain("nobody listens here", step, "no `listen` before it");
                 }
             }
-            Step::BeginWrites(node, _) => self.begin_writes(*node, step),
-            Step::EndWrites => {
-                if self.writes != Writes::Running {
-                    self.complain("nothing is written here", step, "no `begin writes` before it");
-                }
-                self.writes = Writes::Ended;
-            }
             Step::StartWorkload(name) => self.start_workload(name, step),
             Step::StopWorkload(name) => self.stop_workload(name, step),
             Step::ExpectWorkload(name, ..) => self.expect_workload(name, step),
             Step::Weather(_) => {}
-            Step::ExpectWritesKept => self.writes_must_have_ended(step),
             Step::Log(nodes) => {
                 for &node in nodes {
                     self.must_have_run(node, step);
@@ -208,25 +190,6 @@ impl Check<'_> {
             let mistake = Diagnostic::new(message, span, "the script may end before it does");
             self.mistakes.push(mistake.hint("wait for it: `wait for redis-cli`"));
         }
-    }
-
-    fn begin_writes(&mut self, node: NodeNo, step: &PlannedStep) {
-        self.must_have_run(node, step);
-        if self.writes == Writes::Running {
-            let mistake =
-                Diagnostic::new("somebody writes already", step.span.clone(), "again here");
-            self.mistakes.push(mistake.hint("`end writes` comes before the next `begin writes`"));
-        }
-        self.writes = Writes::Running;
-    }
-
-    fn writes_must_have_ended(&mut self, step: &PlannedStep) {
-        let label = match self.writes {
-            Writes::Ended => return,
-            Writes::Running => "put `end writes` before it",
-            Writes::None => "no `begin writes` before it",
-        };
-        self.complain("there are no writes to look for yet", step, label);
     }
 
     fn process(&mut self, action: ProcessAction, node: NodeNo, step: &PlannedStep) {

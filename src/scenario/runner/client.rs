@@ -1,7 +1,8 @@
 //! A client of a cluster, as applications use one: it remembers who owns which slot, and goes where
 //! redirections point.
 //!
-//! It is advanced by whoever runs it, so that it can also work in the background.
+//! It works for steps that wait for its replies. Those who work while the script goes on, and keep
+//! books, are [workloads](crate::workload).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

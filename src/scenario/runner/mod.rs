@@ -18,7 +18,6 @@ mod setup;
 mod waits;
 mod weather;
 mod workloads;
-mod writer;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,7 +36,6 @@ use crate::scenario::runner::logs::{LogBook, Scribe, SharedLogBook};
 use crate::scenario::runner::question::Question;
 use crate::scenario::runner::redis_cli::Terminal;
 use crate::scenario::runner::sabotage::Waiting;
-use crate::scenario::runner::writer::Writer;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Command, DocumentFile, Step};
 use crate::scenario::units::{SpanRange, human};
@@ -133,8 +131,6 @@ struct Runner<'a> {
     seed: Seed,
     world: World,
     tools: Tools,
-    /// The client that writes in the background, if one was begun.
-    writer: Option<Writer>,
     /// The clients that keep books.
     crew: Crew,
     listeners: Vec<Listener>,
@@ -178,7 +174,6 @@ impl<'a> Runner<'a> {
             world,
             seed,
             tools: Tools::new(seed),
-            writer: None,
             crew,
             listeners: Vec::new(),
             names: BTreeMap::new(),
@@ -273,19 +268,16 @@ impl<'a> Runner<'a> {
                 return self.hold_to(condition, &step.text);
             }
             Step::ExpectReply(inquiry) => return self.expect_reply(inquiry, &step.text),
-            Step::ExpectWritesKept => return self.expect_writes_kept(&step.text),
             Step::ExpectHeard(heard) => return self.expect_heard(heard, &step.text),
             Step::Listen(inquiry) => self.listen(inquiry),
             Step::WaitHeard(heard, within) => self.wait_heard(heard, *within)?,
             Step::Send(inquiry) => self.send(inquiry)?,
             Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
-            Step::BeginWrites(node, pause) => self.begin_writes(*node, *pause),
             Step::Let(name, selector) => return self.name(name, *selector, &step.text),
-            Step::EndWrites => return self.end_writes(&step.text),
             Step::StartWorkload(name) => self.start_workload(name),
             Step::StopWorkload(name) => return self.stop_workload(name, &step.text),
-            Step::ExpectWorkload(name, figure, comparison, number) => {
-                return self.expect_workload(name, *figure, *comparison, *number, &step.text);
+            Step::ExpectWorkload(name, question) => {
+                return self.expect_workload(name, *question, &step.text);
             }
             Step::Weather(weather) => self.weather(number, *weather)?,
             Step::Process(action, nodes) => self.process(*action, nodes)?,

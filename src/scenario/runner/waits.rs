@@ -6,7 +6,7 @@ use crate::scenario::condition::{Condition, State};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Ending, What};
 use crate::scenario::runner::{
-    FOREVER, Halt, LiveLogs, Outcome, PROGRESS, Question, Runner, Terminal, Writer,
+    FOREVER, Halt, LiveLogs, Outcome, PROGRESS, Question, Runner, Terminal,
 };
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
@@ -17,9 +17,7 @@ impl Runner<'_> {
     pub(super) fn advance(&mut self, time: Time) -> Outcome {
         let end = time.min(self.horizon);
         // Where nobody looks at every moment, the world goes through many of them at once.
-        let unwatched = self.options.live_logs == LiveLogs::None
-            && self.background.is_none()
-            && self.writer.is_none();
+        let unwatched = self.options.live_logs == LiveLogs::None && self.background.is_none();
         while unwatched && self.world.now() < end {
             let pause = end.min(self.world.now() + PROGRESS);
             // No tool is at work but one in the background, and there is none.
@@ -58,14 +56,10 @@ impl Runner<'_> {
     /// Lets the next thing happen, and whatever clients and tools do because of it. Says whether
     /// anything did until `end`.
     pub(super) fn go_on(&mut self, end: Time) -> Outcome<bool> {
-        let wakes = self.writer.as_ref().and_then(Writer::wakes_at);
-        let wakes = wakes.into_iter().chain(self.crew.wakes_at()).min().unwrap_or(FOREVER);
+        let wakes = self.crew.wakes_at().unwrap_or(FOREVER);
         // There is no budget of events that could be spent.
         let step = self.tools.step(&mut self.world, end.min(wakes));
         let happened = step.is_ok_and(|happened| happened) || wakes <= end;
-        if let Some(writer) = &mut self.writer {
-            writer.advance(&mut self.world);
-        }
         self.crew.advance(&mut self.world);
         self.show_fresh_logs()?;
         self.show_background()?;

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::rng::Seed;
-use crate::scenario::condition::Comparison;
 use crate::scenario::plan::Plan;
 use crate::scenario::record::{self, Ending, What};
 use crate::scenario::runner::{FOREVER, Outcome, Runner};
-use crate::workload::{Crew, Figure, Summary, Workload};
+use crate::scenario::step::{WorkloadOperand, WorkloadQuestion};
+use crate::workload::{Crew, Summary, Workload};
 use crate::world::World;
 
 /// The workloads of a plan, none of which has begun.
@@ -81,17 +81,22 @@ impl Runner<'_> {
     pub(super) fn expect_workload(
         &mut self,
         name: &str,
-        figure: Figure,
-        comparison: Comparison,
-        number: u64,
+        WorkloadQuestion { figure, comparison, operand }: WorkloadQuestion,
         text: &str,
     ) -> Outcome {
         let Some(workload) = self.crew.named(name) else { return Ok(()) };
-        let found = workload.summary(&self.world).figure(figure);
-        if comparison.holds(found, number) {
+        let summary = workload.summary(&self.world);
+        let found = summary.figure(figure);
+        let (other, label) = match operand {
+            WorkloadOperand::Number(number) => (number, format!("it is {found}")),
+            WorkloadOperand::Figure(other) => {
+                let other = summary.figure(other);
+                (other, format!("they are {found} and {other}"))
+            }
+        };
+        if comparison.holds(found, other) {
             return self.say(What::Met(text.to_owned()));
         }
-        let label = format!("it is {found}");
         self.fail(Ending::Unexpected, "this expectation is not met", label)
     }
 }

@@ -21,9 +21,10 @@ pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 pub use weather::Weather;
+pub use workload::{Operand as WorkloadOperand, Question as WorkloadQuestion};
 
 use crate::network::NodeNo;
-use crate::scenario::condition::{Comparison, Condition};
+use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry::Inquiry;
 use crate::scenario::roster::Roster;
@@ -31,7 +32,6 @@ use crate::scenario::suggest;
 use crate::scenario::units::{self, SpanRange};
 use crate::scenario::words::{Cursor, Line, Word};
 use crate::time::{Span, Time, Wall};
-use crate::workload::Figure;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,18 +62,12 @@ pub enum Step {
     ExpectHeard(String),
     /// Lets time pass until they have, but not longer than a limit.
     WaitHeard(String, Option<Span>),
-    /// A client in the background writes, one command after another with a pause in between.
-    BeginWrites(NodeNo, Span),
-    /// It stops.
-    EndWrites,
-    /// Ends the run unless everything that was acknowledged to it can be read.
-    ExpectWritesKept,
     /// The clients of a workload begin.
     StartWorkload(String),
     /// They stop, and what became of their writes is said.
     StopWorkload(String),
     /// Ends the run unless a number of a workload is as it should be.
-    ExpectWorkload(String, Figure, Comparison, u64),
+    ExpectWorkload(String, WorkloadQuestion),
     /// Nodes block others by chance, until it is over.
     Weather(Weather),
     /// Gives a node a name.
@@ -104,7 +98,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 43] = [
+const VERBS: [(&str, Parse); 41] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -141,8 +135,6 @@ const VERBS: [(&str, Parse); 43] = [
     ("expect", wait::expect),
     ("send", client::send),
     ("listen", client::listen),
-    ("begin", client::begin),
-    ("end", client::end),
     ("let", name::parse),
     ("log", show::log),
     ("note", show::note),

@@ -43,16 +43,13 @@ fn limit(cursor: &mut Cursor<'_>) -> Result<Option<Span>, Diagnostic> {
     }
 }
 
-/// `expect CONDITION`, `expect writes kept`, `expect workload NAME …`
+/// `expect CONDITION`, `expect workload NAME …`
 pub(super) fn expect(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     if inquiry::begins(cursor) {
         return inquiry::parse(cursor).map(Step::ExpectReply);
     }
     if let Some(text) = client::heard(cursor)? {
         return Ok(Step::ExpectHeard(text));
-    }
-    if cursor.take_if("writes").is_some() {
-        return cursor.keyword("kept").map(|_| Step::ExpectWritesKept);
     }
     if cursor.take_if("workload").is_some() {
         return workload::expect(cursor);
