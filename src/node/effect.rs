@@ -211,6 +211,8 @@ pub enum Effect {
         /// Whether it must be on disk before anything else happens.
         fsync: bool,
     },
+    /// Sync the append-only file: nothing leaves the process before that is done (`appendfsync always`).
+    SyncKeys,
     /// Block the process for some time (DEBUG SLEEP): it does nothing else meanwhile.
     Sleep(Span),
     /// Connect to another server as a client, send these commands, and block until all are answered

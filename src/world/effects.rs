@@ -70,7 +70,9 @@ impl<P: Program> World<P> {
         if self.armed.is_empty() && self.slow_disks.is_empty() {
             return None;
         }
-        write_before_sending(effects);
+        if self.disk_ways.save_first {
+            write_before_sending(effects);
+        }
         self.cut_short(node, effects)
     }
 
@@ -99,16 +101,15 @@ impl<P: Program> World<P> {
             Effect::BootStepIn(span) => self.due_in(node, span, Due::BootStep),
             Effect::Listen => self.listen(node),
             Effect::SaveConfig { text, fsync } => {
-                self.machines[node.index()].disk.write_config(text.into(), fsync);
+                self.machines[node.index()].disk.write_config(text.into(), fsync, self.now);
                 if self.observers.wants.disk {
                     self.record(What::Saved { node, fsync });
                 }
-                if fsync && let Some(takes) = self.sync_takes(node) {
-                    self.make_busy(node, Busy::Sleeping);
-                    self.due_in(node, takes, Due::Awake);
-                    return Then::Defer;
+                if fsync {
+                    return self.sync(node);
                 }
             }
+            Effect::SyncKeys => return self.sync(node),
             Effect::Log { level, role, text } => {
                 let pid = role.own_pid().or(self.pid(node)).unwrap_or_default();
                 let wall = self.clock(node);
@@ -118,11 +119,7 @@ impl<P: Program> World<P> {
                 self.turns += 1;
                 self.record(What::Notice { node, notice });
             }
-            Effect::Sleep(span) => {
-                self.make_busy(node, Busy::Sleeping);
-                self.due_in(node, span, Due::Awake);
-                return Then::Defer;
-            }
+            Effect::Sleep(span) => return self.sleep(node, span),
             Effect::Call { to, requests, timeout } => {
                 self.call(node, to, requests, timeout);
                 return Then::Defer;
@@ -133,6 +130,20 @@ impl<P: Program> World<P> {
             }
         }
         Then::GoOn
+    }
+
+    /// A process waits for its disk.
+    fn sync(&mut self, node: NodeNo) -> Then {
+        match self.sync_takes(node) {
+            None => Then::GoOn,
+            Some(takes) => self.sleep(node, takes),
+        }
+    }
+
+    fn sleep(&mut self, node: NodeNo, span: Span) -> Then {
+        self.make_busy(node, Busy::Sleeping);
+        self.due_in(node, span, Due::Awake);
+        Then::Defer
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod disks;
 mod measured;
 
 use redis_cluster_sim::scenario;

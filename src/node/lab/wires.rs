@@ -135,7 +135,7 @@ impl Lab {
                 Effect::ReplSend(link, message) => self.post_replication(node, link, message),
                 Effect::ReplClose(link) => self.close(node, link),
                 // Nobody is blocked here.
-                Effect::Sleep(_) => {}
+                Effect::Sleep(_) | Effect::SyncKeys => {}
                 Effect::Fork { pid, runs } => {
                     self.running.push((self.now + runs, node, Running::Child(pid)));
                 }

@@ -84,6 +84,9 @@ impl Runner<'_> {
             Fault::SlowDisk(nodes, takes) => self.slow_disks(nodes, *takes),
             Fault::LoseConfig(nodes) => self.each_disk(nodes, World::lose_config),
             Fault::TearConfig(nodes) => self.each_disk(nodes, World::tear_config),
+            Fault::LoseDisk(nodes) => self.each_disk(nodes, World::lose_disk),
+            Fault::Snapshot(nodes) => self.each_disk(nodes, World::snapshot),
+            Fault::Restore(nodes) => self.each_disk(nodes, World::restore),
             Fault::Move(node, to) => self.relocate(*node, *to),
         }
     }

@@ -104,7 +104,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 43] = [
+const VERBS: [(&str, Parse); 45] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -125,6 +125,8 @@ const VERBS: [(&str, Parse); 43] = [
     ("slow", sabotage::slow),
     ("lose", sabotage::lose),
     ("tear", sabotage::tear),
+    ("snapshot", sabotage::snapshot),
+    ("restore", sabotage::restore),
     ("move", sabotage::relocate),
     ("clock", network::clock),
     ("partition", network::partition),

@@ -60,6 +60,12 @@ pub enum Fault {
     LoseConfig(Vec<NodeNo>),
     /// Only the beginning of nodes.conf is left.
     TearConfig(Vec<NodeNo>),
+    /// Everything on the disk is gone.
+    LoseDisk(Vec<NodeNo>),
+    /// What is on the disk is copied.
+    Snapshot(Vec<NodeNo>),
+    /// The disk is again as it was when it was copied.
+    Restore(Vec<NodeNo>),
     /// A node that does not run gets another address.
     Move(NodeNo, SocketAddr),
 }

@@ -161,10 +161,22 @@ pub(super) fn slow(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     Ok(Step::Network(Fault::SlowDisk(nodes, takes)))
 }
 
-/// `lose nodes.conf NODE…`
+/// `lose nodes.conf NODE…`, `lose disk NODE…`
 pub(super) fn lose(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
-    cursor.keyword("nodes.conf")?;
-    Ok(Step::Network(Fault::LoseConfig(cursor.nodes(&[])?)))
+    let whole =
+        cursor.one_of("`nodes.conf` or `disk`", &[("nodes.conf", false), ("disk", true)])?;
+    let nodes = cursor.nodes(&[])?;
+    Ok(Step::Network(if whole { Fault::LoseDisk(nodes) } else { Fault::LoseConfig(nodes) }))
+}
+
+/// `snapshot NODE…`
+pub(super) fn snapshot(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    Ok(Step::Network(Fault::Snapshot(cursor.nodes(&[])?)))
+}
+
+/// `restore NODE…`
+pub(super) fn restore(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    Ok(Step::Network(Fault::Restore(cursor.nodes(&[])?)))
 }
 
 /// `tear nodes.conf NODE…`
