@@ -2,6 +2,7 @@
 //!
 //! A plan is plain data. It is made before anything runs and does not depend on how anything runs.
 
+mod braces;
 mod header;
 mod nodes;
 mod script;

@@ -7,6 +7,7 @@ mod faults;
 mod prompts;
 mod workloads;
 
+use crate::admin::is_simulated;
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
@@ -15,7 +16,7 @@ use crate::scenario::plan::validate::faults::Broken;
 use crate::scenario::plan::{Formation, PlannedStep, WorkloadPlan};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step};
+use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step, listens};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
@@ -182,7 +183,12 @@ impl Check<'_> {
             Step::StartWorkload(name) => self.start_workload(name, step),
             Step::StopWorkload(name) => self.stop_workload(name, step),
             Step::ExpectWorkload(name, ..) => self.expect_workload(name, step),
-            Step::Weather(_) => {}
+            Step::Weather(_) => {
+                if self.roster.len() < 2 {
+                    let label = "there is nobody to be parted from";
+                    self.complain("these partitions change nothing", step, label);
+                }
+            }
             Step::ExpectWritesKept => self.writes_must_have_ended(step),
             Step::Log(nodes) => {
                 for &node in nodes {
@@ -251,6 +257,13 @@ impl Check<'_> {
     fn redis_cli(&mut self, cli: &RedisCli, step: &PlannedStep) {
         if let Err(mistake) = prompts::check(cli, step) {
             self.mistakes.push(mistake);
+        }
+        for line in cli.typed.iter().filter(|_| cli.is_session()) {
+            let mut words = line.text.split_whitespace();
+            let command = words.find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
+            if let Some(command) = command.filter(|command| !is_simulated(command)) {
+                self.mistakes.push(listens(command, line.span.clone()));
+            }
         }
         if cli.manner == Manner::Background
             && let Some(other) = self.background.replace(step.span.clone())

@@ -8,7 +8,7 @@ use crate::scenario::record::Ending;
 use crate::scenario::runner::faults::pairs;
 use crate::scenario::runner::{Outcome, Runner};
 use crate::scenario::source::Bytes;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::world::points::Armed;
 use crate::world::traps::{Bait, Trap};
 use crate::world::{FaultError, World};
@@ -25,6 +25,8 @@ enum What {
     Message(Bait),
     Point(NodeNo),
     Sync(NodeNo),
+    /// Time to pass while the node is paused, since then.
+    Pause(NodeNo, Time),
 }
 
 impl What {
@@ -37,6 +39,9 @@ impl What {
             },
             What::Point(node) => {
                 world.armed(node).map(|_| "the node has never got to this point".to_owned())
+            }
+            What::Pause(_, since) => {
+                (since == world.now()).then(|| "no time has passed while it was paused".to_owned())
             }
             What::Sync(node) => {
                 let waited = world.was_waited_for(node)?;
@@ -113,6 +118,19 @@ impl Runner<'_> {
         }
         let result = self.world.move_node(node, to.ip(), to.port());
         self.accept(node, result)
+    }
+
+    pub(super) fn pause(&mut self, node: NodeNo) -> Outcome {
+        let result = self.world.pause(node);
+        self.accept(node, result)?;
+        self.wait_for_it(What::Pause(node, self.world.now()));
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, node: NodeNo) -> Outcome {
+        let result = self.world.resume(node);
+        self.accept(node, result)?;
+        self.check(|what| matches!(what, What::Pause(other, _) if other == node))
     }
 
     fn wait_for_it(&mut self, what: What) {

@@ -19,6 +19,7 @@ mod workload;
 pub use name::Selector;
 pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
+pub(crate) use typed::listens;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
 pub use weather::Weather;
 
@@ -192,6 +193,17 @@ pub fn parse(line: &Line, context: Context<'_>) -> Result<Entry, Diagnostic> {
     let begin = cursor.peek().map_or(0, |word| word.at);
     let step = parse_step(&mut cursor)?;
     Ok(Entry::Step { at, begin, step })
+}
+
+/// Whether a line is a remark, maybe one that is due at some time.
+#[must_use]
+pub fn is_remark(line: &Line) -> bool {
+    let mut words = line.text.split_whitespace();
+    let verb = match words.next() {
+        Some("at") => words.nth(1),
+        verb => verb,
+    };
+    verb.is_some_and(|verb| verb == "note" || verb.starts_with('#'))
 }
 
 /// A remark is one word and its text: quotes mean nothing in it.
