@@ -40,6 +40,13 @@ impl LinkId {
         self.side() == 0
     }
 
+    /// Of what belongs to the side that opened the connection and to the other side, first what
+    /// belongs to this one.
+    #[must_use]
+    pub fn own_first<T>(self, opener: T, acceptor: T) -> (T, T) {
+        if self.is_opener() { (opener, acceptor) } else { (acceptor, opener) }
+    }
+
     /// The end at the other side.
     #[must_use]
     pub const fn other(self) -> LinkId {

@@ -34,7 +34,6 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::id::NodeIx;
 use crate::node::bus::election::Election;
@@ -42,7 +41,6 @@ use crate::node::bus::manual_failover::ManualFailover;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::{PeerIx, Table};
 use crate::rng::Stream;
-use crate::slot::SlotSet;
 use crate::time::Millis;
 
 pub use address::Announced;
@@ -96,8 +94,6 @@ pub struct Bus {
     pub election: Election,
     /// The manual failover that is going on, if any (§8.5).
     pub manual_failover: ManualFailover,
-    /// The empty set, shared by everybody who owns nothing.
-    pub no_slots: Arc<SlotSet>,
     /// Messages queued since the last pass of the event loop (§0.4).
     pub queued: u32,
     /// What my headers announce.
@@ -145,7 +141,6 @@ impl Bus {
             identity_draws,
             election: Election::new(election_draws),
             manual_failover: ManualFailover::default(),
-            no_slots: Arc::default(),
             queued: 0,
             announced: Announced::default(),
             announced_ip_seen: None,
