@@ -45,6 +45,8 @@ pub struct VirtualDisk {
     synced: Option<Arc<str>>,
     /// Since when nodes.conf is another one than that on the disk.
     dirty_since: Option<Time>,
+    /// When the sync of nodes.conf ends that was begun last.
+    sync_ends: Option<Time>,
     ways: DiskWays,
 }
 
@@ -53,7 +55,13 @@ impl VirtualDisk {
     #[must_use]
     pub fn new(mut files: Disk, ways: DiskWays) -> VirtualDisk {
         files.ignores_syncs = !ways.syncs;
-        VirtualDisk { synced: files.nodes_conf.clone(), files, dirty_since: None, ways }
+        VirtualDisk {
+            synced: files.nodes_conf.clone(),
+            files,
+            dirty_since: None,
+            sync_ends: None,
+            ways,
+        }
     }
 
     /// What a process finds.
@@ -62,25 +70,25 @@ impl VirtualDisk {
         &self.files
     }
 
-    /// Replaces nodes.conf.
-    pub(crate) fn write_config(&mut self, text: Arc<str>, fsync: bool, now: Time) {
+    /// Replaces nodes.conf, and begins to sync it if it is said how long that takes.
+    pub(crate) fn write_config(&mut self, text: Arc<str>, sync: Option<Span>, now: Time) {
         self.write_back(now);
         self.files.nodes_conf = Some(text);
         self.dirty_since.get_or_insert(now);
-        if fsync && self.ways.syncs {
-            self.sync();
-        }
+        self.sync_ends = sync.filter(|_| self.ways.syncs).map(|takes| now + takes);
     }
 
     /// What was written is on the disk.
     pub(crate) fn sync(&mut self) {
         self.synced.clone_from(&self.files.nodes_conf);
         self.dirty_since = None;
+        self.sync_ends = None;
     }
 
-    /// The kernel has written to the disk what it has held for long.
+    /// What was to be synced by now is on the disk, and what the kernel has held for long.
     fn write_back(&mut self, now: Time) {
-        if self.dirty_since.is_some_and(|since| now.since(since) >= WRITE_BACK) {
+        let is_old = self.dirty_since.is_some_and(|since| now.since(since) >= WRITE_BACK);
+        if is_old || self.sync_ends.is_some_and(|end| end <= now) {
             self.sync();
         }
     }
@@ -150,6 +158,8 @@ mod tests {
     use super::*;
 
     const LATER: Time = Time(1_000);
+    /// How long a sync takes.
+    const SYNC: Span = Span::millis(5);
 
     fn disk(ways: DiskWays) -> VirtualDisk {
         VirtualDisk::new(Disk::default(), ways)
@@ -164,7 +174,7 @@ mod tests {
         let mut disk = disk(DiskWays::default());
         assert!(!disk.tear_config() && !disk.lose_config(), "there is none");
         let whole = "one two three four\nvars currentEpoch 0 lastVoteEpoch 0\n";
-        disk.write_config(whole.into(), true, LATER);
+        disk.write_config(whole.into(), Some(Span::ZERO), LATER);
         assert!(disk.tear_config());
         assert_eq!(text(&disk), Some("one two three four\nvars currentEpoch"));
         disk.lose_power(LATER);
@@ -175,10 +185,10 @@ mod tests {
     /// What is left of two files when the power fails so long after the second was written.
     fn left(ways: DiskWays, fsync: bool, after: Span) -> String {
         let mut disk = disk(ways);
-        disk.write_config("the first one".into(), true, Time::ZERO);
+        disk.write_config("the first one".into(), Some(Span::ZERO), Time::ZERO);
         disk.write_back(LATER + WRITE_BACK);
         let then = LATER + WRITE_BACK;
-        disk.write_config("the second one".into(), fsync, then);
+        disk.write_config("the second one".into(), fsync.then_some(SYNC), then);
         assert_eq!(text(&disk), Some("the second one"), "a process finds it");
         disk.lose_power(then + after);
         text(&disk).unwrap_or("nothing").to_owned()
@@ -187,7 +197,8 @@ mod tests {
     #[test]
     fn only_a_power_failure_loses_what_was_not_synced_or_written_back() {
         let ways = DiskWays::default();
-        assert_eq!(left(ways, true, Span::ZERO), "the second one");
+        assert_eq!(left(ways, true, SYNC), "the second one");
+        assert_eq!(left(ways, true, Span::millis(4)), "the first one", "it is being synced");
         assert_eq!(left(ways, false, Span::secs(29)), "the first one");
         assert_eq!(left(ways, false, Span::secs(30)), "the second one");
     }
@@ -203,7 +214,7 @@ mod tests {
     fn a_power_failure_may_tear_what_was_not_synced_or_lose_nothing() {
         let tears = DiskWays { tears: true, ..DiskWays::default() };
         assert_eq!(left(tears, false, Span::ZERO), "the second");
-        assert_eq!(left(tears, true, Span::ZERO), "the second one");
+        assert_eq!(left(tears, true, SYNC), "the second one");
         let keeps = DiskWays { loses_unsynced: false, ..DiskWays::default() };
         assert_eq!(left(keeps, false, Span::ZERO), "the second one");
     }

@@ -101,15 +101,20 @@ impl<P: Program> World<P> {
             Effect::BootStepIn(span) => self.due_in(node, span, Due::BootStep),
             Effect::Listen => self.listen(node),
             Effect::SaveConfig { text, fsync } => {
-                self.machines[node.index()].disk.write_config(text.into(), fsync, self.now);
+                let takes = fsync.then(|| self.sync_takes(node).unwrap_or(Span::ZERO));
+                self.machines[node.index()].disk.write_config(text.into(), takes, self.now);
                 if self.observers.wants.disk {
                     self.record(What::Saved { node, fsync });
                 }
-                if fsync {
-                    return self.sync(node);
+                if let Some(takes) = takes.filter(|&takes| takes > Span::ZERO) {
+                    return self.sleep(node, takes);
                 }
             }
-            Effect::SyncKeys => return self.sync(node),
+            Effect::SyncKeys => {
+                if let Some(takes) = self.sync_takes(node) {
+                    return self.sleep(node, takes);
+                }
+            }
             Effect::Log { level, role, text } => {
                 let pid = role.own_pid().or(self.pid(node)).unwrap_or_default();
                 let wall = self.clock(node);
@@ -132,14 +137,7 @@ impl<P: Program> World<P> {
         Then::GoOn
     }
 
-    /// A process waits for its disk.
-    fn sync(&mut self, node: NodeNo) -> Then {
-        match self.sync_takes(node) {
-            None => Then::GoOn,
-            Some(takes) => self.sleep(node, takes),
-        }
-    }
-
+    /// A process does nothing for some time.
     fn sleep(&mut self, node: NodeNo, span: Span) -> Then {
         self.make_busy(node, Busy::Sleeping);
         self.due_in(node, span, Due::Awake);
