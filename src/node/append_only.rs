@@ -61,8 +61,9 @@ impl Node {
 mod tests {
     use crate::node::config::Config;
     use crate::node::effect::Effect;
+    use crate::node::keyspace::Keyspace;
     use crate::node::lab::Lab;
-    use crate::node::process::{Death, Disk};
+    use crate::node::process::{Boot, Death, Disk};
 
     fn alone(appendfsync: &str, disk_syncs: bool) -> Lab {
         let mut config = Config::default();
@@ -115,6 +116,23 @@ mod tests {
         lab.ask(0, "SET k v");
         let keys = lab.nodes[0].take().unwrap().surviving_keys(Death::Killed).unwrap();
         assert_eq!(keys.len(), 1);
+    }
+
+    #[test]
+    fn a_process_that_is_killed_before_it_has_read_its_keys_leaves_them() {
+        let mut found = Keyspace::default();
+        found.insert_string(b"k", b"v");
+        for appendonly in [false, true] {
+            let mut lab = Lab::alone(1);
+            let boot = Boot {
+                config: Config { appendonly, ..Config::default() },
+                disk: Disk { keys: Some(found.clone()), ..Disk::default() },
+                ..lab.boot_of(0)
+            };
+            let started = lab.starting(boot);
+            assert_eq!(started.keys_on_disk(), Some(found.clone()));
+            assert_eq!(started.surviving_keys(Death::Killed), Some(found.clone()));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::network::NodeNo;
 use crate::node::command;
 use crate::scenario::condition::{COMPARISONS, Comparison};
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::step::not_modelled;
 use crate::scenario::suggest;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word, bad_unit, expand, node, unknown};
@@ -283,9 +284,7 @@ fn finish(cursor: &Cursor<'_>, inquiry: Inquiry, words: &[Word]) -> Result<Inqui
             .maybe_hint(near.map(|near| format!("did you mean `{near}`?"))));
     }
     if !command::is_modelled(&first.text) {
-        let message = format!("`{}` is not modelled", first.text);
-        let label = "a virtual node would answer with an error";
-        return Err(Diagnostic::new(message, first.span.clone(), label));
+        return Err(not_modelled(&first.text, first.span.clone()));
     }
     Ok(Inquiry { command: expand(words)?, ..inquiry })
 }

@@ -7,7 +7,6 @@ mod faults;
 mod prompts;
 mod workloads;
 
-use crate::admin::is_simulated;
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
@@ -16,7 +15,7 @@ use crate::scenario::plan::validate::faults::Broken;
 use crate::scenario::plan::{Formation, PlannedStep, WorkloadPlan};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step, listens};
+use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step, check_name};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
@@ -261,9 +260,8 @@ impl Check<'_> {
         for line in cli.typed.iter().filter(|_| cli.is_session()) {
             let mut words = line.text.split_whitespace();
             let command = words.find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
-            if let Some(command) = command.filter(|command| !is_simulated(command)) {
-                self.mistakes.push(listens(command, line.span.clone()));
-            }
+            let checked = command.map_or(Ok(()), |name| check_name(name, line.span.clone()));
+            self.mistakes.extend(checked.err());
         }
         if cli.manner == Manner::Background
             && let Some(other) = self.background.replace(step.span.clone())

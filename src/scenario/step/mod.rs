@@ -19,8 +19,8 @@ mod workload;
 pub use name::Selector;
 pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
-pub(crate) use typed::listens;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
+pub(crate) use typed::{check_name, not_modelled};
 pub use weather::Weather;
 
 use crate::network::NodeNo;

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::admin::is_simulated;
 use crate::network::NodeNo;
+use crate::node::command;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
@@ -188,21 +189,35 @@ fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
     }
 }
 
-/// A redis-cli that listens is not simulated.
 fn check_command(words: &[Word]) -> Result<(), Diagnostic> {
     let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    let command = client_options(&texts).command.map(|at| &words[at]);
-    match command.filter(|word| !is_simulated(&word.text)) {
+    match client_options(&texts).command.map(|at| &words[at]) {
         None => Ok(()),
-        Some(word) => Err(listens(&word.text, word.span.clone())),
+        Some(word) => check_name(&word.text, word.span.clone()),
     }
 }
 
-/// The complaint about a command after which redis-cli would go on listening.
-pub(crate) fn listens(name: &str, span: Bytes) -> Diagnostic {
-    let message = format!("`{name}` is not simulated");
-    Diagnostic::new(message, span, "redis-cli would listen from here on")
-        .hint("`listen on 7000 subscribe news` is a step of its own")
+/// Complains about a command that redis-cli could send to a real server, and not to a virtual node.
+///
+/// # Errors
+/// If it is one.
+pub(crate) fn check_name(name: &str, span: Bytes) -> Result<(), Diagnostic> {
+    if !is_simulated(name) {
+        let message = format!("`{name}` is not simulated");
+        return Err(Diagnostic::new(message, span, "redis-cli would listen from here on")
+            .hint("`listen on 7000 subscribe news` is a step of its own"));
+    }
+    let is_known = command::names().any(|known| known.eq_ignore_ascii_case(name));
+    if is_known && !command::is_modelled(name) {
+        return Err(not_modelled(name, span));
+    }
+    Ok(())
+}
+
+/// The complaint about a command that Redis has, and a virtual node does not.
+pub(crate) fn not_modelled(name: &str, span: Bytes) -> Diagnostic {
+    let label = "a virtual node would answer with an error";
+    Diagnostic::new(format!("`{name}` is not modelled"), span, label)
 }
 
 /// Where the interesting words of redis-cli's command line are.
