@@ -75,6 +75,38 @@ fn partitions_that_nothing_met_have_failed() {
 }
 
 #[test]
+fn a_step_about_many_nodes_has_done_something_if_one_of_them_has_met_it() {
+    goes_well(
+        CLUSTER,
+        &["slow disk 7001 7002 7003 50ms", "send on 7001 cluster saveconfig", "wait 1s"],
+    );
+    goes_well(
+        CLUSTER,
+        &["hold PUBLISH 7001 -> zone a zone c", "send on 7001 publish news x", "wait 1s"],
+    );
+    fails(
+        &["slow disk 7001 7002 50ms", "wait 1s"],
+        Ending::Unexpected,
+        "this fault has made no difference: the node has synced nothing at `slow disk 7001 7002 50ms`",
+    );
+}
+
+#[test]
+fn who_is_asked_to_end_while_it_is_paused_ends_when_it_goes_on() {
+    goes_well(
+        CLUSTER,
+        &[
+            "pause 7000",
+            "wait 1s",
+            "stop 7000",
+            "wait 1s",
+            "resume 7000",
+            "wait until 7000 stopped",
+        ],
+    );
+}
+
+#[test]
 fn a_pause_in_which_no_time_passes_has_failed() {
     fails(
         &["pause 7000", "resume 7000"],

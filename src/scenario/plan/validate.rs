@@ -242,7 +242,10 @@ impl Check<'_> {
             mistake.context.extend(because.map(|span| (span, "because of this step".to_owned())));
             self.mistakes.push(mistake);
         }
+        let is_paused = matches!(self.status[node.index()], Status::Paused(_));
         self.status[node.index()] = match action {
+            // It takes the signal when it goes on.
+            ProcessAction::Stop if is_paused => Status::Unclear,
             ProcessAction::Start | ProcessAction::Restart => Status::Runs(Some(here)),
             ProcessAction::Resume => Status::Runs(Some(here)),
             ProcessAction::Pause => Status::Paused(here),
