@@ -270,7 +270,7 @@ impl Runner<'_> {
         self.put_in_force(Affected::Between(each_apart), false);
     }
 
-    pub(super) fn path(&self, from: NodeNo, to: NodeNo) -> Path {
+    fn path(&self, from: NodeNo, to: NodeNo) -> Path {
         self.world.graph().between(from.into(), to.into())
     }
 

@@ -114,9 +114,8 @@ impl Runner<'_> {
         let nodes = (0..count).map(node).collect();
         let mut sky = Sky { weather, count, nodes, blocked: BTreeMap::new() };
         // What was cut before stays as it is.
-        let cut = |&(from, to): &(NodeNo, NodeNo)| self.path(from, to).cut;
-        let all = |from| (0..count).map(move |to| (NodeNo(from), NodeNo(to)));
-        let cut: BTreeSet<(NodeNo, NodeNo)> = (0..count).flat_map(all).filter(cut).collect();
+        let cut = self.world.graph().impaired().filter(|(_, _, path)| path.cut);
+        let cut = cut.filter_map(|(from, to, _)| Some((from.node()?, to.node()?))).collect();
         self.weather_is_in_force();
         while self.world.now() < weather.until {
             self.advance(sky.next())?;
