@@ -138,11 +138,8 @@ impl Cluster {
 
     fn end(&self, link: LinkId) -> (usize, LinkEnd) {
         let connection = self.connections[link.connection()];
-        let opened = link.0.is_multiple_of(2);
-        let (own, other) = match opened {
-            true => (connection.opener, connection.acceptor),
-            false => (connection.acceptor, connection.opener),
-        };
+        let opened = link.is_opener();
+        let (own, other) = link.own_first(connection.opener, connection.acceptor);
         let end = LinkEnd {
             id: link,
             peer: opened.then_some(connection.peer),

@@ -48,6 +48,29 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
+fn help_that_cannot_be_written_is_said() {
+    for option in ["--help", "--version"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_sim"))
+            .arg(option)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        assert_ends(&output, 2, "error: cannot write the output: No space left on device");
+        assert_ends(&sim(&[option]), 0, "");
+    }
+}
+
+#[test]
+fn a_limit_that_is_over_before_the_first_step_is_shown_there() {
+    let path = with_steps("short.toml", r#"["wait 1ms"]"#);
+    let output = sim(&["run", &path, "--set", "limit=20ms"]);
+    assert_ends(&output, 3, "the run has reached its limit of 20ms");
+    assert_ends(&output, 3, "^^^^^^^^ before this step: the cluster still forms");
+}
+
+#[test]
 fn a_run_that_goes_well_ends_with_0_and_prints_a_session() {
     let output = sim(&["run", &file("fine.toml", FINE)]);
     assert_ends(&output, 0, "");
@@ -118,7 +141,7 @@ fn processes_are_started_stopped_paused_and_started_again() {
             "restart 7000", "expect 7000 running",
             "stop 7000", "expect 7000 stopped", "start 7000",
             "segfault 7001", "restart 7001", "expect 7001 running",
-            "kill 7002", "start 7002", "pause 7002", "resume 7002",
+            "kill 7002", "start 7002", "pause 7002", "wait 1ms", "resume 7002",
             "wait until cluster ok within 30s",
         ]"#,
     );

@@ -3,7 +3,7 @@
 
 mod bands;
 
-use bands::{Real, describe, misfits, sweep};
+use bands::{Real, describe, misfits, on_one_host, sweep};
 use redis_cluster_sim::sweep::{Distribution, Results};
 
 /// Real figures, by timeout and quantity.
@@ -47,28 +47,18 @@ fn real(timeout: u64, quantity: &str) -> Option<Real> {
 fn crash_and_restart(timeout: u64, from: Delay, to: Delay) -> String {
     let [from, to] = [from, to].map(|(tenths, ms)| timeout * tenths / 10 + ms);
     let clear = 3 * timeout;
-    format!(
+    let steps = format!(
         r#"
-        [config]
-        cluster-node-timeout = {timeout}
-        [network]
-        latency = "50us..150us"
-        [cluster]
-        masters = 3
-        formed = true
-        spread = "300ms"
-        [script]
-        steps = [
-          "wait 20s..40s",
-          "segfault 7002",
-          "wait until 7000 sees 7002 fail",
-          "wait {from}ms..{to}ms",
-          "restart 7002",
-          "wait {clear}ms",
-          "expect cluster ok",
-        ]
+        "wait 20s..40s",
+        "segfault 7002",
+        "wait until 7000 sees 7002 fail",
+        "wait {from}ms..{to}ms",
+        "restart 7002",
+        "wait {clear}ms",
+        "expect cluster ok",
         "#
-    )
+    );
+    on_one_host(timeout, "masters = 3\nformed = true\nspread = \"300ms\"", &steps)
 }
 
 /// Compares all that is known of a timeout.

@@ -3,7 +3,7 @@
 
 mod bands;
 
-use bands::{Real, describe, misfits, sweep};
+use bands::{Real, describe, misfits, on_one_host, sweep};
 use redis_cluster_sim::sweep::Distribution;
 
 /// For each master, and for each other master that looks at it: together a thousand.
@@ -11,22 +11,10 @@ const SEEDS: u64 = 167;
 
 /// Kills a master at some moment. Real clusters were looked at through one of the other masters.
 fn kill_a_master(node_timeout: u64, victim: u64) -> String {
-    format!(
-        r#"
-        [config]
-        cluster-node-timeout = {node_timeout}
-        [network]
-        latency = "50us..150us"
-        [cluster]
-        masters = 3
-        replicas-per-master = 1
-        formed = true
-        spread = "300ms" # All are up before a short timeout is over.
-        [script]
-        steps = ["wait 13s..14s", "kill {}", "wait 10s"]
-        "#,
-        7_000 + victim
-    )
+    // All are up before a short timeout is over.
+    let cluster = "masters = 3\nreplicas-per-master = 1\nformed = true\nspread = \"300ms\"";
+    let steps = format!(r#""wait 13s..14s", "kill {}", "wait 10s""#, 7_000 + victim);
+    on_one_host(node_timeout, cluster, &steps)
 }
 
 /// Compares with real clusters: PFAIL, FAIL, promotion, ok.

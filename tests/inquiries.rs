@@ -3,8 +3,11 @@
 
 mod common;
 
-use redis_cluster_sim::scenario;
-use redis_cluster_sim::scenario::record::{Ending, Summary};
+use std::ops::ControlFlow;
+
+use redis_cluster_sim::scenario::record::{Ending, Record, Sink, Summary};
+use redis_cluster_sim::scenario::{self, runner};
+use redis_cluster_sim::time::{Span, Time};
 
 /// Two masters and a replica of each. `key` is a key of 7001.
 fn run(steps: &[&str]) -> (String, Summary) {
@@ -35,6 +38,31 @@ fn fails(steps: &[&str], ending: Ending, label: &str) {
     assert!(failure.label.contains(label), "{}", failure.label);
 }
 
+/// Counts how often somebody is told that time passes.
+struct Ticker(u32);
+
+impl Sink for Ticker {
+    fn record(&mut self, _: &Record) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, _: Time) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn a_year_in_which_nothing_runs_is_passed_over_at_once() {
+    let text = "limit = \"8784h\"\n[cluster]\nmasters = 3\nformed = true\n\
+                [script]\nsteps = [\"kill all\", \"wait 8783h\"]\n";
+    let plan = scenario::load("inline", text.as_bytes(), &[]).unwrap();
+    let mut ticker = Ticker(0);
+    let finished = runner::run(&plan, &runner::Options::default(), &mut ticker);
+    assert_eq!(finished.summary.ending, Ending::Done);
+    assert!(finished.world.now() >= Time::ZERO + Span::secs(8_783 * 3_600));
+    assert!(ticker.0 < 100, "{}", ticker.0);
+}
+
 #[test]
 fn replies_are_held_against_what_they_have_to_be() {
     goes_well(&[
@@ -57,7 +85,13 @@ fn replies_are_held_against_what_they_have_to_be() {
     fails(&["expect on 7000 ping contains pong"], unmet, "7000: PONG");
     fails(&["expect on all cluster myid same"], unmet, "; 7001: ");
     fails(&["expect on all ping different"], unmet, "7000: PONG; 7001: PONG");
-    fails(&["expect 7000 info rolle = master"], unmet, "INFO has no line `rolle`");
+    for negation in ["", "not "] {
+        let misspelt = format!("expect {negation}7000 info rolle = master");
+        let said = "INFO has no line `rolle`; did you mean `role`?";
+        fails(&[&misspelt], unmet, said);
+        let misspelt = format!("wait until {negation}7000 info rolle = master within 1s");
+        fails(&[&misspelt], Ending::InVain, said);
+    }
     fails(&["expect not on 7000 ping = PONG"], unmet, "it is so");
     fails(&["kill 7000", "expect on 7000 ping = PONG"], unmet, "7000: connection refused");
     fails(&["kill 7000", "expect not on 7000 ping = PONG"], unmet, "7000: connection refused");

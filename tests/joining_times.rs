@@ -3,25 +3,15 @@
 
 mod bands;
 
-use bands::sweep;
+use bands::{on_one_host, sweep};
 use redis_cluster_sim::sweep::Distribution;
 
 /// Nodes that are all told to meet the first one.
 fn join(nodes: u64, node_timeout: u64) -> String {
     let meet = |port| format!("\"redis-cli -p {port} cluster meet 127.0.0.1 7000\",\n");
     let meets: String = (7_001..7_000 + nodes).map(meet).collect();
-    format!(
-        r#"
-        [config]
-        cluster-node-timeout = {node_timeout}
-        [network]
-        latency = "50us..150us"
-        [cluster]
-        masters = {nodes}
-        [script]
-        steps = ["start all", "wait 1s..2s", {meets} "wait 90s"]
-        "#
-    )
+    let steps = format!(r#""start all", "wait 1s..2s", {meets} "wait 90s""#);
+    on_one_host(node_timeout, &format!("masters = {nodes}"), &steps)
 }
 
 /// The times of so many virtual clusters.

@@ -21,6 +21,7 @@ pub mod tools;
 mod uri;
 
 pub use host::{Address, Channel, Connection, Echo, Host, Lost};
+pub use session::is_simulated;
 pub use split_args::split_args;
 
 use options::{Options, Refusal};

@@ -27,9 +27,13 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Nothing is left to tell anybody if even this cannot be printed.
-            let _ = error.print();
-            return if error.use_stderr() { Outcome::Invalid.into() } else { ExitCode::SUCCESS };
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            return match printed {
+                // Nothing is left to tell anybody.
+                _ if error.use_stderr() => Outcome::Invalid.into(),
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => CliError::from(error).report(&mut AutoStream::auto(io::stderr())),
+            };
         }
     };
     let color = args.color.choice();

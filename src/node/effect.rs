@@ -40,6 +40,13 @@ impl LinkId {
         self.side() == 0
     }
 
+    /// Of what belongs to the side that opened the connection and to the other side, first what
+    /// belongs to this one.
+    #[must_use]
+    pub fn own_first<T>(self, opener: T, acceptor: T) -> (T, T) {
+        if self.is_opener() { (opener, acceptor) } else { (acceptor, opener) }
+    }
+
     /// The end at the other side.
     #[must_use]
     pub const fn other(self) -> LinkId {
@@ -211,6 +218,8 @@ pub enum Effect {
         /// Whether it must be on disk before anything else happens.
         fsync: bool,
     },
+    /// Sync the append-only file: nothing leaves the process before that is done (`appendfsync always`).
+    SyncKeys,
     /// Block the process for some time (DEBUG SLEEP): it does nothing else meanwhile.
     Sleep(Span),
     /// Connect to another server as a client, send these commands, and block until all are answered

@@ -3,8 +3,11 @@
 //! Keys are kept in the order of (slot, bytes): CLUSTER GETKEYSINSLOT answers in that order in Redis,
 //! too; KEYS and SCAN, which answer in the random order of a hash table there, follow it here.
 
+mod journal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::node::keyspace::journal::Journal;
 use crate::node::replication::message::Position;
 use crate::slot::Slot;
 use crate::time::Millis;
@@ -44,6 +47,8 @@ pub struct Keyspace {
     pub saved_at: Option<i64>,
     /// Where in which replication history this copy was made, if it is one and that is known.
     pub position: Option<Position>,
+    /// What was changed since the append-only file was last synced.
+    journal: Journal,
 }
 
 impl Keyspace {
@@ -68,12 +73,14 @@ impl Keyspace {
     /// A key's value, to be changed in place.
     pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
         let entry = self.slots.get_mut(&Slot::of_key(key))?.get_mut(key)?;
+        self.journal.note(key, Some(entry));
         Some(&mut entry.value)
     }
 
     /// Gives a key a new value. A key that was there keeps its time to die.
     pub fn insert(&mut self, key: &[u8], value: Value) {
         let keys = self.slots.entry(Slot::of_key(key)).or_default();
+        self.journal.note(key, keys.get(key));
         match keys.get_mut(key) {
             Some(entry) => {
                 entry.value = value;
@@ -90,9 +97,12 @@ impl Keyspace {
     pub fn insert_string(&mut self, key: &[u8], string: &[u8]) {
         let keys = self.slots.get_mut(&Slot::of_key(key));
         match keys.and_then(|keys| keys.get_mut(key)) {
-            Some(Entry { value: Value::String(old), raw, .. }) => {
-                string.clone_into(old);
-                *raw = false;
+            Some(entry) if matches!(entry.value, Value::String(_)) => {
+                self.journal.note(key, Some(entry));
+                if let Value::String(old) = &mut entry.value {
+                    string.clone_into(old);
+                }
+                entry.raw = false;
             }
             _ => self.insert(key, Value::String(string.to_vec())),
         }
@@ -102,6 +112,7 @@ impl Keyspace {
     pub fn make_raw(&mut self, key: &[u8]) {
         let keys = self.slots.get_mut(&Slot::of_key(key));
         if let Some(entry) = keys.and_then(|keys| keys.get_mut(key)) {
+            self.journal.note(key, Some(entry));
             entry.raw = true;
         }
     }
@@ -121,6 +132,7 @@ impl Keyspace {
         let slot = Slot::of_key(key);
         let keys = self.slots.get_mut(&slot)?;
         let entry = keys.remove(key)?;
+        self.journal.note(key, Some(&entry));
         if keys.is_empty() {
             self.slots.remove(&slot);
         }
@@ -134,6 +146,7 @@ impl Keyspace {
     /// Sets or takes away a key's time to die; returns the one it had.
     pub fn set_expiry(&mut self, key: &[u8], expires: Option<Millis>) -> Option<Millis> {
         let entry = self.slots.get_mut(&Slot::of_key(key))?.get_mut(key)?;
+        self.journal.note(key, Some(entry));
         let before = std::mem::replace(&mut entry.expires, expires);
         if before != expires {
             if let Some(before) = before {
@@ -150,7 +163,9 @@ impl Keyspace {
     /// Deletes everything; returns how many keys there were.
     pub fn clear(&mut self) -> usize {
         let before = self.len;
-        *self = Keyspace::default();
+        let mut journal = std::mem::take(&mut self.journal);
+        self.iter().for_each(|(key, entry)| journal.note(key, Some(entry)));
+        *self = Keyspace { journal, ..Keyspace::default() };
         before
     }
 
@@ -204,6 +219,7 @@ impl Keyspace {
         let count = keys.len();
         self.len -= count;
         for (key, entry) in keys {
+            self.journal.note(&key, Some(&entry));
             if let Some(deadline) = entry.expires {
                 self.drop_deadline(deadline, key);
             }

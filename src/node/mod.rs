@@ -6,6 +6,7 @@
 //!
 //! Rules are cited by their number (`§6.3`); `docs/fidelity.md` lists them.
 
+pub mod append_only;
 mod boot;
 pub mod bus;
 pub mod child;
@@ -105,6 +106,7 @@ impl Node {
         }
         self.before_sleep(ctx);
         command::before_sleep(self, ctx);
+        self.flush_append_only_file(ctx);
     }
 
     /// How often `serverCron` runs: this long after its last run, plus what the run and the event

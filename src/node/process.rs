@@ -45,6 +45,8 @@ pub struct Disk {
     pub formed: Option<Arc<FormedCluster>>,
     /// Saved keys, if there is a dump or an append-only file.
     pub keys: Option<Keyspace>,
+    /// Whether the disk only says that it syncs what it is told to, and has it no sooner.
+    pub ignores_syncs: bool,
 }
 
 /// What the start-up log lines tell of the machine (§13.3).
@@ -71,6 +73,8 @@ pub enum Death {
     Shutdown,
     /// SIGKILL, a crash: what was written to files before is there, nothing else.
     Killed,
+    /// The machine has lost its power: only what was synced is there.
+    PowerFailure,
 }
 
 /// How far a process has started (§13.3). Each stage is entered with the lines that are logged
@@ -108,6 +112,8 @@ pub struct Process {
     pub stage: Stage,
     /// What it found on its disk and has not read yet.
     pub disk: Disk,
+    /// Whether its disk has what it is told to sync.
+    pub disk_syncs: bool,
     /// The id that it was told to take.
     pub given_id: Option<NodeId>,
     /// `server.mstime`: the clock as of the last cron or command (§0.3.2).
@@ -132,6 +138,7 @@ impl Process {
             ip: boot.ip,
             started: now,
             stage: Stage::ReadingConfig,
+            disk_syncs: !boot.disk.ignores_syncs,
             disk: std::mem::take(&mut boot.disk),
             given_id: boot.id,
             cached_time: now,

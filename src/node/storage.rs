@@ -1,14 +1,16 @@
 //! What of a node's keys is on disk, and how it gets there (Appendix B.1, §12.4, §13.3).
 //!
 //! With `appendonly yes` every change is in the append-only file before anybody hears of it, so all
-//! keys survive whatever happens to the process. Without, what survives is the last RDB file, written
-//! by SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
+//! keys survive whatever happens to the process (what happens to the machine is another matter, see
+//! [`append_only`](crate::node::append_only)). Without, what survives is the last RDB file, written by
+//! SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
 //!
 //! What child processes do is in [`child`](crate::node::child).
 
 use std::sync::Arc;
 
 use crate::node::Node;
+use crate::node::append_only::Syncs;
 use crate::node::child::{Child, Task};
 use crate::node::client::Clients;
 use crate::node::config::Config;
@@ -37,6 +39,7 @@ pub struct Storage {
     pub(crate) rewrite_scheduled: bool,
     /// When the append-only file was last rewritten, in Unix seconds, if it ever was.
     pub(crate) rewritten_at: Option<i64>,
+    pub(crate) syncs: Syncs,
     save_at_exit: bool,
     /// INFO's `avg_ttl` as of the last tick, in milliseconds.
     pub(crate) mean_ttl: i64,
@@ -250,15 +253,41 @@ impl Node {
 
     /// The keys that the next process on the same disk will find, if this one ends in this way.
     #[must_use]
-    pub fn surviving_keys(mut self, death: Death) -> Option<Keyspace> {
+    pub fn surviving_keys(self, death: Death) -> Option<Keyspace> {
+        if self.process.disk.keys.is_some() {
+            // They were not even read.
+            return self.process.disk.keys;
+        }
         if self.config.appendonly {
-            self.keys.saved_at = self.server.storage.rewritten_at;
-            return Some(self.keys);
+            let mut keys = match death {
+                Death::PowerFailure => self.keys.rolled_back(),
+                Death::Shutdown | Death::Killed => self.keys,
+            };
+            keys.end_journal();
+            keys.saved_at = self.server.storage.rewritten_at;
+            return Some(keys);
         }
         if death == Death::Shutdown && self.server.storage.save_at_exit {
             return Some(self.keys);
         }
         self.server.storage.file.map(|file| Arc::unwrap_or_clone(file).keys)
+    }
+
+    /// The keys that somebody finds who copies my files now.
+    #[must_use]
+    pub fn keys_on_disk(&self) -> Option<Keyspace> {
+        let storage = &self.server.storage;
+        if self.process.disk.keys.is_some() {
+            return self.process.disk.keys.clone();
+        }
+        match self.config.appendonly {
+            true => {
+                let mut keys = self.keys.clone();
+                keys.saved_at = storage.rewritten_at;
+                Some(keys)
+            }
+            false => storage.file.as_ref().map(|file| file.keys.clone()),
+        }
     }
 
     /// The configuration file that the next process will read: the one that this process read, or

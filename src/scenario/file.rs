@@ -32,6 +32,8 @@ pub struct ScenarioFile {
     pub config: Directives,
     /// How the network behaves.
     pub network: Option<NetworkTable>,
+    /// How the nodes' disks behave.
+    pub disk: Option<DiskTable>,
     /// The machine that the nodes run on.
     pub host: Option<HostTable>,
     /// The person at the terminal.
@@ -66,6 +68,24 @@ pub struct NetworkTable {
     /// Whether a small message on one host waits for the acknowledgement of the one before (Nagle's
     /// algorithm and delayed acknowledgements); true if not given.
     pub nagle: Option<Located<bool>>,
+}
+
+/// How the nodes' disks behave.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DiskTable {
+    /// Whether a server writes and syncs nodes.conf before it sends anything; true if not given. Else
+    /// output leaves at once.
+    pub save_first: Option<Located<bool>>,
+    /// Whether a failure of the power loses what was written and not synced; true if not given.
+    pub loses_unsynced: Option<Located<bool>>,
+    /// Whether a sync does what it says; true if not given. Else only what the kernel has written back by
+    /// itself outlives a failure of the power.
+    pub syncs: Option<Located<bool>>,
+    /// Whether a failure of the power leaves half of a nodes.conf that was not synced; false if not given.
+    pub torn_writes: Option<Located<bool>>,
+    /// How long a sync takes, for example `5ms`; no time if not given.
+    pub sync_takes: Option<Located<String>>,
 }
 
 /// The machine that the nodes run on, as far as their logs tell of it.
@@ -179,7 +199,7 @@ pub struct WorkloadTable {
 }
 
 /// Steps that the schema shows as an example.
-pub const STEPS: [&str; 28] = [
+pub const STEPS: [&str; 31] = [
     "start 7000 7001 7002",
     "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
     "> yes",
@@ -204,6 +224,9 @@ pub const STEPS: [&str; 28] = [
     "crash 7001 before fsync",
     "swizzle 7001 7002 every 1s",
     "slow disk 7001 200ms",
+    "snapshot 7001",
+    "restore 7001",
+    "lose disk 7002",
     "start workload shop",
     "stop workload shop",
     "expect workload shop lost < 10",

@@ -9,6 +9,7 @@ use crate::network::NodeNo;
 use crate::node::command;
 use crate::scenario::condition::{COMPARISONS, Comparison};
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::step::not_modelled;
 use crate::scenario::suggest;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word, bad_unit, expand, node, unknown};
@@ -105,7 +106,7 @@ pub fn parse_with_limit(cursor: &mut Cursor<'_>) -> Result<(Inquiry, Option<Span
     let words = cursor.rest_words();
     let (words, limit) = match words {
         [before @ .., within, span] if within.text == "within" && !within.quoted => {
-            let limit = units::duration(&span.text);
+            let limit = units::positive(&span.text);
             let limit = limit.map_err(|error| bad_unit("a duration", span.span.clone(), error))?;
             (before, Some(limit))
         }
@@ -129,7 +130,40 @@ pub fn parse_untested(cursor: &mut Cursor<'_>) -> Result<Inquiry, Diagnostic> {
     }
     let inquiry = opening(cursor)?;
     let command = cursor.rest_words();
+    refuse_listening(command)?;
     finish(cursor, inquiry, command)
+}
+
+/// The commands that make a client listen.
+const SUBSCRIBING: [&str; 2] = ["subscribe", "psubscribe"];
+
+/// Reads a command that makes its senders listen, up to the end of the line.
+///
+/// # Errors
+/// If it is another one, or none.
+pub fn parse_listening(cursor: &mut Cursor<'_>) -> Result<Inquiry, Diagnostic> {
+    let inquiry = opening(cursor)?;
+    let words = cursor.rest_words();
+    match words.first().filter(|word| !subscribes(word)) {
+        None => finish(cursor, inquiry, words),
+        Some(word) => {
+            let message = format!("nobody hears anything after `{}`", word.text);
+            let label = "expected `subscribe` or `psubscribe`";
+            Err(Diagnostic::new(message, word.span.clone(), label))
+        }
+    }
+}
+
+fn subscribes(word: &Word) -> bool {
+    SUBSCRIBING.iter().any(|name| word.text.eq_ignore_ascii_case(name))
+}
+
+/// Complains of a command after which its sender would have to stay.
+fn refuse_listening(words: &[Word]) -> Result<(), Diagnostic> {
+    let Some(word) = words.first().filter(|word| subscribes(word)) else { return Ok(()) };
+    let message = format!("who sends `{}` has to stay to hear anything", word.text);
+    let mistake = Diagnostic::new(message, word.span.clone(), "this client goes at once");
+    Err(mistake.hint("for example `listen on 7000 subscribe news`"))
 }
 
 /// `[N times] on NODE…`, `[N times] via NODE`, `NODE… info FIELD`
@@ -249,5 +283,8 @@ fn finish(cursor: &Cursor<'_>, inquiry: Inquiry, words: &[Word]) -> Result<Inqui
         return Err(Diagnostic::new(message, first.span.clone(), "unknown to Redis 6.2")
             .maybe_hint(near.map(|near| format!("did you mean `{near}`?"))));
     }
-    Ok(Inquiry { command: expand(words), ..inquiry })
+    if !command::is_modelled(&first.text) {
+        return Err(not_modelled(&first.text, first.span.clone()));
+    }
+    Ok(Inquiry { command: expand(words)?, ..inquiry })
 }

@@ -108,7 +108,10 @@ impl<'a> Shape<'a> {
             complete &= table.get(key).is_some();
             if !present.iter().any(|present| present == key) {
                 let meaning = meaning(key, &schema["properties"][key]);
-                let message = format!("{name} needs `{key}`");
+                // A table in a list is known by the key of the list, which may be the same one.
+                let is_item = name == format!("`{key}`");
+                let message =
+                    format!("{} needs `{key}`", if is_item { "this table" } else { name });
                 let mistake = Diagnostic::new(message, span.clone(), "missing here");
                 self.mistakes.push(mistake.maybe_hint(meaning));
             }

@@ -1,8 +1,8 @@
 //! Names in braces that stand for something which is known only when the step is done:
 //! `{7000.id}`, `{victim}`, `{victim.id}`, `{round}`.
 //!
-//! What stands in other braces is left alone: keys have hash tags, and `{n}` counts repetitions of a
-//! command.
+//! What stands in other braces is left alone in commands: keys have hash tags, and `{n}` counts
+//! repetitions of a command. A doubled pair, `{{tag}}`, stands for a plain one in any case.
 
 use crate::network::NodeNo;
 use crate::scenario::roster::Roster;
@@ -43,26 +43,59 @@ pub fn meaning(
     }
 }
 
-/// Replaces every pair of braces for which `value` knows something.
+/// A piece of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'t> {
+    /// It stands for itself.
+    Plain(&'t str),
+    /// A pair of braces that begins at this byte, and what is in it. It could stand for something.
+    Pair(usize, &'t str),
+}
+
+/// Cuts a text into its pieces.
+pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some(open) = text[at..].find('{').map(|open| at + open) {
+        pieces.push(Piece::Plain(&text[at..open]));
+        if let Some(inner) = inside(&text[open..], "{{{", "}}}") {
+            at = open + inner.len() + 6;
+            pieces.extend([Piece::Plain("{"), Piece::Pair(open + 2, inner), Piece::Plain("}")]);
+        } else if let Some(inner) = inside(&text[open..], "{{", "}}") {
+            at = open + inner.len() + 4;
+            pieces.push(Piece::Plain(&text[open + 1..at - 1]));
+        } else if let Some(inner) = inside(&text[open..], "{", "}") {
+            at = open + inner.len() + 2;
+            pieces.push(Piece::Pair(open, inner));
+        } else {
+            at = open + 1;
+            pieces.push(Piece::Plain("{"));
+        }
+    }
+    pieces.push(Piece::Plain(&text[at..]));
+    pieces
+}
+
+/// What stands at the beginning of a text between an opening and a closing, if no brace is in it.
+fn inside<'t>(text: &'t str, opening: &str, closing: &str) -> Option<&'t str> {
+    let inner = text.strip_prefix(opening)?;
+    let end = inner.find(['{', '}'])?;
+    inner[end..].starts_with(closing).then_some(&inner[..end])
+}
+
+/// Replaces every pair of braces for which `value` knows something, and each doubled pair by a plain
+/// one.
 pub fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
     let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('{') {
-        let inner = &rest[open + 1..];
-        let found = inner.find('}').and_then(|close| Some((close, value(&inner[..close])?)));
-        expanded.push_str(&rest[..open]);
-        rest = match found {
-            Some((close, value)) => {
-                expanded.push_str(&value);
-                &inner[close + 1..]
-            }
-            None => {
-                expanded.push('{');
-                inner
-            }
-        };
+    for piece in pieces(text) {
+        match piece {
+            Piece::Plain(text) => expanded.push_str(text),
+            Piece::Pair(_, inner) => match value(inner) {
+                Some(value) => expanded.push_str(&value),
+                None => expanded.extend(["{", inner, "}"]),
+            },
+        }
     }
-    expanded.push_str(rest);
     expanded
 }
 
@@ -73,8 +106,21 @@ mod tests {
     #[test]
     fn only_what_is_known_is_replaced() {
         let value = |text: &str| (text == "a").then(|| "1".to_owned());
-        assert_eq!(expand("{a} {b} {{a}} {a", value), "1 {b} {1} {a");
+        assert_eq!(expand("{a} {b} {a", value), "1 {b} {a");
         assert_eq!(expand("set {06S}x {a}{a}", value), "set {06S}x 11");
+    }
+
+    #[test]
+    fn a_doubled_pair_stands_for_a_plain_one() {
+        let value = |text: &str| (text == "a").then(|| "1".to_owned());
+        assert_eq!(expand("{{a}} {{b}} {{a} {a}}", value), "{a} {b} {1 1}");
+        assert_eq!(expand("{{{a}}}", value), "{1}", "a hash tag");
+        let json = r#"{"x":{"y":{}}} {{}}"#;
+        assert_eq!(expand(json, value), r#"{"x":{"y":{}}} {}"#);
+        let is_pair = |piece: &Piece<'_>| matches!(piece, Piece::Pair(..));
+        let pairs: Vec<Piece<'_>> =
+            pieces("{{a}} {b} {{c} {").into_iter().filter(is_pair).collect();
+        assert_eq!(pairs, [Piece::Pair(6, "b"), Piece::Pair(11, "c")]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! All of it ends up in integers; what does not fit exactly is an error, never rounded.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use jiff::civil;
 use jiff::tz::TimeZone;
 
@@ -63,6 +65,17 @@ pub fn duration(text: &str) -> Result<Span, BadUnit> {
     scaled(number, scale).map(Span)
 }
 
+/// A duration that is not over at once.
+///
+/// # Errors
+/// If it is none, or no time at all.
+pub fn positive(text: &str) -> Result<Span, BadUnit> {
+    match duration(text)? {
+        Span::ZERO => Err(BadUnit { problem: "no time at all".to_owned(), hint: None }),
+        span => Ok(span),
+    }
+}
+
 /// A span of spans: `200us..1ms`, or one duration for a fixed one.
 ///
 /// # Errors
@@ -79,6 +92,18 @@ pub fn span_range(text: &str) -> Result<SpanRange, BadUnit> {
         );
     }
     Ok(SpanRange { low, high })
+}
+
+/// A span of spans that is not over at once in any case.
+///
+/// # Errors
+/// If it is none, or if even the longest is no time at all.
+pub fn some_span_range(text: &str) -> Result<SpanRange, BadUnit> {
+    let range = span_range(text)?;
+    match range.high {
+        Span::ZERO => bad_hint("no time at all", "`1us` is the shortest"),
+        _ => Ok(range),
+    }
 }
 
 /// A duration with an optional sign, in microseconds: how far a clock is off.
@@ -183,6 +208,20 @@ pub fn date(text: &str) -> Result<Wall, BadUnit> {
     match u64::try_from(stamp.as_microsecond()).map(Wall) {
         Ok(wall) if can_be_lived_in(wall) => Ok(wall),
         _ => bad("not between the years 1970 and 2099"),
+    }
+}
+
+/// An address that one node can have and others can send to.
+///
+/// # Errors
+/// If it is none, or stands for no node or for many.
+pub fn address(text: &str) -> Result<IpAddr, BadUnit> {
+    const EXAMPLES: &str = "for example 127.0.0.1 or 10.0.0.7";
+    let Ok(ip) = text.parse::<IpAddr>() else { return bad_hint("not an address", EXAMPLES) };
+    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    match ip.is_unspecified() || ip.is_multicast() || is_broadcast {
+        true => bad_hint("nobody can be reached at this one", EXAMPLES),
+        false => Ok(ip),
     }
 }
 

@@ -1,6 +1,9 @@
 //! A step's line, cut into words as a shell would, and a cursor to read them one after another.
 
 mod groups;
+mod ranges;
+
+pub use ranges::expand;
 
 use crate::network::NodeNo;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
@@ -8,7 +11,6 @@ use crate::scenario::roster::{NoNode, Roster};
 use crate::scenario::source::{Bytes, Source};
 use crate::scenario::suggest;
 use crate::scenario::units::BadUnit;
-use crate::slot::SLOTS;
 
 /// The text of a step and where each of its bytes stands in the file.
 #[derive(Debug, Clone)]
@@ -318,32 +320,6 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Words as a shell hands them to a program: `{1..4}` and `{0..9..3}` become the numbers that they
-/// stand for, unless they are quoted.
-#[must_use]
-pub fn expand(words: &[Word]) -> Vec<String> {
-    let mut expanded = Vec::new();
-    for word in words {
-        match range(&word.text).filter(|_| !word.quoted) {
-            Some((low, high, step)) => {
-                expanded.extend((low..=high).step_by(step).map(|number| number.to_string()));
-            }
-            None => expanded.push(word.text.clone()),
-        }
-    }
-    expanded
-}
-
-/// `{LOW..HIGH}` or `{LOW..HIGH..STEP}`. Numbers beyond those of slots are left as they are.
-fn range(text: &str) -> Option<(u16, u16, usize)> {
-    let inner = text.strip_prefix('{')?.strip_suffix('}')?;
-    let (low, rest) = inner.split_once("..")?;
-    let (high, step) = rest.split_once("..").unwrap_or((rest, "1"));
-    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
-    let step = step.parse().ok().filter(|&step| step > 0)?;
-    (low <= high && high < SLOTS).then_some((low, high, step))
-}
-
 /// The complaint about a word that is none of some choices.
 pub fn unknown<T>(word: &Word, what: &str, choices: &[(&str, T)]) -> Diagnostic {
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
@@ -407,23 +383,6 @@ mod tests {
         assert_eq!(words(r#""'a \\b' a\\ b""#).0, [r"a \b", "a b"]);
         assert_eq!(words(r#"'"a\nb" ""'"#).0, ["a\nb", ""]);
         assert_eq!(words("'  '").0, Vec::<String>::new());
-    }
-
-    #[test]
-    fn ranges_in_braces_are_numbers_unless_they_are_quoted() {
-        let expanded = |text: &str| {
-            let source = Source::new("a.toml", format!("x = '{text}'"));
-            let line = Line::new(text.to_owned(), 4..6 + text.len(), &source);
-            expand(&line.words().unwrap())
-        };
-        assert_eq!(
-            expanded("addslots {3..5} {0..10..5}"),
-            ["addslots", "3", "4", "5", "0", "5", "10"]
-        );
-        assert_eq!(
-            expanded(r#""{3..5}" {5..3} {06S}k {1..2..0}"#),
-            ["{3..5}", "{5..3}", "{06S}k", "{1..2..0}"]
-        );
     }
 
     #[test]

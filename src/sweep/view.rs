@@ -103,6 +103,9 @@ impl View {
             | Fault::SlowDisk(..)
             | Fault::LoseConfig(_)
             | Fault::TearConfig(_)
+            | Fault::Snapshot(_)
+            | Fault::Restore(_)
+            | Fault::LoseDisk(_)
             | Fault::Move(..) => Changes::new(),
         }
     }

@@ -2,24 +2,66 @@
 
 use std::sync::Arc;
 
+use crate::node::append_only::WRITE_BACK;
 use crate::node::keyspace::Keyspace;
-use crate::node::process::Disk;
+use crate::node::process::{Death, Disk};
+use crate::time::{Span, Time};
+
+/// How disks behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskWays {
+    /// Whether a disk has what it is told to sync; else it only says so, and has what the kernel writes
+    /// back of its own accord.
+    pub syncs: bool,
+    /// Whether a failure of the power loses what was written and not synced.
+    pub loses_unsynced: bool,
+    /// Whether it leaves half of a nodes.conf that was not synced, in the place of the one before.
+    pub tears: bool,
+    /// Whether a process writes and syncs nodes.conf before it sends anything (§0.1.2).
+    pub save_first: bool,
+    /// How long a sync takes.
+    pub sync_takes: Span,
+}
+
+impl Default for DiskWays {
+    fn default() -> DiskWays {
+        DiskWays {
+            syncs: true,
+            loses_unsynced: true,
+            tears: false,
+            save_first: true,
+            sync_takes: Span::ZERO,
+        }
+    }
+}
 
 /// The files of one node.
 ///
 /// A process that dies leaves what it wrote, synced or not: the kernel has it. Only a machine that
-/// loses its power loses what was not synced.
-#[derive(Debug, Clone, Default)]
+/// loses its power loses what was not synced, unless the kernel has written it back meanwhile.
+#[derive(Debug, Clone)]
 pub struct VirtualDisk {
     files: Disk,
     synced: Option<Arc<str>>,
+    /// Since when nodes.conf is another one than that on the disk.
+    dirty_since: Option<Time>,
+    /// When the sync of nodes.conf ends that was begun last.
+    sync_ends: Option<Time>,
+    ways: DiskWays,
 }
 
 impl VirtualDisk {
     /// A disk with these files, all of them safely on it.
     #[must_use]
-    pub fn new(files: Disk) -> VirtualDisk {
-        VirtualDisk { synced: files.nodes_conf.clone(), files }
+    pub fn new(mut files: Disk, ways: DiskWays) -> VirtualDisk {
+        files.ignores_syncs = !ways.syncs;
+        VirtualDisk {
+            synced: files.nodes_conf.clone(),
+            files,
+            dirty_since: None,
+            sync_ends: None,
+            ways,
+        }
     }
 
     /// What a process finds.
@@ -28,32 +70,58 @@ impl VirtualDisk {
         &self.files
     }
 
-    /// Replaces nodes.conf.
-    pub(crate) fn write_config(&mut self, text: Arc<str>, fsync: bool) {
-        if fsync {
-            self.synced = Some(Arc::clone(&text));
-        }
+    /// Replaces nodes.conf, and begins to sync it if it is said how long that takes.
+    pub(crate) fn write_config(&mut self, text: Arc<str>, sync: Option<Span>, now: Time) {
+        self.write_back(now);
         self.files.nodes_conf = Some(text);
+        self.dirty_since.get_or_insert(now);
+        self.sync_ends = sync.filter(|_| self.ways.syncs).map(|takes| now + takes);
+    }
+
+    /// What was written is on the disk.
+    pub(crate) fn sync(&mut self) {
+        self.synced.clone_from(&self.files.nodes_conf);
+        self.dirty_since = None;
+        self.sync_ends = None;
+    }
+
+    /// What was to be synced by now is on the disk, and what the kernel has held for long.
+    fn write_back(&mut self, now: Time) {
+        let is_old = self.dirty_since.is_some_and(|since| now.since(since) >= WRITE_BACK);
+        if is_old || self.sync_ends.is_some_and(|end| end <= now) {
+            self.sync();
+        }
+    }
+
+    /// Whether a process finds the same on both.
+    pub(crate) fn holds_the_same(&self, other: &VirtualDisk) -> bool {
+        let formed = |disk: &VirtualDisk| disk.files.formed.is_some();
+        self.files.nodes_conf == other.files.nodes_conf
+            && self.files.keys == other.files.keys
+            && formed(self) == formed(other)
+    }
+
+    /// Removes everything. Says whether there was anything.
+    pub(crate) fn lose_everything(&mut self) -> bool {
+        let had_keys = self.files.keys.take().is_some();
+        self.lose_config() || had_keys
     }
 
     /// Removes nodes.conf. Says whether there was one.
     pub(crate) fn lose_config(&mut self) -> bool {
         let text = self.files.nodes_conf.take();
         let formed = self.files.formed.take();
-        self.synced = None;
+        self.sync();
         text.is_some() || formed.is_some()
     }
 
-    /// Leaves the first half of nodes.conf, up to the second word of the line that holds its middle.
-    /// Says whether there was anything to tear.
+    /// Leaves the first half of nodes.conf. Says whether there was anything to tear.
     pub(crate) fn tear_config(&mut self) -> bool {
-        let Some(text) = self.files.nodes_conf.as_deref() else { return false };
-        let line = text[..text.len() / 2].rfind('\n').map_or(0, |end| end + 1);
-        let words = text[line..].match_indices(' ');
-        let Some((end, _)) = words.take(2).last() else { return false };
-        let torn: Arc<str> = text[..line + end].into();
-        self.synced = Some(Arc::clone(&torn));
-        self.files.nodes_conf = Some(torn);
+        let Some(torn) = self.files.nodes_conf.as_deref().and_then(first_half) else {
+            return false;
+        };
+        self.files.nodes_conf = Some(torn.into());
+        self.sync();
         true
     }
 
@@ -62,38 +130,92 @@ impl VirtualDisk {
         self.files.keys = keys;
     }
 
-    /// The power fails: what was not synced is gone.
-    pub(crate) fn lose_power(&mut self) {
-        self.files.nodes_conf.clone_from(&self.synced);
+    /// The power fails: what was not synced is gone. Says how much of the keys is.
+    pub(crate) fn lose_power(&mut self, now: Time) -> Death {
+        if !self.ways.loses_unsynced {
+            return Death::Killed;
+        }
+        self.write_back(now);
+        let torn = self.files.nodes_conf.as_deref().and_then(first_half);
+        match torn.filter(|_| self.ways.tears && self.dirty_since.is_some()) {
+            Some(torn) => self.files.nodes_conf = Some(torn.into()),
+            None => self.files.nodes_conf.clone_from(&self.synced),
+        }
+        self.sync();
+        Death::PowerFailure
     }
+}
+
+/// The first half of a file, up to the second word of the line that holds its middle.
+fn first_half(text: &str) -> Option<&str> {
+    let line = text[..text.len() / 2].rfind('\n').map_or(0, |end| end + 1);
+    let (end, _) = text[line..].match_indices(' ').take(2).last()?;
+    Some(&text[..line + end])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_torn_file_ends_within_a_line() {
-        let mut disk = VirtualDisk::default();
-        assert!(!disk.tear_config() && !disk.lose_config(), "there is none");
-        disk.write_config("one two three four\nvars currentEpoch 0 lastVoteEpoch 0\n".into(), true);
-        assert!(disk.tear_config());
-        assert_eq!(
-            disk.files().nodes_conf.as_deref(),
-            Some("one two three four\nvars currentEpoch")
-        );
-        disk.lose_power();
-        assert!(disk.lose_config());
-        assert_eq!(disk.files().nodes_conf, None);
+    const LATER: Time = Time(1_000);
+    /// How long a sync takes.
+    const SYNC: Span = Span::millis(5);
+
+    fn disk(ways: DiskWays) -> VirtualDisk {
+        VirtualDisk::new(Disk::default(), ways)
+    }
+
+    fn text(disk: &VirtualDisk) -> Option<&str> {
+        disk.files().nodes_conf.as_deref()
     }
 
     #[test]
-    fn only_a_power_failure_loses_what_was_not_synced() {
-        let mut disk = VirtualDisk::default();
-        disk.write_config("one".into(), true);
-        disk.write_config("two".into(), false);
-        assert_eq!(disk.files().nodes_conf.as_deref(), Some("two"));
-        disk.lose_power();
-        assert_eq!(disk.files().nodes_conf.as_deref(), Some("one"));
+    fn a_torn_file_ends_within_a_line() {
+        let mut disk = disk(DiskWays::default());
+        assert!(!disk.tear_config() && !disk.lose_config(), "there is none");
+        let whole = "one two three four\nvars currentEpoch 0 lastVoteEpoch 0\n";
+        disk.write_config(whole.into(), Some(Span::ZERO), LATER);
+        assert!(disk.tear_config());
+        assert_eq!(text(&disk), Some("one two three four\nvars currentEpoch"));
+        disk.lose_power(LATER);
+        assert!(disk.lose_config());
+        assert_eq!(text(&disk), None);
+    }
+
+    /// What is left of two files when the power fails so long after the second was written.
+    fn left(ways: DiskWays, fsync: bool, after: Span) -> String {
+        let mut disk = disk(ways);
+        disk.write_config("the first one".into(), Some(Span::ZERO), Time::ZERO);
+        disk.write_back(LATER + WRITE_BACK);
+        let then = LATER + WRITE_BACK;
+        disk.write_config("the second one".into(), fsync.then_some(SYNC), then);
+        assert_eq!(text(&disk), Some("the second one"), "a process finds it");
+        disk.lose_power(then + after);
+        text(&disk).unwrap_or("nothing").to_owned()
+    }
+
+    #[test]
+    fn only_a_power_failure_loses_what_was_not_synced_or_written_back() {
+        let ways = DiskWays::default();
+        assert_eq!(left(ways, true, SYNC), "the second one");
+        assert_eq!(left(ways, true, Span::millis(4)), "the first one", "it is being synced");
+        assert_eq!(left(ways, false, Span::secs(29)), "the first one");
+        assert_eq!(left(ways, false, Span::secs(30)), "the second one");
+    }
+
+    #[test]
+    fn a_disk_that_lies_loses_what_it_said_was_synced() {
+        let ways = DiskWays { syncs: false, ..DiskWays::default() };
+        assert_eq!(left(ways, true, Span::secs(29)), "the first one");
+        assert_eq!(left(ways, true, Span::secs(30)), "the second one");
+    }
+
+    #[test]
+    fn a_power_failure_may_tear_what_was_not_synced_or_lose_nothing() {
+        let tears = DiskWays { tears: true, ..DiskWays::default() };
+        assert_eq!(left(tears, false, Span::ZERO), "the second");
+        assert_eq!(left(tears, true, SYNC), "the second one");
+        let keeps = DiskWays { loses_unsynced: false, ..DiskWays::default() };
+        assert_eq!(left(keeps, false, Span::ZERO), "the second one");
     }
 }

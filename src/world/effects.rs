@@ -70,7 +70,9 @@ impl<P: Program> World<P> {
         if self.armed.is_empty() && self.slow_disks.is_empty() {
             return None;
         }
-        write_before_sending(effects);
+        if self.disk_ways.save_first {
+            write_before_sending(effects);
+        }
         self.cut_short(node, effects)
     }
 
@@ -99,14 +101,18 @@ impl<P: Program> World<P> {
             Effect::BootStepIn(span) => self.due_in(node, span, Due::BootStep),
             Effect::Listen => self.listen(node),
             Effect::SaveConfig { text, fsync } => {
-                self.machines[node.index()].disk.write_config(text.into(), fsync);
+                let takes = fsync.then(|| self.sync_takes(node).unwrap_or(Span::ZERO));
+                self.machines[node.index()].disk.write_config(text.into(), takes, self.now);
                 if self.observers.wants.disk {
                     self.record(What::Saved { node, fsync });
                 }
-                if fsync && let Some(takes) = self.sync_takes(node) {
-                    self.make_busy(node, Busy::Sleeping);
-                    self.due_in(node, takes, Due::Awake);
-                    return Then::Defer;
+                if let Some(takes) = takes.filter(|&takes| takes > Span::ZERO) {
+                    return self.sleep(node, takes);
+                }
+            }
+            Effect::SyncKeys => {
+                if let Some(takes) = self.sync_takes(node) {
+                    return self.sleep(node, takes);
                 }
             }
             Effect::Log { level, role, text } => {
@@ -118,11 +124,7 @@ impl<P: Program> World<P> {
                 self.turns += 1;
                 self.record(What::Notice { node, notice });
             }
-            Effect::Sleep(span) => {
-                self.make_busy(node, Busy::Sleeping);
-                self.due_in(node, span, Due::Awake);
-                return Then::Defer;
-            }
+            Effect::Sleep(span) => return self.sleep(node, span),
             Effect::Call { to, requests, timeout } => {
                 self.call(node, to, requests, timeout);
                 return Then::Defer;
@@ -133,6 +135,13 @@ impl<P: Program> World<P> {
             }
         }
         Then::GoOn
+    }
+
+    /// A process does nothing for some time.
+    fn sleep(&mut self, node: NodeNo, span: Span) -> Then {
+        self.make_busy(node, Busy::Sleeping);
+        self.due_in(node, span, Due::Awake);
+        Then::Defer
     }
 
     #[inline]

@@ -33,6 +33,18 @@ pub enum FaultError {
     /// There is no nodes.conf.
     #[error("the node has written no nodes.conf yet")]
     NoConfig,
+    /// Nothing is on the disk.
+    #[error("its disk is empty already")]
+    NoFiles,
+    /// Nobody has copied what is on its disk.
+    #[error("no earlier step has made a snapshot of its disk")]
+    NoSnapshot,
+    /// The disk is as it was.
+    #[error("its disk is as it was when the snapshot was made")]
+    NothingChanged,
+    /// It runs, and would go on with what it has in memory.
+    #[error("the node is running: what it finds on its disk matters when it is started")]
+    ReadsNothing,
     /// A node that runs has the address.
     #[error("another node that runs has this address")]
     AddressInUse,

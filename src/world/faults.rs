@@ -103,8 +103,8 @@ impl<P: Program> World<P> {
             self.vanish(link);
         }
         self.network.set_power(node, false);
-        self.end_process(node, None);
-        self.machines[node.index()].disk.lose_power();
+        let death = self.machines[node.index()].disk.lose_power(self.now);
+        self.bury(node, None, death);
     }
 
     /// Sets a node's clock: how far it is ahead of the right time, in microseconds.

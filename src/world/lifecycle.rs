@@ -9,7 +9,7 @@ use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
 use crate::rng::{Purpose, Seed};
 use crate::time::Time;
-use crate::world::disk::VirtualDisk;
+use crate::world::disk::{DiskWays, VirtualDisk};
 use crate::world::event::Due;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
 use crate::world::setup::NodeSetup;
@@ -19,9 +19,9 @@ use crate::world::{Port, Program, What, World};
 const TICKS: u64 = 1 << 32;
 
 impl<P: Program> Machine<P> {
-    pub(super) fn new(seed: Seed, node: u32, setup: NodeSetup) -> Machine<P> {
+    pub(super) fn new(seed: Seed, node: u32, setup: NodeSetup, ways: DiskWays) -> Machine<P> {
         Machine {
-            disk: VirtualDisk::new(setup.disk.clone()),
+            disk: VirtualDisk::new(setup.disk.clone(), ways),
             clock_offset: setup.clock_offset,
             drift: 0,
             drifts_since: Time::ZERO,
@@ -38,6 +38,7 @@ impl<P: Program> World<P> {
     pub(super) fn execute(&mut self, node: NodeNo) {
         let subject = u64::from(node.0);
         self.network.set_power(node, true);
+        self.take_place(node);
         let machine = &mut self.machines[node.index()];
         let pid = machine.next_pid();
         let incarnation = machine.incarnations;
@@ -110,12 +111,17 @@ impl<P: Program> World<P> {
 
     /// A process is gone: its kernel closes its sockets, and what it had not read is lost.
     pub(super) fn end_process(&mut self, node: NodeNo, exit: Option<Exit>) {
-        let machine = &mut self.machines[node.index()];
-        let Some(running) = machine.running.take() else { return };
         let death = match exit {
             Some(Exit::Shutdown) => Death::Shutdown,
             Some(Exit::Crash | Exit::Fatal) | None => Death::Killed,
         };
+        self.bury(node, exit, death);
+    }
+
+    /// A process is gone; what is on its disk now depends on how it died.
+    pub(super) fn bury(&mut self, node: NodeNo, exit: Option<Exit>, death: Death) {
+        let machine = &mut self.machines[node.index()];
+        let Some(running) = machine.running.take() else { return };
         if let Some(config) = running.program.config_file() {
             machine.setup.config.clone_from(config);
         }

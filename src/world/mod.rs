@@ -48,7 +48,7 @@ pub use crate::world::program::Program;
 pub use crate::world::setup::{NodeSetup, Setup};
 pub use crate::world::stats::Stats;
 
-use crate::id::{Endpoint, Ids};
+use crate::id::{Endpoint, Ids, NodeId};
 use crate::network::Network;
 use crate::network::graph::Paths;
 use crate::network::message::Kind;
@@ -59,6 +59,7 @@ use crate::node::replication::message::ReplMessage;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
+use crate::world::disk::DiskWays;
 use crate::world::event::{Event, Happening, Incarnation};
 use crate::world::fingerprint::Fingerprint;
 use crate::world::lane::Lane;
@@ -66,7 +67,7 @@ use crate::world::machine::Machine;
 use crate::world::observe::Observers;
 use crate::world::points::Armed;
 use crate::world::queue::{EventId, Key, Queue};
-use crate::world::storage::SlowDisk;
+use crate::world::storage::{SlowDisk, Snapshot};
 use crate::world::traps::Traps;
 
 /// A running simulation.
@@ -98,7 +99,10 @@ pub struct World<P: Program = Node> {
     traps: Traps,
     /// Where nodes are to die.
     armed: BTreeMap<NodeNo, Armed>,
+    disk_ways: DiskWays,
     slow_disks: BTreeMap<NodeNo, SlowDisk>,
+    /// What disks held when somebody copied them.
+    snapshots: BTreeMap<NodeNo, Snapshot>,
     observers: Observers,
     stats: Stats,
     fingerprint: Fingerprint,
@@ -151,7 +155,9 @@ impl<P: Program> World<P> {
                 places.entry((its.ip, port)).or_insert(node);
             }
         }
-        let machines = (0..).zip(setup.nodes).map(|(node, its)| Machine::new(seed, node, its));
+        let ways = setup.disks;
+        let machines = (0..).zip(setup.nodes);
+        let machines = machines.map(|(node, its)| Machine::new(seed, node, its, ways));
         let mut world = World {
             seed,
             start: setup.start,
@@ -173,7 +179,9 @@ impl<P: Program> World<P> {
             spare: Vec::new(),
             traps: Traps::new(),
             armed: BTreeMap::new(),
-            slow_disks: BTreeMap::new(),
+            disk_ways: ways,
+            slow_disks: SlowDisk::all(ways.sync_takes, count),
+            snapshots: BTreeMap::new(),
             observers: Observers::default(),
             stats: Stats::default(),
             fingerprint: Fingerprint::default(),
@@ -250,7 +258,7 @@ impl<P: Program> World<P> {
 
     /// The id with which a node began, if that was not left to its first process.
     #[must_use]
-    pub fn first_id(&self, node: NodeNo) -> Option<crate::id::NodeId> {
+    pub fn first_id(&self, node: NodeNo) -> Option<NodeId> {
         self.machines.get(node.index()).and_then(|machine| machine.setup.id)
     }
 

@@ -288,6 +288,12 @@ pub enum Fault<'a> {
     LoseConfig(NodeNo),
     /// nodes.conf was torn.
     TearConfig(NodeNo),
+    /// What is on the node's disk was copied.
+    Snapshot(NodeNo),
+    /// The node's disk holds again what it held when it was copied.
+    Restore(NodeNo),
+    /// Everything on the node's disk was lost.
+    LoseDisk(NodeNo),
     /// The node got another address.
     Move(NodeNo, IpAddr, u16),
 }

@@ -4,6 +4,8 @@
 //! dies within it decides what its next process finds and what others have heard. A point is armed and
 //! comes when the process gets there the next time.
 
+use std::slice;
+
 use crate::network::NodeNo;
 use crate::node::effect::Effect;
 use crate::node::packet::MessageType;
@@ -60,7 +62,7 @@ impl Point {
     /// Whether something is done before a pass gets there.
     fn comes_after(self, effect: &mut Effect) -> bool {
         match effect {
-            Effect::Log { .. } | Effect::Notice(_) => true,
+            Effect::Log { .. } | Effect::Notice(_) | Effect::SyncKeys => true,
             Effect::SaveConfig { fsync, .. } => {
                 *fsync &= self != Point::BeforeFsync;
                 !matches!(self, Point::AfterVote | Point::BeforeSave)
@@ -68,6 +70,19 @@ impl Point {
             _ => false,
         }
     }
+}
+
+/// Leaves of a pass whose output waits for nothing what it does before it gets to a point.
+fn cut_as_it_comes(point: Point, effects: &mut Vec<Effect>) {
+    let Some(at) = effects.iter().position(|effect| point.is_reached(slice::from_ref(effect)))
+    else {
+        return;
+    };
+    let keeps = matches!(point, Point::BeforeFsync | Point::AfterSave);
+    if let Effect::SaveConfig { fsync, .. } = &mut effects[at] {
+        *fsync &= point != Point::BeforeFsync;
+    }
+    effects.truncate(at + usize::from(keeps));
 }
 
 /// Whether others get to know of it.
@@ -84,7 +99,13 @@ pub(super) fn write_before_sending(effects: &mut [Effect]) {
     let end = effects.iter().position(is_end).unwrap_or(effects.len());
     if let Some(first) = effects[..end].iter().position(leaves_the_process) {
         let comes_first = |effect: &Effect| {
-            matches!(effect, Effect::SaveConfig { .. } | Effect::Log { .. } | Effect::Notice(_))
+            matches!(
+                effect,
+                Effect::SaveConfig { .. }
+                    | Effect::SyncKeys
+                    | Effect::Log { .. }
+                    | Effect::Notice(_)
+            )
         };
         effects[first..end].sort_by_key(|effect| !comes_first(effect));
     }
@@ -118,7 +139,10 @@ impl<P: Program> World<P> {
             return None;
         }
         self.armed.remove(&node);
-        effects.retain_mut(|effect| point.comes_after(effect));
+        match self.disk_ways.save_first {
+            true => effects.retain_mut(|effect| point.comes_after(effect)),
+            false => cut_as_it_comes(point, effects),
+        }
         Some(blow)
     }
 
@@ -157,6 +181,16 @@ mod tests {
         Effect::Log { level: Level::Warning, role: Role::Master, text: String::new() }
     }
 
+    fn letter(effect: &Effect) -> char {
+        match effect {
+            Effect::Log { .. } => 'l',
+            Effect::Send(..) => 's',
+            Effect::SaveConfig { fsync: true, .. } => 'y',
+            Effect::SaveConfig { .. } => 'w',
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// What of a vote is done before a point: `l`ogged, `s`ent, `w`ritten, written and s`y`nced.
     fn done(point: Point) -> String {
         let mut effects = vec![send(MessageType::AuthAck), log(), save(true)];
@@ -164,13 +198,6 @@ mod tests {
         if point.is_reached(&effects) {
             effects.retain_mut(|effect| point.comes_after(effect));
         }
-        let letter = |effect: &Effect| match effect {
-            Effect::Log { .. } => 'l',
-            Effect::Send(..) => 's',
-            Effect::SaveConfig { fsync: true, .. } => 'y',
-            Effect::SaveConfig { .. } => 'w',
-            other => panic!("{other:?}"),
-        };
         effects.iter().map(letter).collect()
     }
 
@@ -184,6 +211,20 @@ mod tests {
         assert_eq!(done(Point::BeforeSend(Some(MessageType::AuthAck))), "ly");
         let other = done(Point::BeforeSend(Some(MessageType::Ping)));
         assert_eq!(other, "lys", "it does not get there");
+    }
+
+    #[test]
+    fn output_that_waits_for_nothing_has_left_before_the_vote_is_written() {
+        let done = |point| {
+            let mut effects = vec![send(MessageType::Ping), send(MessageType::AuthAck), save(true)];
+            cut_as_it_comes(point, &mut effects);
+            effects.iter().map(letter).collect::<String>()
+        };
+        assert_eq!(done(Point::AfterVote), "s");
+        assert_eq!(done(Point::BeforeSave), "ss");
+        assert_eq!(done(Point::BeforeFsync), "ssw");
+        assert_eq!(done(Point::AfterSave), "ssy");
+        assert_eq!(done(Point::BeforeSend(Some(MessageType::AuthAck))), "s");
     }
 
     #[test]

@@ -26,6 +26,11 @@ pub trait Program: Sized {
         None
     }
 
+    /// The keys that somebody finds who copies the files now.
+    fn keys_on_disk(&self) -> Option<Keyspace> {
+        None
+    }
+
     /// The keys that the next process on the same disk will find.
     fn surviving_keys(self, death: Death) -> Option<Keyspace>;
 }
@@ -46,6 +51,10 @@ impl Program for Node {
 
     fn config_file(&self) -> Option<&Config> {
         Some(Node::config_file(self))
+    }
+
+    fn keys_on_disk(&self) -> Option<Keyspace> {
+        Node::keys_on_disk(self)
     }
 
     fn surviving_keys(self, death: Death) -> Option<Keyspace> {

@@ -8,6 +8,7 @@ use crate::node::config::Config;
 use crate::node::process::{Disk, Host};
 use crate::rng::Seed;
 use crate::time::{Span, Wall};
+use crate::world::disk::DiskWays;
 use crate::world::formation::Formation;
 
 /// Everything that decides how a run begins.
@@ -26,6 +27,8 @@ pub struct Setup {
     /// How long a crashing process writes its report before it dies. It answers nobody meanwhile,
     /// and its sockets stay open.
     pub crash_report: Span,
+    /// How all disks behave.
+    pub disks: DiskWays,
     /// How many events may be processed before the run is stopped.
     pub event_budget: u64,
 }
@@ -60,6 +63,7 @@ impl Setup {
             nodes,
             formed: None,
             crash_report: Span::millis(166),
+            disks: DiskWays::default(),
             event_budget: u64::MAX,
         }
     }

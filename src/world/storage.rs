@@ -1,10 +1,12 @@
 //! What can be done to the disks of nodes, and to where the nodes are.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::id::Endpoint;
+use crate::id::{Endpoint, NodeId};
 use crate::network::NodeNo;
 use crate::time::Span;
+use crate::world::disk::VirtualDisk;
 use crate::world::observe::Fault;
 use crate::world::{FaultError, Program, World};
 
@@ -15,6 +17,22 @@ pub(crate) struct SlowDisk {
     takes: Span,
     /// Whether anybody has waited for it.
     was_waited_for: bool,
+}
+
+/// What was on a node's disk at some time.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    disk: VirtualDisk,
+    /// The id that a process takes if there is no nodes.conf.
+    id: Option<NodeId>,
+}
+
+impl SlowDisk {
+    /// The disks of so many nodes, if they take time.
+    pub(super) fn all(takes: Span, nodes: u32) -> BTreeMap<NodeNo, SlowDisk> {
+        let nodes = if takes > Span::ZERO { nodes } else { 0 };
+        (0..nodes).map(|node| (NodeNo(node), SlowDisk { takes, was_waited_for: false })).collect()
+    }
 }
 
 impl<P: Program> World<P> {
@@ -75,6 +93,63 @@ impl<P: Program> World<P> {
         }
     }
 
+    /// Copies what is on a node's disk, with all that a process has written, synced or not.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn snapshot(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        self.interfere(22, node, Fault::Snapshot(node));
+        let machine = &self.machines[node.index()];
+        let mut disk = machine.disk.clone();
+        if let Some(running) = &machine.running {
+            disk.write_keys(running.program.keys_on_disk());
+        }
+        disk.sync();
+        self.snapshots.insert(node, Snapshot { disk, id: machine.setup.id });
+        Ok(())
+    }
+
+    /// Puts on a node's disk what it held when it was copied the last time.
+    ///
+    /// # Errors
+    /// If the node runs, if nobody has copied its disk, or if nothing has changed since.
+    pub fn restore(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        let Some(Snapshot { disk, id }) = self.snapshots.get(&node) else {
+            return Err(FaultError::NoSnapshot);
+        };
+        let machine = &mut self.machines[node.index()];
+        if machine.running.is_some() {
+            return Err(FaultError::ReadsNothing);
+        }
+        if machine.disk.holds_the_same(disk) {
+            return Err(FaultError::NothingChanged);
+        }
+        machine.disk = disk.clone();
+        machine.setup.id = *id;
+        self.interfere(23, node, Fault::Restore(node));
+        Ok(())
+    }
+
+    /// Empties the disk of a node that does not run: its nodes.conf and its keys are gone.
+    ///
+    /// # Errors
+    /// If it runs, or nothing is on its disk.
+    pub fn lose_disk(&mut self, node: NodeNo) -> Result<(), FaultError> {
+        self.check_node(node)?;
+        let machine = &mut self.machines[node.index()];
+        if machine.running.is_some() {
+            return Err(FaultError::ReadsNothing);
+        }
+        if !machine.disk.lose_everything() {
+            return Err(FaultError::NoFiles);
+        }
+        machine.setup.id = None;
+        self.interfere(24, node, Fault::LoseDisk(node));
+        Ok(())
+    }
+
     /// Gives another address to a node that does not run. Who had the address before has it no more.
     ///
     /// # Errors
@@ -86,14 +161,25 @@ impl<P: Program> World<P> {
         }
         self.check_address(node, SocketAddr::new(ip, port))?;
         self.interfere(21, node, Fault::Move(node, ip, port));
-        self.places.retain(|_, owner| *owner != node);
-        for port in [port, port.saturating_add(Endpoint::BUS_PORT_OFFSET)] {
-            self.places.insert((ip, port), node);
-        }
         let setup = &mut self.machines[node.index()].setup;
         setup.ip = ip;
         setup.config.port = port;
+        self.take_place(node);
         Ok(())
+    }
+
+    /// What is sent to a node's address comes to this node from now on. Another node may have had the
+    /// address meanwhile.
+    pub(super) fn take_place(&mut self, node: NodeNo) {
+        let address = self.address(node);
+        let place = |port: u16| (address.ip(), port);
+        let bus_port = address.port().saturating_add(Endpoint::BUS_PORT_OFFSET);
+        if self.places.get(&place(address.port())) == Some(&node) {
+            return;
+        }
+        self.places.retain(|_, owner| *owner != node);
+        self.places.insert(place(address.port()), node);
+        self.places.insert(place(bus_port), node);
     }
 
     /// Where a node is: the address and the port for clients.

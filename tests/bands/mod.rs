@@ -26,6 +26,22 @@ pub(crate) struct Real {
     pub(crate) runs: Option<u32>,
 }
 
+/// A scenario on one host: the nodes, and what is done.
+pub(crate) fn on_one_host(node_timeout: u64, cluster: &str, steps: &str) -> String {
+    format!(
+        r#"
+        [config]
+        cluster-node-timeout = {node_timeout}
+        [network]
+        latency = "50us..150us"
+        [cluster]
+        {cluster}
+        [script]
+        steps = [{steps}]
+        "#
+    )
+}
+
 /// Runs a scenario with these seeds; every run must go well.
 #[track_caller]
 pub(crate) fn sweep(scenario: &str, measures: &[&str], first: u64, count: u64) -> Results {

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod composed;
+mod disks;
 mod measured;
 
 use redis_cluster_sim::scenario;

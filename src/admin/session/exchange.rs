@@ -95,7 +95,7 @@ impl<H: Host> Session<'_, H> {
             self.print(if words.len() == 1 { HELP } else { "\r\n" });
             return Ok(Sent::Done);
         }
-        if matches!(name.as_str(), "monitor" | "subscribe" | "psubscribe" | "sync" | "psync") {
+        if !is_simulated(&name) {
             return Err(Stop::Unsupported(name));
         }
         self.shutting_down |= name == "shutdown";
@@ -190,6 +190,13 @@ impl<H: Host> Session<'_, H> {
             _ => {}
         }
     }
+}
+
+/// Whether redis-cli can send a command of this name here: it does not listen to anybody.
+#[must_use]
+pub fn is_simulated(name: &str) -> bool {
+    const LISTENING: [&str; 5] = ["monitor", "subscribe", "psubscribe", "sync", "psync"];
+    !LISTENING.iter().any(|listening| name.eq_ignore_ascii_case(listening))
 }
 
 fn lowercase(words: &[Vec<u8>], index: usize) -> String {

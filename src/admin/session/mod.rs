@@ -6,6 +6,8 @@
 
 mod exchange;
 
+pub use exchange::is_simulated;
+
 use crate::admin::host::{Address, Channel, Connection, Echo, Host};
 use crate::admin::numbers::{atoi, strtol};
 use crate::admin::options::{Format, Options};
@@ -192,15 +194,14 @@ impl<'a, H: Host> Session<'a, H> {
         };
         let Some(first) = words.first() else { return Ok(()) };
         let first = String::from_utf8_lossy(first).to_ascii_lowercase();
-        let mut repeat = 1;
-        if words.len() > 1
-            && let (count, "") = strtol(&first)
-        {
-            if count <= 0 {
-                self.print("Invalid redis-cli repeat command option value.\n");
-                return Ok(());
-            }
-            repeat = count;
+        // A number in front of a command says how often it is sent.
+        let (repeat, command) = match strtol(&first) {
+            (count, "") if words.len() > 1 => (count, &words[1..]),
+            _ => (1, &words[..]),
+        };
+        if repeat <= 0 {
+            self.print("Invalid redis-cli repeat command option value.\n");
+            return Ok(());
         }
         match first.as_str() {
             "quit" | "exit" => return Err(Stop::exit(0)),
@@ -212,10 +213,7 @@ impl<'a, H: Host> Session<'a, H> {
                 self.connect(If::Forced, Complaint::Printed).await;
             }
             _ if first.starts_with(':') => self.set_preference(&words),
-            _ => {
-                self.issue_timed(&words[usize::from(repeat_was_given(&words, &first))..], repeat)
-                    .await?
-            }
+            _ => self.issue_timed(command, repeat).await?,
         }
         Ok(())
     }
@@ -267,11 +265,6 @@ impl LineInput {
             self.read.extend(piece);
         }
     }
-}
-
-/// Whether the first word is a repeat count in front of a command.
-fn repeat_was_given(words: &[Vec<u8>], first: &str) -> bool {
-    words.len() > 1 && strtol(first).1.is_empty()
 }
 
 /// The single word that a quoted text stands for.

@@ -90,7 +90,7 @@ impl Bus {
         me: Option<NodeId>,
         now: Millis,
     ) -> Result<(), NodesConfError> {
-        self.table.fill(ids, &cluster.names, now, &self.no_slots);
+        self.table.fill(ids, &cluster.names, now);
         self.slots = cluster.slots.clone();
         self.current_epoch = cluster.current_epoch;
         for (at, member) in cluster.members.iter().enumerate() {

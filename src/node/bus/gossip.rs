@@ -203,7 +203,7 @@ impl Node {
             return;
         }
         let now = ctx.now.millis();
-        let ix = self.bus.add_node(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
+        let ix = self.bus.table.insert(ctx.ids, gossip.node, gossip.flags, gossip.endpoint, now);
         self.bus.announce(ctx, ix);
     }
 

@@ -1,8 +1,6 @@
 //! How strangers become members, and how an impostor is found out (§3.8, §5.5).
 
-use std::sync::Arc;
-
-use crate::id::{Endpoint, EndpointIx, Ids, NodeId, NodeIx};
+use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
 use crate::node::bus::{Bus, Todo};
 use crate::node::effect::{Ctx, LinkEnd, Notice};
@@ -42,20 +40,8 @@ impl Bus {
         let temporary = NodeId::random(&mut self.identity_draws);
         let node = ctx.ids.intern(temporary);
         let endpoint = ctx.ids.intern_endpoint(at);
-        let ix = self.add_node(ctx.ids, node, flags, endpoint, ctx.now.millis());
+        let ix = self.table.insert(ctx.ids, node, flags, endpoint, ctx.now.millis());
         self.announce(ctx, ix);
-    }
-
-    /// Adds a node to the table (§2.1).
-    pub(crate) fn add_node(
-        &mut self,
-        ids: &Ids,
-        node: NodeIx,
-        flags: Flags,
-        endpoint: EndpointIx,
-        now: Millis,
-    ) -> PeerIx {
-        self.table.insert(ids, node, flags, endpoint, now, Arc::clone(&self.no_slots))
     }
 }
 

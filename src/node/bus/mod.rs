@@ -33,7 +33,6 @@ mod vote;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::id::NodeIx;
 use crate::node::bus::election::Election;
@@ -41,7 +40,6 @@ use crate::node::bus::manual_failover::ManualFailover;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::{PeerIx, Table};
 use crate::rng::Stream;
-use crate::slot::SlotSet;
 use crate::time::Millis;
 
 pub use address::Announced;
@@ -94,8 +92,6 @@ pub struct Bus {
     pub election: Election,
     /// The manual failover that is going on, if any (§8.5).
     pub manual_failover: ManualFailover,
-    /// The empty set, shared by everybody who owns nothing.
-    pub no_slots: Arc<SlotSet>,
     /// Messages queued since the last pass of the event loop (§0.4).
     pub queued: u32,
     /// What my headers announce.
@@ -141,7 +137,6 @@ impl Bus {
             identity_draws,
             election: Election::new(election_draws),
             manual_failover: ManualFailover::default(),
-            no_slots: Arc::default(),
             queued: 0,
             announced: Announced::default(),
             announced_ip_seen: None,

@@ -25,7 +25,7 @@ impl Bus {
     pub(crate) fn begin_alone(&mut self, ids: &mut Ids, id: NodeId, now: Millis) {
         let node = ids.intern(id);
         let flags = Flags::MYSELF | Flags::MASTER;
-        self.myself = self.add_node(ids, node, flags, Ids::NOWHERE, now);
+        self.myself = self.table.insert(ids, node, flags, Ids::NOWHERE, now);
     }
 
     /// Takes over what a nodes.conf says (§12.3).
@@ -91,7 +91,7 @@ impl Bus {
         let node = ids.intern(id);
         match self.table.find(node) {
             Some(ix) => ix,
-            None => self.add_node(ids, node, Flags::NONE, Ids::NOWHERE, now),
+            None => self.table.insert(ids, node, Flags::NONE, Ids::NOWHERE, now),
         }
     }
 }

@@ -147,7 +147,7 @@ impl Bus {
         let count = peer.slot_count;
         if count > 0 {
             let slots = Arc::clone(&peer.slots);
-            self.table.set_slots(of, Arc::clone(&self.no_slots), 0);
+            self.table.set_slots(of, self.table.no_slots(), 0);
             slots.iter().for_each(|slot| self.slots.assign(slot, None));
         }
         count

@@ -65,6 +65,17 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     table::COMMANDS.iter().map(|spec| spec.name)
 }
 
+/// Whether a virtual node can carry out a command of this name for a client.
+#[must_use]
+pub fn is_modelled(name: &str) -> bool {
+    // Replication links are connections of their own here.
+    let for_replicas = ["psync", "sync"];
+    let spec = table::COMMANDS.iter().find(|spec| spec.name.eq_ignore_ascii_case(name));
+    spec.is_some_and(|spec| {
+        !matches!(spec.action, Action::NotModelled) && !for_replicas.contains(&spec.name)
+    })
+}
+
 /// Carries out a client's command. The reply, if it is due now, is among the effects.
 pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) {
     if args.is_empty() {

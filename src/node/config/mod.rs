@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use crate::node::config::directive::Directive;
-use crate::node::config::setting::{Mismatch, SavePoint};
+use crate::node::config::setting::{AppendFsync, Mismatch, SavePoint};
 use crate::node::glob;
 use crate::node::log::Level;
 use crate::time::Millis;
@@ -44,6 +44,8 @@ pub struct Config {
     pub announce_bus_port: u16,
     /// `appendonly`
     pub appendonly: bool,
+    /// `appendfsync`
+    pub append_fsync: AppendFsync,
     /// `save`: when an RDB file is written. With none, not even SHUTDOWN writes one.
     pub save: Vec<SavePoint>,
     /// `repl-ping-replica-period`, in seconds
@@ -87,6 +89,7 @@ impl Default for Config {
             announce_port: 0,
             announce_bus_port: 0,
             appendonly: false,
+            append_fsync: AppendFsync::EverySecond,
             save: vec![
                 SavePoint { seconds: 3_600, changes: 1 },
                 SavePoint { seconds: 300, changes: 100 },

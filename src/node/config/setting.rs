@@ -62,6 +62,17 @@ pub struct SavePoint {
     pub changes: u64,
 }
 
+/// `appendfsync`: when the append-only file is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendFsync {
+    /// `always`: before anybody gets a reply.
+    Always,
+    /// `everysec`: when a new second has begun.
+    EverySecond,
+    /// `no`: that is left to the kernel.
+    No,
+}
+
 /// Why a value is not of the kind that a directive takes. Shown, it says what would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {

@@ -6,7 +6,7 @@
 
 use crate::node::config::Config;
 use crate::node::config::directive::{Directive, Place};
-use crate::node::config::setting::{Kind, Setting, yes_no};
+use crate::node::config::setting::{AppendFsync, Kind, Setting, yes_no};
 use crate::node::log::Level;
 
 const MAX: i64 = i64::MAX;
@@ -99,6 +99,28 @@ const ANNOUNCE_IP: Directive = special(
     |config, setting| {
         if let Setting::Text(text) = setting {
             config.announce_ip = text.parse().ok();
+        }
+    },
+);
+
+const APPEND_FSYNC: Directive = special(
+    "appendfsync",
+    Kind::Choice(&["everysec", "always", "no"]),
+    |config| {
+        let name = match config.append_fsync {
+            AppendFsync::Always => "always",
+            AppendFsync::EverySecond => "everysec",
+            AppendFsync::No => "no",
+        };
+        name.to_owned()
+    },
+    |config, setting| {
+        if let Setting::Text(text) = setting {
+            config.append_fsync = match text {
+                "always" => AppendFsync::Always,
+                "no" => AppendFsync::No,
+                _ => AppendFsync::EverySecond,
+            };
         }
     },
 );
@@ -235,7 +257,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     kept("repl-diskless-load", None, Kind::Choice(&["disabled", "on-empty-db", "swapdb"]), "disabled"),
     LOG_LEVEL,
     kept("maxmemory-policy", None, Kind::Choice(&["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"]), "noeviction"),
-    kept("appendfsync", None, Kind::Choice(&["everysec", "always", "no"]), "everysec"),
+    APPEND_FSYNC,
     kept("oom-score-adj", None, Kind::Choice(&["no", "yes", "relative", "absolute"]), "no"),
     kept("acl-pubsub-default", None, Kind::Choice(&["allchannels", "resetchannels"]), "allchannels"),
     kept("sanitize-dump-payload", None, Kind::Choice(&["no", "yes", "clients"]), "no"),

@@ -172,6 +172,19 @@ impl Lab {
         }
     }
 
+    /// What a node is started with.
+    pub(crate) fn boot_of(&self, node: usize) -> Boot {
+        self.setups[node].clone()
+    }
+
+    /// A process that has just been started and has read nothing yet.
+    pub(crate) fn starting(&mut self, boot: Boot) -> Node {
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
+        let started = Node::start(boot, &mut ctx);
+        self.out.effects.clear();
+        started
+    }
+
     /// Starts a node's process, with the nodes.conf that an earlier one saved.
     pub(crate) fn boot(&mut self, node: usize) {
         let mut boot = self.setups[node].clone();

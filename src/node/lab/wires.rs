@@ -100,11 +100,8 @@ impl Lab {
 
     pub(super) fn end(&self, link: LinkId) -> Option<(usize, LinkEnd)> {
         let connection = self.connections.get(&link.connection())?;
-        let opened = link.0.is_multiple_of(2);
-        let (own, other) = match opened {
-            true => (connection.opener, connection.acceptor),
-            false => (connection.acceptor, connection.opener),
-        };
+        let opened = link.is_opener();
+        let (own, other) = link.own_first(connection.opener, connection.acceptor);
         let end = LinkEnd {
             id: link,
             peer: (opened && !connection.replicates).then_some(connection.peer),
@@ -135,7 +132,7 @@ impl Lab {
                 Effect::ReplSend(link, message) => self.post_replication(node, link, message),
                 Effect::ReplClose(link) => self.close(node, link),
                 // Nobody is blocked here.
-                Effect::Sleep(_) => {}
+                Effect::Sleep(_) | Effect::SyncKeys => {}
                 Effect::Fork { pid, runs } => {
                     self.running.push((self.now + runs, node, Running::Child(pid)));
                 }

@@ -23,11 +23,10 @@ impl Table {
         flags: Flags,
         endpoint: EndpointIx,
         now: Millis,
-        no_slots: Arc<SlotSet>,
     ) -> PeerIx {
         let ix = self.free.pop().unwrap_or_else(|| PeerIx::nth(self.peers.len()));
         self.names_mut().put(ix, node, endpoint);
-        self.place(ids, ix, flags, now, no_slots);
+        self.place(ids, ix, flags, now);
         ix
     }
 
@@ -35,19 +34,25 @@ impl Table {
     ///
     /// # Panics
     /// If the table is not empty.
-    pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis, no_slots: &Arc<SlotSet>) {
+    pub fn fill(&mut self, ids: &Ids, names: &Arc<Names>, now: Millis) {
         assert!(self.is_empty() && self.free.is_empty(), "only an empty table can be filled");
         self.names = Arc::clone(names);
         self.concise = true;
         for at in 0..names.len() {
-            self.place(ids, PeerIx::nth(at), Flags::NONE, now, Arc::clone(no_slots));
+            self.place(ids, PeerIx::nth(at), Flags::NONE, now);
         }
     }
 
+    /// The slots of who owns none.
+    #[must_use]
+    pub fn no_slots(&self) -> Arc<SlotSet> {
+        Arc::clone(&self.no_slots)
+    }
+
     /// Puts a named node in its place.
-    fn place(&mut self, ids: &Ids, ix: PeerIx, flags: Flags, now: Millis, no_slots: Arc<SlotSet>) {
+    fn place(&mut self, ids: &Ids, ix: PeerIx, flags: Flags, now: Millis) {
         let at = ix.index();
-        let (peer, history) = (Peer::new(no_slots), History::new(now));
+        let (peer, history) = (Peer::new(self.no_slots()), History::new(now));
         if at == self.peers.len() {
             self.peers.push(peer);
             self.history.push(history);

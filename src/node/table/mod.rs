@@ -27,6 +27,7 @@ use crate::node::effect::LinkId;
 use crate::node::flags::Flags;
 use crate::node::section::{Gossip, Section};
 use crate::rng::Stream;
+use crate::slot::SlotSet;
 use crate::time::Millis;
 
 pub use crate::node::names::{Names, PeerIx};
@@ -48,6 +49,8 @@ pub struct Table {
     free: Vec<PeerIx>,
     order: Order,
     census: Census,
+    /// What all who own nothing share.
+    no_slots: Arc<SlotSet>,
     /// How many entries the lists of replicas have together.
     replicas: u32,
     /// Whether nodes can be spoken of briefly: the names are those of other nodes, too.
@@ -74,6 +77,7 @@ impl Table {
             free: Vec::new(),
             order: Order::new(seed),
             census: Census::default(),
+            no_slots: Arc::default(),
             replicas: 0,
             concise: false,
             topology: 0,
@@ -351,7 +355,7 @@ mod tests {
         let peers = (0..count)
             .map(|_| {
                 let node = ids.intern(NodeId::random(&mut stream));
-                table.insert(&ids, node, Flags::MASTER, Ids::NOWHERE, Millis(1), Arc::default())
+                table.insert(&ids, node, Flags::MASTER, Ids::NOWHERE, Millis(1))
             })
             .collect();
         (table, ids, peers)
@@ -373,7 +377,7 @@ mod tests {
         assert_eq!(table.find(node), None);
         assert_eq!(table.len(), 4);
         let fresh = ids.intern(NodeId::random(&mut Seed(99).stream(Purpose::Identity, 0, 0)));
-        let again = table.insert(&ids, fresh, Flags::NONE, Ids::NOWHERE, Millis(2), Arc::default());
+        let again = table.insert(&ids, fresh, Flags::NONE, Ids::NOWHERE, Millis(2));
         assert_eq!(again, peers[2]);
         assert_eq!(table.find(fresh), Some(again));
     }
@@ -418,9 +422,8 @@ mod tests {
     fn names_are_shared_until_somebody_learns_something_new() {
         let (table, mut ids, peers) = filled(3, 1);
         let names = Arc::clone(&table.names);
-        let none = Arc::default();
         let mut copies = [Table::new(7), Table::new(8)];
-        copies.iter_mut().for_each(|copy| copy.fill(&ids, &names, Millis(1), &none));
+        copies.iter_mut().for_each(|copy| copy.fill(&ids, &names, Millis(1)));
         assert!(Arc::ptr_eq(&copies[0].names, &copies[1].names));
         let elsewhere = ids.intern_endpoint(crate::id::Endpoint { port: 7, ..Default::default() });
         copies[0].set_endpoint(peers[1], elsewhere);

@@ -4,11 +4,12 @@ use crate::network::NetworkConfig;
 use crate::node::process::Host;
 use crate::rng::Seed;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::file::{NetworkTable, ScenarioFile};
+use crate::scenario::file::{DiskTable, NetworkTable, ScenarioFile};
 use crate::scenario::located::Located;
 use crate::scenario::plan::{Header, Reader};
-use crate::scenario::units::{self, BadUnit, SpanRange};
+use crate::scenario::units::{self, SpanRange};
 use crate::time::{Span, Wall};
+use crate::world::disk::DiskWays;
 
 /// 2021-05-27T00:00:00Z
 const START: Wall = Wall(1_622_073_600_000_000);
@@ -32,6 +33,7 @@ pub(super) fn read(file: &ScenarioFile, reader: &mut Reader<'_>) -> Header {
         start: reader.unit("a date", file.start.as_ref(), START, units::date),
         limit: limit(file, reader),
         network: network(file, reader),
+        disks: disks(file, reader),
         host: machine(file),
         crash_report: reader.unit("a duration", crash_report, CRASH_REPORT, units::duration),
         start_up: reader.unit("a duration", start_up, START_UP, units::duration),
@@ -63,7 +65,8 @@ fn network(file: &ScenarioFile, reader: &mut Reader<'_>) -> NetworkConfig {
     let default = SpanRange { low: config.latency_low, high: config.latency_high };
     let latency = file.network.as_ref().and_then(|network| network.latency.as_ref());
     let what = "a duration or a range such as `200us..1ms`";
-    let latency = reader.unit(what, latency, default, some_time);
+    // Where answers come at once, a client that asks again and again would keep time from passing.
+    let latency = reader.unit(what, latency, default, units::some_span_range);
     let truth = |of: fn(&NetworkTable) -> &Option<Located<bool>>| {
         file.network.as_ref().and_then(|table| of(table).as_ref()).is_none_or(|it| it.value)
     };
@@ -78,14 +81,39 @@ fn network(file: &ScenarioFile, reader: &mut Reader<'_>) -> NetworkConfig {
     }
 }
 
-/// Where answers come at once, a client that asks again and again would keep time from passing.
-fn some_time(text: &str) -> Result<SpanRange, BadUnit> {
-    let range = units::span_range(text)?;
-    if range.high == Span::ZERO {
-        let hint = Some("`1us` is the shortest".to_owned());
-        return Err(BadUnit { problem: "every message takes some time".to_owned(), hint });
+fn disks(file: &ScenarioFile, reader: &mut Reader<'_>) -> DiskWays {
+    let default = DiskWays::default();
+    let Some(table) = &file.disk else { return default };
+    let is = |given: &Option<Located<bool>>, default: bool| {
+        given.as_ref().map_or(default, |it| it.value)
+    };
+    let sync_takes = table.sync_takes.as_ref();
+    let disks = DiskWays {
+        syncs: is(&table.syncs, default.syncs),
+        loses_unsynced: is(&table.loses_unsynced, default.loses_unsynced),
+        tears: is(&table.torn_writes, default.tears),
+        save_first: is(&table.save_first, default.save_first),
+        sync_takes: reader.unit("a duration", sync_takes, default.sync_takes, units::duration),
+    };
+    if !disks.loses_unsynced {
+        nothing_is_lost(table, disks, reader);
     }
-    Ok(range)
+    disks
+}
+
+/// Where a failure of the power loses nothing, what it would lose means nothing.
+fn nothing_is_lost(table: &DiskTable, disks: DiskWays, reader: &mut Reader<'_>) {
+    let contradictions = [
+        (&table.syncs, !disks.syncs, "`syncs = false` means nothing"),
+        (&table.torn_writes, disks.tears, "`torn-writes` means nothing"),
+    ];
+    for (key, is_set, message) in contradictions {
+        if let (Some(key), true, Some(keeps)) = (key, is_set, &table.loses_unsynced) {
+            let label = "it is about what a failure of the power loses";
+            let mistake = Diagnostic::new(message, key.span.clone(), label);
+            reader.complain(mistake.see(keeps.span.clone(), "nothing is lost"));
+        }
+    }
 }
 
 fn machine(file: &ScenarioFile) -> Host {

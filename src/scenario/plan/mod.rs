@@ -2,6 +2,7 @@
 //!
 //! A plan is plain data. It is made before anything runs and does not depend on how anything runs.
 
+mod braces;
 mod header;
 mod nodes;
 mod script;
@@ -25,6 +26,7 @@ use crate::scenario::units::BadUnit;
 use crate::scenario::words::bad_unit;
 use crate::time::{Span, Time, Wall};
 use crate::workload::Settings;
+use crate::world::disk::DiskWays;
 
 /// A scenario, ready to run.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub struct Header {
     pub limit: Span,
     /// How the network behaves.
     pub network: NetworkConfig,
+    /// How disks behave.
+    pub disks: DiskWays,
     /// The machine that the nodes run on.
     pub host: Host,
     /// How long a crashing server writes its report.

@@ -25,8 +25,8 @@ const PORT_MAX: u16 = u16::MAX - BUS_OFFSET;
 const PID_MAX: u32 = 4_194_304;
 /// So that the nodes' crons do not all run at once.
 const SPREAD: Span = Span::secs(1);
-/// Every node knows every other one, so memory grows with the square: these need some 10 GB.
-const NODES_MAX: u64 = 5_000;
+/// Every node knows every other one, so memory grows with the square; whoever runs so many has to have it.
+const NODES_MAX: u64 = 10_000;
 
 type Nodes = (Roster, Vec<NodePlan>, Option<Formation>);
 
@@ -287,12 +287,7 @@ impl Builder<'_, '_> {
 
     fn ip(&mut self, node: &NodeTable) -> IpAddr {
         let Some(ip) = &node.ip else { return HOME };
-        ip.value.parse().unwrap_or_else(|_| {
-            let span = self.reader.inside_quotes(&ip.span);
-            let mistake = Diagnostic::new("`ip` is not an address", span, "expected an IP address");
-            self.reader.complain(mistake.hint("for example 127.0.0.1 or 10.0.0.7"));
-            HOME
-        })
+        self.reader.unit("an address of one node", Some(ip), HOME, units::address)
     }
 
     fn id(&mut self, text: &Located<String>) -> Option<NodeId> {

@@ -7,6 +7,7 @@ use crate::network::NodeNo;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::{RepeatTable, ScriptStep, ScriptTable};
 use crate::scenario::located::Located;
+use crate::scenario::plan::braces::{self, Braces};
 use crate::scenario::plan::{PlannedStep, Reader};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::{Bytes, Source};
@@ -26,7 +27,8 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
 ) -> Vec<PlannedStep> {
     let context = Context { roster, start };
-    let mut block = Block { source, context, names: BTreeSet::new(), reader };
+    let all_names = braces::names_given(lines(&script.value.steps).into_iter());
+    let mut block = Block { source, context, names: BTreeSet::new(), all_names, reader };
     let steps = block.read(&script.value.steps, false);
     // Where entries were taken out because they are wrong, the script was not empty.
     if script.value.steps.is_empty() && reader.mistakes.is_empty() {
@@ -42,6 +44,8 @@ struct Block<'a, 's> {
     context: Context<'a>,
     /// The names that steps have given so far.
     names: BTreeSet<String>,
+    /// The names that any step gives.
+    all_names: BTreeSet<String>,
     reader: &'a mut Reader<'s>,
 }
 
@@ -61,6 +65,11 @@ impl Block<'_, '_> {
                 }
             };
             let line = Line::new(text.clone(), entry.span.clone(), self.source);
+            if let Some(mistake) = self.braces(&line, repeated) {
+                last_is_known = false;
+                self.reader.complain(mistake);
+                continue;
+            }
             let shown = template::expand(text, |braces| self.example(braces, repeated));
             let has_names = shown != *text;
             let example = match has_names {
@@ -119,6 +128,16 @@ impl Block<'_, '_> {
         (1..=rounds).flat_map(in_round).collect()
     }
 
+    /// Braces that stand for nothing and should.
+    fn braces(&self, line: &Line, repeated: bool) -> Option<Diagnostic> {
+        let (names, all_names) = (&self.names, &self.all_names);
+        let braces = Braces { roster: self.context.roster, names, all_names, repeated };
+        match step::is_remark(line) {
+            true => braces.in_remark(line),
+            false => braces.in_step(line),
+        }
+    }
+
     /// Something that braces could stand for, so that the step can be read before it is known.
     fn example(&self, braces: &str, repeated: bool) -> Option<String> {
         let somebody = |name: &str| self.names.contains(name).then_some(NodeNo(0));
@@ -132,6 +151,15 @@ impl Block<'_, '_> {
             Meaning::Round => repeated.then(|| "1".to_owned()),
         }
     }
+}
+
+/// All lines of a script, those that are repeated once.
+fn lines(entries: &[Located<ScriptStep>]) -> Vec<&str> {
+    let lines = entries.iter().flat_map(|entry| match &entry.value {
+        ScriptStep::Line(text) => vec![text.as_str()],
+        ScriptStep::Repeat(table) => lines(&table.steps),
+    });
+    lines.collect()
 }
 
 /// What is typed in a line that begins with `> `.

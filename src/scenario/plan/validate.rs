@@ -15,7 +15,7 @@ use crate::scenario::plan::validate::faults::Broken;
 use crate::scenario::plan::{Formation, PlannedStep, WorkloadPlan};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step};
+use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step, check_name};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
@@ -165,7 +165,12 @@ impl Check<'_> {
             Step::StartWorkload(name) => self.start_workload(name, step),
             Step::StopWorkload(name) => self.stop_workload(name, step),
             Step::ExpectWorkload(name, ..) => self.expect_workload(name, step),
-            Step::Weather(_) => {}
+            Step::Weather(_) => {
+                if self.roster.len() < 2 {
+                    let label = "there is nobody to be parted from";
+                    self.complain("these partitions change nothing", step, label);
+                }
+            }
             Step::Log(nodes) => {
                 for &node in nodes {
                     self.must_have_run(node, step);
@@ -200,7 +205,10 @@ impl Check<'_> {
             mistake.context.extend(because.map(|span| (span, "because of this step".to_owned())));
             self.mistakes.push(mistake);
         }
+        let is_paused = matches!(self.status[node.index()], Status::Paused(_));
         self.status[node.index()] = match action {
+            // It takes the signal when it goes on.
+            ProcessAction::Stop if is_paused => Status::Unclear,
             ProcessAction::Start | ProcessAction::Restart => Status::Runs(Some(here)),
             ProcessAction::Resume => Status::Runs(Some(here)),
             ProcessAction::Pause => Status::Paused(here),
@@ -214,6 +222,12 @@ impl Check<'_> {
     fn redis_cli(&mut self, cli: &RedisCli, step: &PlannedStep) {
         if let Err(mistake) = prompts::check(cli, step) {
             self.mistakes.push(mistake);
+        }
+        for line in cli.typed.iter().filter(|_| cli.is_session()) {
+            let mut words = line.text.split_whitespace();
+            let command = words.find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
+            let checked = command.map_or(Ok(()), |name| check_name(name, line.span.clone()));
+            self.mistakes.extend(checked.err());
         }
         if cli.manner == Manner::Background
             && let Some(other) = self.background.replace(step.span.clone())

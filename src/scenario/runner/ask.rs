@@ -8,6 +8,7 @@ use crate::scenario::inquiry::{Asked, Inquiry, Test};
 use crate::scenario::record::{Ending, What};
 use crate::scenario::runner::client::{Client, NoReply};
 use crate::scenario::runner::{FOREVER, Halt, Outcome, Runner};
+use crate::scenario::suggest;
 use crate::time::{Span, Time};
 use crate::world::ProcessStatus;
 
@@ -23,7 +24,7 @@ type Verdict = Result<(), String>;
 enum Unmet {
     /// The reply is another one: what it is.
     Otherwise(String),
-    /// There is no reply, which says nothing about what it would have been.
+    /// There is no reply, or not the line that is meant, which says nothing about what it would be.
     Unanswered(String),
 }
 
@@ -151,7 +152,7 @@ impl Runner<'_> {
             if inquiry.test == Test::Answered && reply.error().is_some() {
                 return Err(Unmet::Otherwise(format!("{name}: {}", shown(&text(reply)))));
             }
-            texts.push((*node, self.part(inquiry, reply, &name).map_err(Unmet::Otherwise)?));
+            texts.push((*node, part(inquiry, reply, &name).map_err(Unmet::Unanswered)?));
         }
         let verdict = match &inquiry.test {
             Test::Same | Test::Different => self.compare(&inquiry.test, &texts),
@@ -161,15 +162,6 @@ impl Runner<'_> {
             },
         };
         verdict.map_err(Unmet::Otherwise)
-    }
-
-    /// The part of a reply that is meant.
-    fn part(&self, inquiry: &Inquiry, reply: &Reply, name: &str) -> Result<String, String> {
-        let text = text(reply);
-        let Some(field) = &inquiry.field else { return Ok(text) };
-        let line =
-            text.lines().find_map(|line| line.strip_prefix(field.as_str())?.strip_prefix(':'));
-        line.map(str::to_owned).ok_or_else(|| format!("{name}: INFO has no line `{field}`"))
     }
 
     fn compare(&self, test: &Test, texts: &[(NodeNo, String)]) -> Verdict {
@@ -196,6 +188,21 @@ impl NoReply {
         match self {
             NoReply::Refused => "connection refused",
             NoReply::Lost => "the connection was lost",
+        }
+    }
+}
+
+/// The part of a reply that is meant. A line that INFO does not have is neither so nor otherwise.
+fn part(inquiry: &Inquiry, reply: &Reply, name: &str) -> Result<String, String> {
+    let text = text(reply);
+    let Some(field) = &inquiry.field else { return Ok(text) };
+    let lines = || text.lines().filter_map(|line| line.split_once(':'));
+    match lines().find(|(name, _)| name == field) {
+        Some((_, value)) => Ok(value.to_owned()),
+        None => {
+            let near = suggest::nearest(field, lines().map(|(name, _)| name));
+            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            Err(format!("{name}: INFO has no line `{field}`{near}"))
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A lesson whose fault does not come teaches nothing, so a fault that would change nothing fails at
 //! its step, and one that nothing ever met fails when it ends, or when the script does.
 
+use std::collections::BTreeSet;
+
 use crate::network::graph::{Delay, Path};
 use crate::network::{NodeNo, Site};
 use crate::scenario::diagnostic::Diagnostic;
@@ -10,7 +12,8 @@ use crate::scenario::record::Ending;
 use crate::scenario::runner::{Halt, Outcome, Runner};
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{ClockChange, Fault};
-use crate::time::{Span, Time};
+use crate::scenario::units;
+use crate::time::{Span, Time, Wall};
 use crate::world::World;
 use crate::world::traps::Trap;
 
@@ -84,6 +87,9 @@ impl Runner<'_> {
             Fault::SlowDisk(nodes, takes) => self.slow_disks(nodes, *takes),
             Fault::LoseConfig(nodes) => self.each_disk(nodes, World::lose_config),
             Fault::TearConfig(nodes) => self.each_disk(nodes, World::tear_config),
+            Fault::LoseDisk(nodes) => self.each_disk(nodes, World::lose_disk),
+            Fault::Snapshot(nodes) => self.each_disk(nodes, World::snapshot),
+            Fault::Restore(nodes) => self.each_disk(nodes, World::restore),
             Fault::Move(node, to) => self.relocate(*node, *to),
         }
     }
@@ -166,7 +172,10 @@ impl Runner<'_> {
     fn set_clocks(&mut self, nodes: &[NodeNo], change: ClockChange) -> Outcome {
         for &node in nodes {
             let result = match change {
-                ClockChange::Jump(by) => self.world.jump_clock(node, by),
+                ClockChange::Jump(by) => {
+                    self.clock_can_show(node, by)?;
+                    self.world.jump_clock(node, by)
+                }
                 ClockChange::Drift(drift) if drift == self.world.drift(node) => {
                     let label = format!("node {} has this pace already", self.plan.name(node));
                     return self.no_effect("this changes nothing", label);
@@ -176,6 +185,18 @@ impl Runner<'_> {
             self.accept(node, result)?;
         }
         Ok(())
+    }
+
+    /// A clock has to show a date that a scenario could start at.
+    fn clock_can_show(&self, node: NodeNo, by: i64) -> Outcome {
+        let shown = self.world.clock(node).0.checked_add_signed(by);
+        match shown.is_some_and(|shown| units::can_be_lived_in(Wall(shown))) {
+            true => Ok(()),
+            false => {
+                let label = "what it would show is not between the years 1970 and 2099";
+                self.fail(Ending::Impossible, "this clock would be too far off", label)
+            }
+        }
     }
 
     /// Partitions groups and mends what that cut, in turn. It is mended at the end.
@@ -204,17 +225,32 @@ impl Runner<'_> {
                 order.swap(left, self.lots.below(left as u32 + 1) as usize);
             }
         }
+        // What was cut before stays as it is, and is no matter of this fault.
+        let is_whole = |&(from, to): &(NodeNo, NodeNo)| !self.path(from, to).cut;
+        let whole: BTreeSet<(NodeNo, NodeNo)> =
+            nodes.iter().flat_map(|&node| self.around(node)).filter(is_whole).collect();
+        if whole.is_empty() {
+            return self.no_effect("this cuts nothing", "all of it is cut already");
+        }
+        // Between two nodes it is cut with the first of them, and mended with the last.
+        let ours = |node: NodeNo, off: &[NodeNo]| -> Pairs {
+            let is_of = |&&(from, to): &&(NodeNo, NodeNo)| {
+                (from == node || to == node) && !off.contains(&from) && !off.contains(&to)
+            };
+            whole.iter().filter(is_of).copied().collect()
+        };
         let mut off: Vec<NodeNo> = Vec::new();
         for node in &orders[0] {
-            let pairs = self.around(*node, &off);
-            self.cut(pairs)?;
+            let pairs = ours(*node, &off);
+            if !pairs.is_empty() {
+                self.cut(pairs)?;
+            }
             off.push(*node);
             self.pass(every)?;
         }
         for (number, node) in orders[1].iter().enumerate() {
             off.retain(|other| other != node);
-            let pairs = self.around(*node, &off);
-            self.mend(&pairs)?;
+            self.world.change_cuts(&ours(*node, &off), false);
             if number + 1 < orders[1].len() {
                 self.pass(every)?;
             }
@@ -222,10 +258,16 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// All paths from and to a node, but for those of nodes that are cut off themselves.
-    fn around(&self, node: NodeNo, off: &[NodeNo]) -> Pairs {
-        let others = self.plan.roster.all().filter(|other| *other != node && !off.contains(other));
-        others.flat_map(|other| [(node, other), (other, node)]).collect()
+    /// All paths from and to a node.
+    fn around(&self, node: NodeNo) -> impl Iterator<Item = (NodeNo, NodeNo)> {
+        let others = self.plan.roster.all().filter(move |other| *other != node);
+        others.flat_map(move |other| [(node, other), (other, node)])
+    }
+
+    /// Some node blocks others again and again, and so a part of the network is cut.
+    pub(super) fn weather_is_in_force(&mut self) {
+        let each_apart = (0..self.plan.nodes.len()).collect();
+        self.put_in_force(Affected::Between(each_apart), false);
     }
 
     fn path(&self, from: NodeNo, to: NodeNo) -> Path {

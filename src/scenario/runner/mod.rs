@@ -240,8 +240,13 @@ impl<'a> Runner<'a> {
     fn limit_reached(&self) -> Diagnostic {
         let limit = human(self.plan.header.limit);
         let message = format!("the run has reached its limit of {limit}");
-        Diagnostic::new(message, self.span.clone(), "during this step")
-            .hint("set a later `limit` at the top of the file")
+        let (span, label) = match (self.span.is_empty(), self.plan.steps.first()) {
+            (true, Some(first)) => {
+                (first.span.clone(), "before this step: the cluster still forms")
+            }
+            _ => (self.span.clone(), "during this step"),
+        };
+        Diagnostic::new(message, span, label).hint("set a later `limit` at the top of the file")
     }
 
     fn wait_for_date(&mut self, at: Time) -> Outcome {

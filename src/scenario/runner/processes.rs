@@ -40,8 +40,8 @@ impl Runner<'_> {
                 self.each(nodes, |runner, node| runner.world.power_off(node))?
             }
             ProcessAction::Segfault => self.each(nodes, |runner, node| runner.world.crash(node))?,
-            ProcessAction::Pause => self.each(nodes, |runner, node| runner.world.pause(node))?,
-            ProcessAction::Resume => self.each(nodes, |runner, node| runner.world.resume(node))?,
+            ProcessAction::Pause => nodes.iter().try_for_each(|&node| self.pause(node))?,
+            ProcessAction::Resume => nodes.iter().try_for_each(|&node| self.resume(node))?,
         }
         Ok(())
     }

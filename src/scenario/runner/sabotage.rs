@@ -8,7 +8,7 @@ use crate::scenario::record::Ending;
 use crate::scenario::runner::faults::pairs;
 use crate::scenario::runner::{Outcome, Runner};
 use crate::scenario::source::Bytes;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::world::points::Armed;
 use crate::world::traps::{Bait, Trap};
 use crate::world::{FaultError, World};
@@ -17,7 +17,15 @@ use crate::world::{FaultError, World};
 pub(super) struct Waiting {
     /// Where it stands in the file.
     span: Bytes,
+    since: Time,
     what: What,
+}
+
+impl Waiting {
+    /// Whether one step has brought about both. The same one may be done again later.
+    fn is_of_one_step(&self, other: &Waiting) -> bool {
+        self.span == other.span && self.since == other.since
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +33,13 @@ enum What {
     Message(Bait),
     Point(NodeNo),
     Sync(NodeNo),
+    /// Time to pass while the node is paused.
+    Pause(NodeNo),
 }
 
 impl What {
     /// What is said of it if it has not come.
-    fn is_missing(self, world: &World) -> Option<String> {
+    fn is_missing(self, since: Time, world: &World) -> Option<String> {
         match self {
             What::Message(bait) => match world.trap(bait)? {
                 Trap::Lose(left) => Some(format!("{left} of these messages were never sent")),
@@ -37,6 +47,9 @@ impl What {
             },
             What::Point(node) => {
                 world.armed(node).map(|_| "the node has never got to this point".to_owned())
+            }
+            What::Pause(_) => {
+                (since == world.now()).then(|| "no time has passed while it was paused".to_owned())
             }
             What::Sync(node) => {
                 let waited = world.was_waited_for(node)?;
@@ -115,8 +128,22 @@ impl Runner<'_> {
         self.accept(node, result)
     }
 
+    pub(super) fn pause(&mut self, node: NodeNo) -> Outcome {
+        let result = self.world.pause(node);
+        self.accept(node, result)?;
+        self.wait_for_it(What::Pause(node));
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, node: NodeNo) -> Outcome {
+        let result = self.world.resume(node);
+        self.accept(node, result)?;
+        self.check(|what| what == What::Pause(node))
+    }
+
     fn wait_for_it(&mut self, what: What) {
-        self.waiting.push(Waiting { span: self.span.clone(), what });
+        let (span, since) = (self.span.clone(), self.world.now());
+        self.waiting.push(Waiting { span, since, what });
     }
 
     /// The script is over: everything that was waited for has come.
@@ -124,14 +151,19 @@ impl Runner<'_> {
         self.check(|_| true)
     }
 
-    /// Complains of faults that have waited in vain, and forgets them.
+    /// Complains of faults that have waited in vain, and forgets them. Of what one step has brought about
+    /// at many nodes or paths, something has to have come.
     fn check(&mut self, which: impl Fn(What) -> bool) -> Outcome {
         let (over, still) = self.waiting.drain(..).partition(|waiting| which(waiting.what));
         self.waiting = still;
         let over: Vec<Waiting> = over;
-        let missing =
-            |waiting: &Waiting| Some((waiting.span.clone(), waiting.what.is_missing(&self.world)?));
-        match over.iter().find_map(missing) {
+        let missing = |waiting: &Waiting| waiting.what.is_missing(waiting.since, &self.world);
+        let has_come = |step: &Waiting| {
+            let mut parts = over.iter().filter(|part| part.is_of_one_step(step));
+            parts.any(|part| missing(part).is_none())
+        };
+        let in_vain = |step: &Waiting| Some((step.span.clone(), missing(step)?));
+        match over.iter().filter(|step| !has_come(step)).find_map(in_vain) {
             None => Ok(()),
             Some((span, label)) => self.never_came(&span, &label),
         }

@@ -20,6 +20,7 @@ pub(super) fn of(plan: &Plan, seed: Seed) -> Setup {
     Setup {
         start: header.start,
         network: header.network.clone(),
+        disks: header.disks,
         formed: plan.formation.map(formation),
         crash_report: header.crash_report,
         ..Setup::new(seed, plan.nodes.iter().map(node).collect())

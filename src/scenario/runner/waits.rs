@@ -19,7 +19,9 @@ impl Runner<'_> {
         // Where nobody looks at every moment, the world goes through many of them at once.
         let unwatched = self.options.live_logs == LiveLogs::None && self.background.is_none();
         while unwatched && self.world.now() < end {
-            let pause = end.min(self.world.now() + PROGRESS);
+            // Where nothing happens for long, that is passed over at once.
+            let next = self.world.next_event().into_iter().chain(self.crew.wakes_at()).min();
+            let pause = (self.world.now() + PROGRESS).max(next.unwrap_or(FOREVER)).min(end);
             // No tool is at work but one in the background, and there is none.
             let result = match self.crew.is_empty() {
                 true => self.tools.run_until(&mut self.world, pause),

@@ -4,13 +4,14 @@
 //! block everybody else, each for a time of its own, so that a partition begins at once and falls apart
 //! slowly. Two nodes cannot reach each other as long as either blocks the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::network::NodeNo;
 use crate::rng::{Purpose, SmallStream};
 use crate::scenario::runner::{Outcome, Runner};
 use crate::scenario::step::Weather;
 use crate::time::{Span, Time};
+use crate::world::World;
 
 /// Two nodes, the lower number first.
 type Pair = (NodeNo, NodeNo);
@@ -112,22 +113,33 @@ impl Runner<'_> {
         };
         let nodes = (0..count).map(node).collect();
         let mut sky = Sky { weather, count, nodes, blocked: BTreeMap::new() };
+        // What was cut before stays as it is.
+        let cut = self.world.graph().impaired().filter(|(_, _, path)| path.cut);
+        let cut = cut.filter_map(|(from, to, _)| Some((from.node()?, to.node()?))).collect();
+        self.weather_is_in_force();
         while self.world.now() < weather.until {
             self.advance(sky.next())?;
             let now = self.world.now();
-            for (a, b) in sky.mended(now) {
-                self.world.mend(a, b);
-                self.world.mend(b, a);
-            }
-            for (a, b) in sky.block(now) {
-                self.world.cut(a, b);
-                self.world.cut(b, a);
-            }
+            let mended = sky.mended(now);
+            self.change(&mended, &cut, World::mend);
+            let blocked = sky.block(now);
+            self.change(&blocked, &cut, World::cut);
         }
-        for (a, b) in std::mem::take(&mut sky.blocked).into_keys() {
-            self.world.mend(a, b);
-            self.world.mend(b, a);
-        }
+        let last: Vec<Pair> = sky.blocked.into_keys().collect();
+        self.change(&last, &cut, World::mend);
         Ok(())
+    }
+
+    /// Cuts or mends both ways between two nodes, but for those that are none of ours.
+    fn change(
+        &mut self,
+        pairs: &[Pair],
+        others: &BTreeSet<(NodeNo, NodeNo)>,
+        act: impl Fn(&mut World, NodeNo, NodeNo),
+    ) {
+        let ways = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);
+        for (from, to) in ways.filter(|way| !others.contains(way)) {
+            act(&mut self.world, from, to);
+        }
     }
 }

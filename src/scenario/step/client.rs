@@ -15,7 +15,7 @@ pub(super) fn listen(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnost
     if !cursor.peek_is("on") {
         cursor.keyword("on")?;
     }
-    inquiry::parse_untested(cursor).map(Step::Listen)
+    inquiry::parse_listening(cursor).map(Step::Listen)
 }
 
 /// `listeners heard TEXT`, behind `expect` and `wait until`.

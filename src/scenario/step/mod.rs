@@ -20,6 +20,7 @@ pub use name::Selector;
 pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
+pub(crate) use typed::{check_name, not_modelled};
 pub use weather::Weather;
 pub use workload::{Operand as WorkloadOperand, Question as WorkloadQuestion};
 
@@ -98,7 +99,7 @@ pub enum Entry {
 type Parse = fn(&mut Cursor<'_>, &Word) -> Result<Step, Diagnostic>;
 
 /// Every verb and who understands it.
-const VERBS: [(&str, Parse); 41] = [
+const VERBS: [(&str, Parse); 43] = [
     ("redis-cli", typed::redis_cli),
     ("abort", typed::abort),
     ("in", typed::background),
@@ -119,6 +120,8 @@ const VERBS: [(&str, Parse); 41] = [
     ("slow", sabotage::slow),
     ("lose", sabotage::lose),
     ("tear", sabotage::tear),
+    ("snapshot", sabotage::snapshot),
+    ("restore", sabotage::restore),
     ("move", sabotage::relocate),
     ("clock", network::clock),
     ("partition", network::partition),
@@ -182,6 +185,17 @@ pub fn parse(line: &Line, context: Context<'_>) -> Result<Entry, Diagnostic> {
     let begin = cursor.peek().map_or(0, |word| word.at);
     let step = parse_step(&mut cursor)?;
     Ok(Entry::Step { at, begin, step })
+}
+
+/// Whether a line is a remark, maybe one that is due at some time.
+#[must_use]
+pub fn is_remark(line: &Line) -> bool {
+    let mut words = line.text.split_whitespace();
+    let verb = match words.next() {
+        Some("at") => words.nth(1),
+        verb => verb,
+    };
+    verb.is_some_and(|verb| verb == "note" || verb.starts_with('#'))
 }
 
 /// A remark is one word and its text: quotes mean nothing in it.

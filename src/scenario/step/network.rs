@@ -60,6 +60,12 @@ pub enum Fault {
     LoseConfig(Vec<NodeNo>),
     /// Only the beginning of nodes.conf is left.
     TearConfig(Vec<NodeNo>),
+    /// Everything on the disk is gone.
+    LoseDisk(Vec<NodeNo>),
+    /// What is on the disk is copied.
+    Snapshot(Vec<NodeNo>),
+    /// The disk is again as it was when it was copied.
+    Restore(Vec<NodeNo>),
     /// A node that does not run gets another address.
     Move(NodeNo, SocketAddr),
 }
@@ -89,7 +95,8 @@ pub(super) fn groups(
     let mut rest_group = None;
     loop {
         if let Some(rest) = cursor.take_if("rest") {
-            if rest_group.replace(groups.len()).is_some() {
+            let here = (groups.len(), rest.span.clone());
+            if rest_group.replace(here).is_some() {
                 let message = "the rest can be in one group only";
                 return Err(Diagnostic::new(message, rest.span.clone(), "a second `rest`"));
             }
@@ -106,9 +113,13 @@ pub(super) fn groups(
             .missing("`|` and another group of nodes")
             .hint(format!("for example `{verb} 7000 7001 | rest`")));
     }
-    if let Some(group) = rest_group {
+    if let Some((group, span)) = rest_group {
         let is_named = |node: &NodeNo| named.iter().any(|(other, _)| other == node);
         groups[group] = cursor.roster().all().filter(|node| !is_named(node)).collect();
+        if groups[group].is_empty() {
+            let message = "nobody is left for the rest";
+            return Err(Diagnostic::new(message, span, "all nodes are in other groups"));
+        }
     }
     Ok(groups)
 }

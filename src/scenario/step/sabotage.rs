@@ -1,7 +1,7 @@
 //! Steps about single messages, moments and files: `drop 2 FAIL 7001 -> 7003`, `crash 7001 before
 //! fsync`, `tear nodes.conf 7002`, `swizzle 7000 7001 every 1s`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::network::NodeNo;
 use crate::node::packet::MessageType;
@@ -74,14 +74,7 @@ pub(super) fn release(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnos
 /// `every 2s`
 fn every(cursor: &mut Cursor<'_>) -> Result<Span, Diagnostic> {
     cursor.keyword("every")?;
-    cursor.value("a duration", positive)
-}
-
-fn positive(text: &str) -> Result<Span, BadUnit> {
-    match units::duration(text)? {
-        Span::ZERO => Err(BadUnit { problem: "no time at all".to_owned(), hint: None }),
-        span => Ok(span),
-    }
+    cursor.value("a duration", units::positive)
 }
 
 /// `flap NODE… | NODE… every 2s for 30s`
@@ -89,7 +82,7 @@ pub(super) fn flap(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     let groups = groups(cursor, "flap", |word| word == "every")?;
     let every = every(cursor)?;
     cursor.keyword("for")?;
-    let lasts = cursor.value("a duration", positive)?;
+    let lasts = cursor.value("a duration", units::positive)?;
     if lasts < every {
         let message = "this ends before it changes for the first time";
         let label = format!("shorter than {every}");
@@ -161,10 +154,22 @@ pub(super) fn slow(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     Ok(Step::Network(Fault::SlowDisk(nodes, takes)))
 }
 
-/// `lose nodes.conf NODE…`
+/// `lose nodes.conf NODE…`, `lose disk NODE…`
 pub(super) fn lose(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
-    cursor.keyword("nodes.conf")?;
-    Ok(Step::Network(Fault::LoseConfig(cursor.nodes(&[])?)))
+    let whole =
+        cursor.one_of("`nodes.conf` or `disk`", &[("nodes.conf", false), ("disk", true)])?;
+    let nodes = cursor.nodes(&[])?;
+    Ok(Step::Network(if whole { Fault::LoseDisk(nodes) } else { Fault::LoseConfig(nodes) }))
+}
+
+/// `snapshot NODE…`
+pub(super) fn snapshot(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    Ok(Step::Network(Fault::Snapshot(cursor.nodes(&[])?)))
+}
+
+/// `restore NODE…`
+pub(super) fn restore(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    Ok(Step::Network(Fault::Restore(cursor.nodes(&[])?)))
 }
 
 /// `tear nodes.conf NODE…`
@@ -185,19 +190,12 @@ pub(super) fn relocate(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagno
 fn address(text: &str, port: u16) -> Result<SocketAddr, BadUnit> {
     /// The bus port is 10000 higher (§1.1).
     const PORT_MAX: u16 = u16::MAX - 10_000;
-    let parsed = match text.parse::<IpAddr>() {
-        Ok(ip) => Some(SocketAddr::new(ip, port)),
-        Err(_) => text.parse::<SocketAddr>().ok(),
+    let (ip, port) = match text.parse::<SocketAddr>() {
+        Ok(address) => (units::address(&address.ip().to_string())?, address.port()),
+        Err(_) => (units::address(text)?, port),
     };
-    match parsed {
-        Some(address) if (1..=PORT_MAX).contains(&address.port()) => Ok(address),
-        Some(_) => {
-            let problem = format!("the port is not between 1 and {PORT_MAX}");
-            Err(BadUnit { problem, hint: None })
-        }
-        None => {
-            let hint = Some("for example 10.0.0.9 or 10.0.0.9:7005".to_owned());
-            Err(BadUnit { problem: "not an address".to_owned(), hint })
-        }
+    if (1..=PORT_MAX).contains(&port) {
+        return Ok(SocketAddr::new(ip, port));
     }
+    Err(BadUnit { problem: format!("the port is not between 1 and {PORT_MAX}"), hint: None })
 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
+use crate::admin::is_simulated;
 use crate::network::NodeNo;
+use crate::node::command;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
@@ -122,8 +124,8 @@ pub(super) fn abort(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
     let word = cursor.take(REQUESTS).map_err(|mistake| mistake.hint(EXAMPLE))?;
     let number = word.text.strip_suffix(':').unwrap_or(&word.text);
     let count = units::count(number, 1, u64::from(u32::MAX));
-    let count =
-        count.map_err(|error| bad_unit("a number of requests", word.span.clone(), error))?;
+    let digits = word.span.start..word.span.start + number.len();
+    let count = count.map_err(|error| bad_unit("a number of requests", digits, error))?;
     let Some(count) = u32::try_from(count).ok().and_then(NonZeroU32::new) else {
         return Err(cursor.missing(REQUESTS));
     };
@@ -159,9 +161,10 @@ fn cluster_manager(cursor: &mut Cursor<'_>, manner: Manner) -> Result<Step, Diag
 fn run(cursor: &mut Cursor<'_>, program: &Word, manner: Manner) -> Result<Step, Diagnostic> {
     let words = cursor.rest_words();
     check_addresses(words, cursor.roster())?;
+    check_command(words)?;
     Ok(Step::Command(Command::RedisCli(RedisCli {
         line: cursor.text_from(program).to_owned(),
-        words: expand(words),
+        words: expand(words)?,
         typed: Vec::new(),
         manner,
     })))
@@ -184,6 +187,37 @@ fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
         Some(word) => Err(no_such_address(word, roster)),
         None => Ok(()),
     }
+}
+
+fn check_command(words: &[Word]) -> Result<(), Diagnostic> {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    match client_options(&texts).command.map(|at| &words[at]) {
+        None => Ok(()),
+        Some(word) => check_name(&word.text, word.span.clone()),
+    }
+}
+
+/// Complains about a command that redis-cli could send to a real server, and not to a virtual node.
+///
+/// # Errors
+/// If it is one.
+pub(crate) fn check_name(name: &str, span: Bytes) -> Result<(), Diagnostic> {
+    if !is_simulated(name) {
+        let message = format!("`{name}` is not simulated");
+        return Err(Diagnostic::new(message, span, "redis-cli would listen from here on")
+            .hint("`listen on 7000 subscribe news` is a step of its own"));
+    }
+    let is_known = command::names().any(|known| known.eq_ignore_ascii_case(name));
+    if is_known && !command::is_modelled(name) {
+        return Err(not_modelled(name, span));
+    }
+    Ok(())
+}
+
+/// The complaint about a command that Redis has, and a virtual node does not.
+pub(crate) fn not_modelled(name: &str, span: Bytes) -> Diagnostic {
+    let label = "a virtual node would answer with an error";
+    Diagnostic::new(format!("`{name}` is not modelled"), span, label)
 }
 
 /// Where the interesting words of redis-cli's command line are.

@@ -38,7 +38,7 @@ pub(super) fn wait(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
 /// `within 30s`, if it is there.
 fn limit(cursor: &mut Cursor<'_>) -> Result<Option<Span>, Diagnostic> {
     match cursor.take_if("within") {
-        Some(_) => cursor.value("a duration", units::duration).map(Some),
+        Some(_) => cursor.value("a duration", units::positive).map(Some),
         None => Ok(None),
     }
 }

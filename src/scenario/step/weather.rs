@@ -21,14 +21,9 @@ pub struct Weather {
 pub(super) fn parse(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     cursor.keyword("partitions")?;
     cursor.keyword("every")?;
-    let every = cursor.value("a duration", units::duration)?;
-    if every == Span::ZERO {
-        let message = "time must pass between two partitions";
-        return Err(Diagnostic::new(message, cursor.last_span(), "no time at all")
-            .hint("for example `random partitions every 20s for 0s..20s until 24h`"));
-    }
+    let every = cursor.value("a duration", units::positive)?;
     cursor.keyword("for")?;
-    let lasts = cursor.value("a duration or a range of them", units::span_range)?;
+    let lasts = cursor.value("a duration or a range of them", units::some_span_range)?;
     cursor.keyword("until")?;
     // It is an offset in any case, with its sign or without.
     let read = |text: &str| units::duration(text.strip_prefix('+').unwrap_or(text));
