@@ -328,11 +328,11 @@ impl Network {
     /// open; and since when it has held it.
     pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
         let connection = self.connection(from);
+        let since = self.held.oldest(&connection.flow(from).held)?;
         let waits = connection.end(from).state == EndState::Connecting;
         if waits || self.is_stopped(from) || self.is_closed_either_way(from) {
             return None;
         }
-        let since = self.held.oldest(&connection.flow(from).held)?;
         Some((next_retransmission(since, now, self.config.back_off), since))
     }
 

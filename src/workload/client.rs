@@ -1,9 +1,10 @@
 //! One virtual client: its connections, its map of the slots, and the commands it has under way.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::network::NodeNo;
-use crate::resp::{Reply, args};
+use crate::resp::Reply;
 use crate::rng::SmallStream;
 use crate::slot::Slot;
 use crate::time::Time;
@@ -216,7 +217,7 @@ impl Client {
         self.refresh = Refresh::Asked(to, world.now() + shared.settings.timeout);
         let connection = self.connection(world, shared, to);
         connection.awaited.push_back(Awaited::Slots);
-        world.client_send(connection.client, args(["CLUSTER", "SLOTS"]));
+        world.client_send(connection.client, Arc::clone(&shared.phrases.slots));
     }
 
     fn send(
@@ -233,21 +234,17 @@ impl Client {
         let Some(command) = &mut self.commands[place] else { return };
         command.stage = Stage::Sent { number, to, until, value: None };
         let Command { key, is_read, .. } = *command;
-        let quorum = shared.settings.quorum.filter(|_| !is_read);
-        let verb: &[u8] = if is_read { b"GET" } else { b"INCR" };
-        let words = vec![verb.to_vec(), shared.books.name(key).to_vec()];
+        let words = shared.phrases.command(key, shared.books.name(key), is_read);
         let connection = self.connection(world, shared, to);
         if asking {
             connection.awaited.push_back(Awaited::Asking);
-            world.client_send(connection.client, args(["ASKING"]));
+            world.client_send(connection.client, Arc::clone(&shared.phrases.asking));
         }
         connection.awaited.push_back(Awaited::Command(place, number));
         world.client_send(connection.client, words);
-        if let Some(quorum) = quorum {
-            let replicas = quorum.replicas.to_string();
-            let limit = quorum.limit.as_millis().to_string();
+        if let Some(wait) = shared.phrases.wait.as_ref().filter(|_| !is_read) {
             connection.awaited.push_back(Awaited::Wait(place, number));
-            world.client_send(connection.client, args(["WAIT", &replicas, &limit]));
+            world.client_send(connection.client, Arc::clone(wait));
         }
     }
 
@@ -281,7 +278,7 @@ impl Client {
     fn learn_slots(&mut self, world: &World, shared: &mut Shared, reply: &Reply) {
         if self.map.learn(reply, &shared.directory) {
             self.refresh = Refresh::No;
-            shared.outages.divide(self.map.ranges());
+            shared.outages.divide(|| self.map.ranges());
             shared.tally.refreshes += 1;
         } else {
             self.refresh = Refresh::At(world.now() + shared.settings.back_off);

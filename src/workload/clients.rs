@@ -10,6 +10,7 @@ use crate::workload::books::Books;
 use crate::workload::chronicle::Turn;
 use crate::workload::client::Client;
 use crate::workload::outage::Outages;
+use crate::workload::phrases::Phrases;
 use crate::workload::settings::Settings;
 use crate::workload::shared::Shared;
 use crate::workload::summary::{Summary, Tally};
@@ -34,6 +35,7 @@ impl Workload {
         let count = settings.clients;
         let shared = Shared {
             books: Books::new(&settings),
+            phrases: Phrases::new(&settings),
             settings,
             addresses: addresses.to_vec(),
             directory: addresses.iter().copied().zip((0..).map(NodeNo)).collect(),

@@ -21,6 +21,7 @@ mod clients;
 pub mod crew;
 pub mod event;
 mod outage;
+mod phrases;
 pub mod settings;
 mod shared;
 mod slot_map;

@@ -7,6 +7,7 @@ use crate::network::NodeNo;
 use crate::time::Time;
 use crate::workload::books::{Books, Key};
 use crate::workload::outage::Outages;
+use crate::workload::phrases::Phrases;
 use crate::workload::settings::Settings;
 use crate::workload::slot_map::Directory;
 use crate::workload::summary::Tally;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) directory: Directory,
     pub(crate) books: Books,
+    pub(crate) phrases: Phrases,
     pub(crate) tally: Tally,
     pub(crate) outages: Outages,
     /// Whose connection is whose, and where it leads.

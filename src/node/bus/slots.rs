@@ -48,6 +48,17 @@ impl SlotMap {
         (owner != NOBODY).then_some(PeerIx(owner))
     }
 
+    /// The maximal runs of slots with the same owner, ascending.
+    pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot, PeerIx)> {
+        let mut end = 0;
+        self.owner.chunk_by(|one, next| one == next).filter_map(move |run| {
+            let first = end;
+            end += run.len() as u16;
+            let bounds = Slot::new(first).zip(Slot::new(end - 1));
+            bounds.filter(|_| run[0] != NOBODY).map(|(first, last)| (first, last, PeerIx(run[0])))
+        })
+    }
+
     /// How many slots have an owner.
     #[must_use]
     pub fn assigned(&self) -> u16 {
