@@ -7,6 +7,7 @@ use crate::network::NodeNo;
 use crate::rng::{Purpose, Seed};
 use crate::time::Time;
 use crate::workload::books::Books;
+use crate::workload::checks::Checks;
 use crate::workload::chronicle::Turn;
 use crate::workload::client::Client;
 use crate::workload::outage::Outages;
@@ -35,6 +36,7 @@ impl Workload {
         let count = settings.clients;
         let shared = Shared {
             books: Books::new(&settings),
+            checks: Checks::default(),
             phrases: Phrases::new(&settings),
             settings,
             addresses: addresses.to_vec(),

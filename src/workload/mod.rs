@@ -15,6 +15,7 @@
 //! [`Workload`](crate::rng::Purpose::Workload) alone.
 
 pub mod books;
+mod checks;
 mod chronicle;
 mod client;
 mod clients;
@@ -32,5 +33,5 @@ pub use clients::Workload;
 pub use crew::Crew;
 pub use event::{Cause, Event};
 pub use outage::Outage;
-pub use settings::{Pace, Quorum, Settings};
+pub use settings::{Library, Pace, Quorum, Settings};
 pub use summary::{Figure, Summary};

@@ -14,6 +14,7 @@ pub(crate) struct Phrases {
     reads: Vec<Option<Arc<Args>>>,
     pub(crate) slots: Arc<Args>,
     pub(crate) asking: Arc<Args>,
+    pub(crate) ping: Arc<Args>,
     /// WAIT, if clients say it.
     pub(crate) wait: Option<Arc<Args>>,
 }
@@ -29,6 +30,7 @@ impl Phrases {
             reads: Vec::new(),
             slots: args(["CLUSTER", "SLOTS"]).into(),
             asking: args(["ASKING"]).into(),
+            ping: args(["PING"]).into(),
             wait,
         }
     }

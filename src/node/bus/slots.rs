@@ -51,12 +51,26 @@ impl SlotMap {
     /// The maximal runs of slots with the same owner, ascending.
     pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot, PeerIx)> {
         let mut end = 0;
-        self.owner.chunk_by(|one, next| one == next).filter_map(move |run| {
+        let runs = std::iter::from_fn(move || {
             let first = end;
-            end += run.len() as u16;
-            let bounds = Slot::new(first).zip(Slot::new(end - 1));
-            bounds.filter(|_| run[0] != NOBODY).map(|(first, last)| (first, last, PeerIx(run[0])))
-        })
+            let owner = *self.owner.get(first)?;
+            end = self.end_of_run(first, owner);
+            Some((Slot::new(first as u16)?, Slot::new(end as u16 - 1)?, PeerIx(owner)))
+        });
+        runs.filter(|(_, _, owner)| owner.0 != NOBODY)
+    }
+
+    /// The first slot behind `first` that somebody else owns.
+    fn end_of_run(&self, first: usize, owner: u16) -> usize {
+        // Most runs are long.
+        const STEP: usize = 64;
+        let pattern = [owner; STEP];
+        let mut at = first;
+        while self.owner.get(at..at + STEP) == Some(&pattern) {
+            at += STEP;
+        }
+        let rest = &self.owner[at..];
+        at + rest.iter().position(|&other| other != owner).unwrap_or(rest.len())
     }
 
     /// How many slots have an owner.
