@@ -1,14 +1,17 @@
 //! What the kernels at both ends of connections do: open, send, hold, send again, give up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
+
+use indexmap::IndexMap;
 
 use crate::network::addresses::AddressBook;
 use crate::network::connection::{Addresses, Connection, EndState, Flow};
 use crate::network::fate::{
     DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
 };
-use crate::network::graph::{Path, Paths};
+use crate::network::graph::{Path, Paths, SiteHasher};
 use crate::network::held::{Held, HeldList};
 use crate::network::message::{Kind, Message};
 use crate::network::{Attempt, Dial, NetworkConfig, NodeNo, Sent, Site, fate};
@@ -16,6 +19,9 @@ use crate::node::effect::{LinkEnd, LinkId};
 use crate::node::table::PeerIx;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time};
+
+/// When something last met with what is wrong with a path.
+type Hits = IndexMap<(Site, Site), Time, BuildHasherDefault<SiteHasher>>;
 
 /// All connections, and the paths they run over.
 #[derive(Debug)]
@@ -32,7 +38,7 @@ pub struct Network {
     /// Nodes whose machines have no power.
     dark: BTreeSet<NodeNo>,
     /// When something last met with what is wrong with a path.
-    hits: BTreeMap<(Site, Site), Time>,
+    hits: Hits,
     /// Ends that send nothing of what they hold until they are told to go on.
     stopped: BTreeSet<LinkId>,
 }
@@ -51,7 +57,7 @@ impl Network {
             held: Held::default(),
             unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
-            hits: BTreeMap::new(),
+            hits: Hits::default(),
             stopped: BTreeSet::new(),
         }
     }
@@ -199,7 +205,8 @@ impl Network {
             false => (Path::INTACT, None),
             true => (
                 path_of(&self.paths, connection, from),
-                note_silence(&mut self.unanswered, &self.paths, connection, from, now),
+                // There is one at most as long as the way back is closed.
+                (connection.end(from).deaf).then(|| *self.unanswered.entry(from).or_insert(now)),
             ),
         };
         if path != Path::INTACT {
@@ -379,9 +386,11 @@ impl Network {
     }
 
     fn look_at_path(&mut self, from: LinkId) {
-        let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
-        self.connection_mut(from).end_mut(from).impaired = impaired;
-        if !impaired {
+        let (way, back) = (self.path(from), self.path(from.other()));
+        let end = self.connection_mut(from).end_mut(from);
+        end.impaired = way != Path::INTACT || back != Path::INTACT;
+        end.deaf = back.is_closed();
+        if !end.deaf && !self.unanswered.is_empty() {
             self.unanswered.remove(&from);
         }
     }
@@ -407,12 +416,7 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
 }
 
 /// Something meets with what is wrong with its path.
-fn note_hit(
-    hits: &mut BTreeMap<(Site, Site), Time>,
-    connection: &Connection,
-    from: LinkId,
-    now: Time,
-) {
+fn note_hit(hits: &mut Hits, connection: &Connection, from: LinkId, now: Time) {
     let ends = (connection.end(from).site(), connection.end(from.other()).site());
     if let (Some(from), Some(to)) = ends {
         hits.insert((from, to), now);
@@ -421,22 +425,6 @@ fn note_hit(
 
 fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
     site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
-}
-
-/// When the first message was sent of those that are not acknowledged because the way back is cut,
-/// if it is: the one that is sent now, if there is no earlier one.
-fn note_silence(
-    unanswered: &mut BTreeMap<LinkId, Time>,
-    paths: &Paths,
-    connection: &Connection,
-    from: LinkId,
-    now: Time,
-) -> Option<Time> {
-    if path_of(paths, connection, from.other()).is_closed() {
-        return Some(*unanswered.entry(from).or_insert(now));
-    }
-    unanswered.remove(&from);
-    None
 }
 
 /// Numbers for sites that no two share.

@@ -22,7 +22,8 @@ use crate::world::{ClientEvent, ClientNo, World};
 pub struct Workload {
     clients: Vec<Client>,
     shared: Shared,
-    /// When each client goes on, if nothing comes in before.
+    /// When each client is to be looked at, at the latest. What it waits for moves on with each command:
+    /// only an earlier time takes the place of the one that stands here.
     alarms: BTreeSet<(Time, u32)>,
     /// What stands in `alarms` for each client.
     set: Vec<Option<Time>>,
@@ -106,6 +107,15 @@ impl Workload {
 
     fn set_alarm(&mut self, number: usize) {
         let alarm = self.clients[number].alarm(&self.shared);
+        let (Some(wanted), Some(stands)) = (alarm, self.set[number]) else {
+            return self.replace_alarm(number, alarm);
+        };
+        if wanted < stands {
+            self.replace_alarm(number, alarm);
+        }
+    }
+
+    fn replace_alarm(&mut self, number: usize, alarm: Option<Time>) {
         if alarm != self.set[number] {
             if let Some(old) = self.set[number] {
                 self.alarms.remove(&(old, number as u32));
@@ -137,7 +147,8 @@ impl Workload {
         {
             let number = number as usize;
             self.clients[number].advance(world, &mut self.shared);
-            self.set_alarm(number);
+            let alarm = self.clients[number].alarm(&self.shared);
+            self.replace_alarm(number, alarm);
         }
     }
 
