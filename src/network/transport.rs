@@ -20,7 +20,8 @@ use crate::node::table::PeerIx;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time};
 
-/// When something last met with what is wrong with a path.
+/// When something met with what is wrong with a path, for the first time on some connection since the
+/// paths last changed.
 type Hits = IndexMap<(Site, Site), Time, BuildHasherDefault<SiteHasher>>;
 
 /// All connections, and the paths they run over.
@@ -37,7 +38,6 @@ pub struct Network {
     unanswered: BTreeMap<LinkId, Time>,
     /// Nodes whose machines have no power.
     dark: BTreeSet<NodeNo>,
-    /// When something last met with what is wrong with a path.
     hits: Hits,
     /// Ends that send nothing of what they hold until they are told to go on.
     stopped: BTreeSet<LinkId>,
@@ -153,8 +153,7 @@ impl Network {
         let place = &mut self.connections[at];
         assert!(place.is_over(), "a connection's number is used again when it is over");
         *place = connection;
-        self.look_at_path(dial.link);
-        self.look_at_path(dial.link.other());
+        self.look_at_paths(dial.link);
     }
 
     /// Sends a SYN, for the `attempt`-th time after the first.
@@ -209,7 +208,8 @@ impl Network {
                 (connection.end(from).deaf).then(|| *self.unanswered.entry(from).or_insert(now)),
             ),
         };
-        if path != Path::INTACT {
+        if path != Path::INTACT && !connection.end(from).hit {
+            connection.end_mut(from).hit = true;
             note_hit(&mut self.hits, connection, from, now);
         }
         let other = connection.end(from.other());
@@ -250,8 +250,7 @@ impl Network {
         let end = self.connection_mut(acceptor).end_mut(acceptor);
         end.set_site(Some(at));
         end.state = EndState::Open;
-        self.look_at_path(opener);
-        self.look_at_path(acceptor);
+        self.look_at_paths(opener);
         self.hop(now, acceptor)
     }
 
@@ -380,9 +379,18 @@ impl Network {
         }
     }
 
-    /// All paths that something has met with trouble on, and when it last did.
+    /// All paths that something has met with trouble on, and when it did so on some connection for the
+    /// first time since the paths last changed.
     pub(crate) fn hits(&self) -> impl Iterator<Item = (Site, Site, Time)> {
         self.hits.iter().map(|(&(from, to), &at)| (from, to, at))
+    }
+
+    /// The ends of a new connection learn how their paths are, if there is anything to learn.
+    fn look_at_paths(&mut self, link: LinkId) {
+        if !self.paths.all_intact() || !self.unanswered.is_empty() {
+            self.look_at_path(link);
+            self.look_at_path(link.other());
+        }
     }
 
     fn look_at_path(&mut self, from: LinkId) {
@@ -390,6 +398,7 @@ impl Network {
         let end = self.connection_mut(from).end_mut(from);
         end.impaired = way != Path::INTACT || back != Path::INTACT;
         end.deaf = back.is_closed();
+        end.hit = false;
         if !end.deaf && !self.unanswered.is_empty() {
             self.unanswered.remove(&from);
         }

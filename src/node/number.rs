@@ -9,7 +9,11 @@ pub fn parse(text: &[u8]) -> Option<i64> {
         [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) && rest.len() < 19 => {}
         _ => return None,
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    // Negative numbers reach further.
+    let negative = digits.iter().try_fold(0_i64, |number, digit| {
+        number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))
+    })?;
+    if digits.len() < text.len() { Some(negative) } else { negative.checked_neg() }
 }
 
 /// Writes an integer in that spelling behind what is there.
