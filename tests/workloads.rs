@@ -184,5 +184,6 @@ fn a_day_of_partitions_goes_as_it_did_in_reality() {
     experiment(24 * 60, 69, &Slack { common: 3, bursts: false, lost: 3 });
     let took = begin.elapsed().as_secs();
     eprintln!("it took {took} s");
-    assert!(took < 180, "a day takes a minute or so, not {took} s");
+    // Several times as long as a core takes that has nothing else to do.
+    assert!(took < 600, "a day takes a minute or two, not {took} s");
 }

@@ -81,7 +81,10 @@ impl Workload {
     /// The clients begin nothing new. What is under way goes on.
     pub fn stop(&mut self) {
         self.shared.begins = false;
-        (0..self.clients.len()).for_each(|number| self.set_alarm(number));
+        for number in 0..self.clients.len() {
+            let alarm = self.clients[number].alarm(&self.shared);
+            self.replace_alarm(number, alarm);
+        }
     }
 
     /// Whether nothing is under way.
