@@ -217,7 +217,7 @@ fn replay(recording: &str) -> String {
     if !recording.contains("#! fresh") {
         let slots = (0..16_384).map(|slot| slot.to_string());
         let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
-        lab.input(Input::Command(client(1), args(words)));
+        lab.input(Input::Command(client(1), args(words).into()));
         lab.wait(4_000);
         lab.said.clear();
     }
@@ -231,7 +231,7 @@ fn replay(recording: &str) -> String {
         };
         if let Some(me) = me {
             out.push(line.to_owned());
-            lab.input(Input::Command(me, split(command)));
+            lab.input(Input::Command(me, split(command).into()));
             lab.listen();
         } else if let Some(ms) = line.strip_prefix("wait ") {
             out.push(line.to_owned());

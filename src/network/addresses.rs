@@ -17,6 +17,11 @@ pub(crate) struct AddressBook {
 impl AddressBook {
     /// The number of an address.
     pub(crate) fn number(&mut self, ip: IpAddr) -> AddressIx {
+        // Most clusters live at one address or a few.
+        const FEW: usize = 8;
+        if let Some(at) = self.all.iter().take(FEW).position(|&other| other == ip) {
+            return AddressIx(at as u32);
+        }
         let all = &mut self.all;
         *self.numbers.entry(ip).or_insert_with(|| {
             all.push(ip);

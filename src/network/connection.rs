@@ -43,6 +43,10 @@ pub(crate) struct End {
     pub(crate) state: EndState,
     /// Whether the path there or back is impaired: only then is it looked up for each message.
     pub(crate) impaired: bool,
+    /// Whether nothing gets back, no acknowledgement either.
+    pub(crate) deaf: bool,
+    /// Whether it is noted that something from here met with what is wrong with the path.
+    pub(crate) hit: bool,
 }
 
 /// What stands for the place of all clients, and for an address that nobody ever had.
@@ -53,7 +57,7 @@ const BESIDE: u32 = 1 << 31;
 
 impl End {
     fn new(site: Option<Site>, state: EndState) -> End {
-        let mut end = End { place: NOWHERE, state, impaired: false };
+        let mut end = End { place: NOWHERE, state, impaired: false, deaf: false, hit: false };
         end.set_site(site);
         end
     }

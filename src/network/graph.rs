@@ -4,7 +4,7 @@
 //! of any size costs nothing, and what is wrong with the network can be read off the edges.
 
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use petgraph::Directed;
 use petgraph::algo::tarjan_scc;
@@ -85,11 +85,43 @@ impl fmt::Display for Path {
     }
 }
 
+/// A hasher for pairs of sites, which are looked up for each message on an impaired path. It has no
+/// keys, so that not even the cost of a lookup depends on the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SiteHasher(u64);
+
+impl SiteHasher {
+    #[inline]
+    fn mix(&mut self, word: u64) {
+        let mixed = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+impl Hasher for SiteHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.mix(byte.into()));
+    }
+
+    #[inline]
+    fn write_u32(&mut self, number: u32) {
+        self.mix(number.into());
+    }
+
+    #[inline]
+    fn write_isize(&mut self, number: isize) {
+        self.mix(number as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// All sites and the impaired paths between them.
-///
-/// The hasher has fixed keys, so that not even the cost of a lookup depends on the machine.
 #[derive(Debug, Clone)]
-pub struct Paths(GraphMap<Site, Path, Directed, BuildHasherDefault<DefaultHasher>>);
+pub struct Paths(GraphMap<Site, Path, Directed, BuildHasherDefault<SiteHasher>>);
 
 impl Paths {
     /// The undisturbed network of this many nodes.

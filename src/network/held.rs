@@ -87,12 +87,12 @@ mod tests {
     use crate::resp::args;
 
     fn request(word: &str) -> Message {
-        Message::Request(Box::new(args([word])))
+        Message::Request(args([word]).into())
     }
 
     fn word(message: Option<Message>) -> Option<Vec<u8>> {
         match message? {
-            Message::Request(args) => args.into_iter().next(),
+            Message::Request(args) => args.first().cloned(),
             other => panic!("{other:?} was never put in"),
         }
     }

@@ -1,5 +1,7 @@
 //! What travels on a connection.
 
+use std::sync::Arc;
+
 use crate::node::packet::Packet;
 use crate::node::replication::message::ReplMessage;
 use crate::resp::{Args, Reply};
@@ -17,7 +19,7 @@ pub enum Message {
     /// A message between a replica and its master.
     Replication(Box<ReplMessage>),
     /// A client's command.
-    Request(Box<Args>),
+    Request(Arc<Args>),
     /// The answer to it.
     Reply(Box<Reply>),
     /// The sender has closed its end.

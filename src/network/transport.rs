@@ -1,14 +1,17 @@
 //! What the kernels at both ends of connections do: open, send, hold, send again, give up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
+
+use indexmap::IndexMap;
 
 use crate::network::addresses::AddressBook;
 use crate::network::connection::{Addresses, Connection, EndState, Flow};
 use crate::network::fate::{
     DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
 };
-use crate::network::graph::{Path, Paths};
+use crate::network::graph::{Path, Paths, SiteHasher};
 use crate::network::held::{Held, HeldList};
 use crate::network::message::{Kind, Message};
 use crate::network::{Attempt, Dial, NetworkConfig, NodeNo, Sent, Site, fate};
@@ -16,6 +19,10 @@ use crate::node::effect::{LinkEnd, LinkId};
 use crate::node::table::PeerIx;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time};
+
+/// When something met with what is wrong with a path, for the first time on some connection since the
+/// paths last changed.
+type Hits = IndexMap<(Site, Site), Time, BuildHasherDefault<SiteHasher>>;
 
 /// All connections, and the paths they run over.
 #[derive(Debug)]
@@ -31,8 +38,7 @@ pub struct Network {
     unanswered: BTreeMap<LinkId, Time>,
     /// Nodes whose machines have no power.
     dark: BTreeSet<NodeNo>,
-    /// When something last met with what is wrong with a path.
-    hits: BTreeMap<(Site, Site), Time>,
+    hits: Hits,
     /// Ends that send nothing of what they hold until they are told to go on.
     stopped: BTreeSet<LinkId>,
 }
@@ -51,7 +57,7 @@ impl Network {
             held: Held::default(),
             unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
-            hits: BTreeMap::new(),
+            hits: Hits::default(),
             stopped: BTreeSet::new(),
         }
     }
@@ -147,8 +153,7 @@ impl Network {
         let place = &mut self.connections[at];
         assert!(place.is_over(), "a connection's number is used again when it is over");
         *place = connection;
-        self.look_at_path(dial.link);
-        self.look_at_path(dial.link.other());
+        self.look_at_paths(dial.link);
     }
 
     /// Sends a SYN, for the `attempt`-th time after the first.
@@ -199,10 +204,12 @@ impl Network {
             false => (Path::INTACT, None),
             true => (
                 path_of(&self.paths, connection, from),
-                note_silence(&mut self.unanswered, &self.paths, connection, from, now),
+                // There is one at most as long as the way back is closed.
+                (connection.end(from).deaf).then(|| *self.unanswered.entry(from).or_insert(now)),
             ),
         };
-        if path != Path::INTACT {
+        if path != Path::INTACT && !connection.end(from).hit {
+            connection.end_mut(from).hit = true;
             note_hit(&mut self.hits, connection, from, now);
         }
         let other = connection.end(from.other());
@@ -243,8 +250,7 @@ impl Network {
         let end = self.connection_mut(acceptor).end_mut(acceptor);
         end.set_site(Some(at));
         end.state = EndState::Open;
-        self.look_at_path(opener);
-        self.look_at_path(acceptor);
+        self.look_at_paths(opener);
         self.hop(now, acceptor)
     }
 
@@ -328,11 +334,11 @@ impl Network {
     /// open; and since when it has held it.
     pub(crate) fn resends_at(&self, now: Time, from: LinkId) -> Option<(Time, Time)> {
         let connection = self.connection(from);
+        let since = self.held.oldest(&connection.flow(from).held)?;
         let waits = connection.end(from).state == EndState::Connecting;
         if waits || self.is_stopped(from) || self.is_closed_either_way(from) {
             return None;
         }
-        let since = self.held.oldest(&connection.flow(from).held)?;
         Some((next_retransmission(since, now, self.config.back_off), since))
     }
 
@@ -373,15 +379,27 @@ impl Network {
         }
     }
 
-    /// All paths that something has met with trouble on, and when it last did.
+    /// All paths that something has met with trouble on, and when it did so on some connection for the
+    /// first time since the paths last changed.
     pub(crate) fn hits(&self) -> impl Iterator<Item = (Site, Site, Time)> {
         self.hits.iter().map(|(&(from, to), &at)| (from, to, at))
     }
 
+    /// The ends of a new connection learn how their paths are, if there is anything to learn.
+    fn look_at_paths(&mut self, link: LinkId) {
+        if !self.paths.all_intact() || !self.unanswered.is_empty() {
+            self.look_at_path(link);
+            self.look_at_path(link.other());
+        }
+    }
+
     fn look_at_path(&mut self, from: LinkId) {
-        let impaired = self.path(from) != Path::INTACT || self.path(from.other()) != Path::INTACT;
-        self.connection_mut(from).end_mut(from).impaired = impaired;
-        if !impaired {
+        let (way, back) = (self.path(from), self.path(from.other()));
+        let end = self.connection_mut(from).end_mut(from);
+        end.impaired = way != Path::INTACT || back != Path::INTACT;
+        end.deaf = back.is_closed();
+        end.hit = false;
+        if !end.deaf && !self.unanswered.is_empty() {
             self.unanswered.remove(&from);
         }
     }
@@ -407,12 +425,7 @@ fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
 }
 
 /// Something meets with what is wrong with its path.
-fn note_hit(
-    hits: &mut BTreeMap<(Site, Site), Time>,
-    connection: &Connection,
-    from: LinkId,
-    now: Time,
-) {
+fn note_hit(hits: &mut Hits, connection: &Connection, from: LinkId, now: Time) {
     let ends = (connection.end(from).site(), connection.end(from.other()).site());
     if let (Some(from), Some(to)) = ends {
         hits.insert((from, to), now);
@@ -421,22 +434,6 @@ fn note_hit(
 
 fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
     site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
-}
-
-/// When the first message was sent of those that are not acknowledged because the way back is cut,
-/// if it is: the one that is sent now, if there is no earlier one.
-fn note_silence(
-    unanswered: &mut BTreeMap<LinkId, Time>,
-    paths: &Paths,
-    connection: &Connection,
-    from: LinkId,
-    now: Time,
-) -> Option<Time> {
-    if path_of(paths, connection, from.other()).is_closed() {
-        return Some(*unanswered.entry(from).or_insert(now));
-    }
-    unanswered.remove(&from);
-    None
 }
 
 /// Numbers for sites that no two share.

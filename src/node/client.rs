@@ -1,6 +1,7 @@
 //! What a node remembers of each client between commands.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use crate::node::command::migrate::Awaited;
 use crate::node::effect::LinkId;
@@ -65,7 +66,7 @@ pub struct Client {
     /// Why it gets no answer at the moment.
     pub block: Option<Block>,
     /// What it sent in the meantime.
-    pub pending: VecDeque<Args>,
+    pub pending: VecDeque<Arc<Args>>,
     /// The channels it listens to.
     pub channels: BTreeSet<Vec<u8>>,
     /// The patterns of channels it listens to, in the order of subscription.
@@ -92,7 +93,7 @@ pub enum Replies {
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
     /// What was queued.
-    pub queue: Vec<Args>,
+    pub queue: Vec<Arc<Args>>,
     /// Whether a command could not be queued, so that EXEC will refuse.
     pub aborted: bool,
 }
@@ -101,7 +102,7 @@ pub struct Transaction {
 #[derive(Debug, Clone)]
 pub enum Block {
     /// Its command was held back by a pause.
-    Paused(Args),
+    Paused(Arc<Args>),
     /// WAIT: for acknowledgements of replicas.
     Wait {
         /// Until when at most. `None` is for ever.

@@ -63,7 +63,7 @@ fn keys_bytes(keys: &Keyspace) -> u64 {
 
 fn entry_bytes(key: &[u8], entry: &Entry) -> u64 {
     let expiry = if entry.expires.is_some() { EXPIRY_BYTES } else { 0 };
-    expiry + rdb::string_bytes(key) + rdb::encode_value(&entry.value).len() as u64
+    expiry + rdb::string_bytes(key) + rdb::value_bytes(&entry.value)
 }
 
 #[cfg(test)]

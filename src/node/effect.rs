@@ -6,6 +6,7 @@
 //! after the config file that the same input made it write (§0.1.2).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::id::{Endpoint, Ids};
 use crate::node::bus::Drawn;
@@ -110,7 +111,7 @@ pub enum Input<'a> {
     /// The data set of this number is written to its connection ([`Effect::Transfer`]).
     TransferDone(u32),
     /// A client sent a command. Clients are known by the accepting end of their connection.
-    Command(LinkId, Args),
+    Command(LinkId, Arc<Args>),
     /// A client closed its connection.
     ClientGone(LinkId),
     /// The synchronous call that the process waited for ([`Effect::Call`]) has ended.

@@ -9,7 +9,30 @@ pub fn parse(text: &[u8]) -> Option<i64> {
         [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) && rest.len() < 19 => {}
         _ => return None,
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    // Negative numbers reach further.
+    let negative = digits.iter().try_fold(0_i64, |number, digit| {
+        number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))
+    })?;
+    if digits.len() < text.len() { Some(negative) } else { negative.checked_neg() }
+}
+
+/// Writes an integer in that spelling behind what is there.
+pub(crate) fn write(number: i64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// A byte count such as `100mb`, `1k`, `64` (`memtoll`): `k`, `m`, `g` are powers of 1000, `kb`,
@@ -65,6 +88,11 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), Some(value));
         }
         assert_eq!(parse(b"-9223372036854775808"), Some(i64::MIN));
+        for number in [0, 7, -10, 1_234_567, i64::MAX, i64::MIN] {
+            let mut text = b"=".to_vec();
+            write(number, &mut text);
+            assert_eq!(text, format!("={number}").as_bytes());
+        }
         let wrong = ["", "-", "+1", "-0", "01", " 1", "1 ", "1.0", "9223372036854775808", "a"];
         for text in wrong {
             assert_eq!(parse(text.as_bytes()), None, "{text}");

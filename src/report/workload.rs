@@ -27,6 +27,12 @@ pub(super) fn lines(outcome: &Outcome) -> Vec<String> {
         let Summary { reads, failed_reads, stale_reads, .. } = summary;
         lines.push(format!("{reads} reads: {stale_reads} stale, {failed_reads} failed"));
     }
+    if summary.noticed_lost + summary.noticed_applied > 0 {
+        lines.push(format!(
+            "clients noticed {} lost and {} applied without acknowledgement",
+            summary.noticed_lost, summary.noticed_applied
+        ));
+    }
     if summary.failovers > 0 {
         lines.push(format!("{} failovers meanwhile", summary.failovers));
     }

@@ -178,6 +178,10 @@ pub struct WorkloadTable {
     pub prefix: Option<Located<String>>,
     /// The share of commands that only read; `0%` if not given.
     pub reads: Option<Located<String>>,
+    /// Whether a client reads each key before it counts it up, and compares; false if not given.
+    pub checks: Option<Located<bool>>,
+    /// The client library that they behave like, for example `redis-rb-cluster`; like most if not given.
+    pub library: Option<Located<String>>,
     /// How many commands each client has under way at most; 1 if not given.
     pub pipeline: Option<Located<u32>>,
     /// How many redirections a command follows; 16 if not given.

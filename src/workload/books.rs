@@ -308,7 +308,12 @@ impl Books {
 impl Page {
     fn note(&mut self, entry: Acknowledged) {
         self.value = self.value.max(entry.value);
-        let at = self.recent.partition_point(|other| other.value < entry.value);
+        let at = match self.recent.back() {
+            Some(last) if last.value >= entry.value => {
+                self.recent.partition_point(|other| other.value < entry.value)
+            }
+            _ => self.recent.len(),
+        };
         self.recent.insert(at, entry);
         if self.recent.len() > REMEMBERED
             && let Some(oldest) = self.recent.pop_front()

@@ -1,17 +1,19 @@
 //! One virtual client: its connections, its map of the slots, and the commands it has under way.
 
+mod answers;
+mod probe;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::network::NodeNo;
-use crate::resp::{Reply, args};
 use crate::rng::SmallStream;
-use crate::slot::Slot;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::workload::books::Key;
-use crate::workload::settings::Pace;
+use crate::workload::settings::{Library, Pace};
 use crate::workload::shared::Shared;
-use crate::workload::slot_map::{Redirection, SlotMap, redirection};
-use crate::world::{ClientEvent, ClientNo, World};
+use crate::workload::slot_map::SlotMap;
+use crate::world::{ClientNo, World};
 
 /// A virtual client.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub(crate) struct Client {
     connections: BTreeMap<NodeNo, Connection>,
     /// Places for commands under way.
     commands: Vec<Option<Command>>,
+    /// The nodes that may still be asked for another one, for each place, if it looks for nodes so.
+    untried: Vec<Vec<NodeNo>>,
+    /// How often it has asked in vain for the map of the slots, since it last got it.
+    in_vain: u32,
     /// When it begins its next command.
     due: Time,
     sent: u64,
@@ -51,6 +57,8 @@ enum Awaited {
     /// To the command in this place, if that is still the one that was sent with this number.
     Command(usize, u64),
     Wait(usize, u64),
+    /// From a node that was looked for on behalf of the command in this place.
+    Pong(usize, u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,13 +70,19 @@ struct Command {
     floor: u32,
     redirections: u32,
     retries: u32,
+    /// How often it was sent.
+    attempts: u32,
     stage: Stage,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Stage {
+    /// It was not sent yet.
+    Fresh(Time),
     /// It is sent once more then, to whomever chance has it.
     Resting(Time),
+    /// This node was asked whether it is there.
+    Probing { number: u64, to: NodeNo, until: Time },
     Sent {
         number: u64,
         to: NodeNo,
@@ -99,6 +113,8 @@ impl Client {
             refresh: Refresh::At(Time::ZERO),
             connections: BTreeMap::new(),
             commands: vec![None; shared.settings.pipeline as usize],
+            untried: Vec::new(),
+            in_vain: 0,
             due,
             sent: 0,
         }
@@ -106,7 +122,7 @@ impl Client {
 
     /// Begins again now.
     pub(crate) fn start(&mut self, now: Time) {
-        self.due = now + crate::time::Span(self.due.0);
+        self.due = now + Span(self.due.0);
     }
 
     /// Whether it waits for nothing.
@@ -123,7 +139,10 @@ impl Client {
             }
         };
         let waits = self.commands.iter().flatten().map(|command| match command.stage {
-            Stage::Resting(until) | Stage::Sent { until, .. } => until,
+            Stage::Fresh(until)
+            | Stage::Resting(until)
+            | Stage::Probing { until, .. }
+            | Stage::Sent { until, .. } => until,
         });
         let may_begin = shared.begins
             && matches!(self.refresh, Refresh::No)
@@ -143,11 +162,17 @@ impl Client {
         }
         for place in 0..self.commands.len() {
             match self.commands[place].map(|command| command.stage) {
-                Some(Stage::Resting(until)) if until <= now => {
-                    let to = self.somebody(shared);
-                    self.send(world, shared, place, to, false);
-                }
-                Some(Stage::Sent { until, to, .. }) if until <= now => {
+                Some(Stage::Fresh(_)) => self.send_first(world, shared, place),
+                Some(Stage::Resting(until)) if until <= now => match shared.settings.library {
+                    Library::Usual => {
+                        let to = self.somebody(shared);
+                        self.send(world, shared, place, to, false);
+                    }
+                    Library::RedisRbCluster => self.ask_next(world, shared, place),
+                },
+                Some(Stage::Sent { until, to, .. } | Stage::Probing { until, to, .. })
+                    if until <= now =>
+                {
                     self.give_up(world, shared, to);
                 }
                 None if shared.begins && self.due <= now && matches!(self.refresh, Refresh::No) => {
@@ -172,6 +197,12 @@ impl Client {
         }
         let reads = shared.settings.reads_per_mille;
         let is_read = reads > 0 && self.draws.below(1_000) < u32::from(reads);
+        self.put(now, shared, place, key, is_read || shared.settings.checks);
+        self.send_first(world, shared, place);
+    }
+
+    /// Puts a command into a place. It is not sent yet.
+    fn put(&mut self, now: Time, shared: &mut Shared, place: usize, key: Key, is_read: bool) {
         match is_read {
             true => shared.tally.reads += 1,
             false => shared.tally.writes += 1,
@@ -183,8 +214,21 @@ impl Client {
             floor: shared.books.value(key),
             redirections: 0,
             retries: 0,
-            stage: Stage::Resting(now),
+            attempts: 0,
+            stage: Stage::Fresh(now),
         });
+    }
+
+    /// A command is over, for better or worse. If it was the look before a write, that comes next.
+    fn conclude(&mut self, now: Time, shared: &mut Shared, place: usize) {
+        let Some(command) = self.commands[place].take() else { return };
+        if command.is_read && shared.settings.checks {
+            self.put(now, shared, place, command.key, false);
+        }
+    }
+
+    fn send_first(&mut self, world: &mut World, shared: &mut Shared, place: usize) {
+        let Some(Command { key, .. }) = self.commands[place] else { return };
         let to = self.map.get(shared.books.slot(key));
         let to = to.unwrap_or_else(|| self.somebody(shared));
         self.send(world, shared, place, to, false);
@@ -212,11 +256,18 @@ impl Client {
     }
 
     fn ask_for_slots(&mut self, world: &mut World, shared: &mut Shared) {
-        let to = self.somebody(shared);
+        let to = match (shared.settings.library, shared.settings.site) {
+            (Library::Usual, _) => self.somebody(shared),
+            (Library::RedisRbCluster, site) => {
+                let first = site.gate().node().map_or(0, |node| node.0);
+                NodeNo((first + self.in_vain) % shared.addresses.len() as u32)
+            }
+        };
+        self.in_vain = self.in_vain.wrapping_add(1);
         self.refresh = Refresh::Asked(to, world.now() + shared.settings.timeout);
         let connection = self.connection(world, shared, to);
         connection.awaited.push_back(Awaited::Slots);
-        world.client_send(connection.client, args(["CLUSTER", "SLOTS"]));
+        world.client_send(connection.client, Arc::clone(&shared.phrases.slots));
     }
 
     fn send(
@@ -232,164 +283,19 @@ impl Client {
         let until = world.now() + shared.settings.timeout;
         let Some(command) = &mut self.commands[place] else { return };
         command.stage = Stage::Sent { number, to, until, value: None };
+        command.attempts += 1;
         let Command { key, is_read, .. } = *command;
-        let quorum = shared.settings.quorum.filter(|_| !is_read);
-        let verb: &[u8] = if is_read { b"GET" } else { b"INCR" };
-        let words = vec![verb.to_vec(), shared.books.name(key).to_vec()];
+        let words = shared.phrases.command(key, shared.books.name(key), is_read);
         let connection = self.connection(world, shared, to);
         if asking {
             connection.awaited.push_back(Awaited::Asking);
-            world.client_send(connection.client, args(["ASKING"]));
+            world.client_send(connection.client, Arc::clone(&shared.phrases.asking));
         }
         connection.awaited.push_back(Awaited::Command(place, number));
         world.client_send(connection.client, words);
-        if let Some(quorum) = quorum {
-            let replicas = quorum.replicas.to_string();
-            let limit = quorum.limit.as_millis().to_string();
+        if let Some(wait) = shared.phrases.wait.as_ref().filter(|_| !is_read) {
             connection.awaited.push_back(Awaited::Wait(place, number));
-            world.client_send(connection.client, args(["WAIT", &replicas, &limit]));
-        }
-    }
-
-    /// Something came in on the connection to a node.
-    pub(crate) fn hear(
-        &mut self,
-        world: &mut World,
-        shared: &mut Shared,
-        from: NodeNo,
-        event: ClientEvent,
-    ) {
-        let reply = match event {
-            ClientEvent::Connected => return,
-            ClientEvent::Refused => {
-                return self.disconnected(world, shared, from, NoAnswer::Unreachable);
-            }
-            ClientEvent::Closed => return self.disconnected(world, shared, from, NoAnswer::Lost),
-            ClientEvent::Reply(reply) => reply,
-        };
-        let Some(connection) = self.connections.get_mut(&from) else { return };
-        match connection.awaited.pop_front() {
-            None | Some(Awaited::Asking) => {}
-            Some(Awaited::Slots) => self.learn_slots(world, shared, &reply),
-            Some(Awaited::Command(place, number)) => {
-                self.answered(world, shared, place, number, &reply);
-            }
-            Some(Awaited::Wait(place, number)) => self.waited(world, shared, place, number, &reply),
-        }
-    }
-
-    fn learn_slots(&mut self, world: &World, shared: &mut Shared, reply: &Reply) {
-        if self.map.learn(reply, &shared.directory) {
-            self.refresh = Refresh::No;
-            shared.outages.divide(self.map.ranges());
-            shared.tally.refreshes += 1;
-        } else {
-            self.refresh = Refresh::At(world.now() + shared.settings.back_off);
-        }
-    }
-
-    /// The command in a place, if it is the one that was sent with this number, and whom to.
-    fn current(&mut self, place: usize, number: u64) -> Option<(&mut Command, NodeNo)> {
-        let command = self.commands[place].as_mut()?;
-        match command.stage {
-            Stage::Sent { number: its, to, .. } if its == number => Some((command, to)),
-            _ => None,
-        }
-    }
-
-    fn answered(
-        &mut self,
-        world: &mut World,
-        shared: &mut Shared,
-        place: usize,
-        number: u64,
-        reply: &Reply,
-    ) {
-        let now = world.now();
-        let Some((command, from)) = self.current(place, number) else { return };
-        if let Some(error) = reply.error() {
-            return self.refused(world, shared, place, from, error);
-        }
-        let Command { key, is_read, floor, .. } = *command;
-        if is_read {
-            let text = reply.text().and_then(|text| text.parse().ok()).unwrap_or(0);
-            shared.tally.stale_reads += u64::from(text < floor.min(shared.books.value(key)));
-            self.commands[place] = None;
-            return;
-        }
-        let Reply::Int(value) = reply else { return };
-        let value = u32::try_from(*value).unwrap_or(u32::MAX);
-        if shared.settings.quorum.is_some() {
-            if let Stage::Sent { value: its, .. } = &mut command.stage {
-                *its = Some(value);
-            }
-            return;
-        }
-        self.commands[place] = None;
-        shared.acknowledged(key, value, from, now);
-    }
-
-    /// WAIT has been answered.
-    fn waited(
-        &mut self,
-        world: &World,
-        shared: &mut Shared,
-        place: usize,
-        number: u64,
-        reply: &Reply,
-    ) {
-        let Some(quorum) = shared.settings.quorum else { return };
-        let Some((command, from)) = self.current(place, number) else { return };
-        let (Command { key, stage: Stage::Sent { value: Some(value), .. }, .. }, Reply::Int(count)) =
-            (*command, reply)
-        else {
-            return;
-        };
-        self.commands[place] = None;
-        if *count >= i64::from(quorum.replicas) {
-            shared.acknowledged(key, value, from, world.now());
-        } else {
-            shared.tally.too_few_replicas += 1;
-        }
-    }
-
-    /// The answer to a command is an error.
-    fn refused(
-        &mut self,
-        world: &mut World,
-        shared: &mut Shared,
-        place: usize,
-        from: NodeNo,
-        error: &str,
-    ) {
-        let now = world.now();
-        let Some(command) = &mut self.commands[place] else { return };
-        let sent_on = redirection(error, &shared.directory);
-        if sent_on.is_some() && command.redirections < shared.settings.redirections {
-            command.redirections += 1;
-            shared.tally.redirections += 1;
-        } else {
-            let Command { key, began, is_read, .. } = *command;
-            self.commands[place] = None;
-            return shared.refused(key, began, is_read, error);
-        }
-        match sent_on {
-            Some(Redirection::Moved(slot, to)) => {
-                self.moved(now, slot, to);
-                self.send(world, shared, place, to, false);
-            }
-            Some(Redirection::Ask(to)) => self.send(world, shared, place, to, true),
-            _ => {
-                self.map.set(shared.books.slot(command.key), from);
-                command.stage = Stage::Resting(now + shared.settings.back_off);
-            }
-        }
-    }
-
-    fn moved(&mut self, now: Time, slot: Slot, to: NodeNo) {
-        self.map.set(slot, to);
-        if matches!(self.refresh, Refresh::No) {
-            self.refresh = Refresh::At(now);
+            world.client_send(connection.client, Arc::clone(wait));
         }
     }
 
@@ -406,12 +312,17 @@ impl Client {
         let Some(connection) = self.connections.remove(&from) else { return };
         shared.owners.remove(&connection.client);
         let now = world.now();
-        if !matches!(self.refresh, Refresh::At(_)) {
+        let looks_again = shared.settings.library == Library::Usual;
+        if looks_again && !matches!(self.refresh, Refresh::At(_)) {
             self.refresh = Refresh::At(now);
         }
         for awaited in connection.awaited {
             match awaited {
-                Awaited::Slots => self.refresh = Refresh::At(now + shared.settings.back_off),
+                Awaited::Slots if looks_again => {
+                    self.refresh = Refresh::At(now + shared.settings.back_off);
+                }
+                Awaited::Slots => self.refresh = Refresh::At(now),
+                Awaited::Pong(place, number) => self.not_found(world, place, number),
                 Awaited::Command(place, number) | Awaited::Wait(place, number) => {
                     self.unanswered(now, shared, place, number, why);
                 }
@@ -430,10 +341,20 @@ impl Client {
     ) {
         let Some((command, _)) = self.current(place, number) else { return };
         let Command { key, began, is_read, .. } = *command;
-        let pause = shared.settings.pause(command.retries);
+        let (pause, is_over) = match shared.settings.library {
+            Library::Usual => {
+                (shared.settings.pause(command.retries), command.retries >= shared.settings.retries)
+            }
+            Library::RedisRbCluster if command.attempts > Library::ATTEMPTS / 2 => {
+                (Library::LATE_PAUSE, command.attempts >= Library::ATTEMPTS)
+            }
+            Library::RedisRbCluster => (Span::ZERO, false),
+        };
         command.retries += 1;
         command.stage = Stage::Resting(now + pause);
-        let is_over = command.retries > shared.settings.retries;
+        if shared.settings.library == Library::RedisRbCluster {
+            self.look_for_any_node(shared, place);
+        }
         shared.outages.failed(shared.books.slot(key), began);
         if !is_read {
             match why {
@@ -442,12 +363,17 @@ impl Client {
             }
         }
         if is_over {
-            self.commands[place] = None;
-            match is_read {
-                true => shared.tally.failed_reads += 1,
-                false => shared.tally.given_up += 1,
-            }
+            self.fail(now, shared, place);
         }
+    }
+
+    /// The command in a place is given up.
+    fn fail(&mut self, now: Time, shared: &mut Shared, place: usize) {
+        match self.commands[place].is_some_and(|command| command.is_read) {
+            true => shared.tally.failed_reads += 1,
+            false => shared.tally.given_up += 1,
+        }
+        self.conclude(now, shared, place);
     }
 
     /// Closes all connections. Nothing is under way any more.

@@ -7,9 +7,11 @@ use crate::network::NodeNo;
 use crate::rng::{Purpose, Seed};
 use crate::time::Time;
 use crate::workload::books::Books;
+use crate::workload::checks::Checks;
 use crate::workload::chronicle::Turn;
 use crate::workload::client::Client;
 use crate::workload::outage::Outages;
+use crate::workload::phrases::Phrases;
 use crate::workload::settings::Settings;
 use crate::workload::shared::Shared;
 use crate::workload::summary::{Summary, Tally};
@@ -20,7 +22,8 @@ use crate::world::{ClientEvent, ClientNo, World};
 pub struct Workload {
     clients: Vec<Client>,
     shared: Shared,
-    /// When each client goes on, if nothing comes in before.
+    /// When each client is to be looked at, at the latest. What it waits for moves on with each command:
+    /// only an earlier time takes the place of the one that stands here.
     alarms: BTreeSet<(Time, u32)>,
     /// What stands in `alarms` for each client.
     set: Vec<Option<Time>>,
@@ -34,6 +37,8 @@ impl Workload {
         let count = settings.clients;
         let shared = Shared {
             books: Books::new(&settings),
+            checks: Checks::default(),
+            phrases: Phrases::new(&settings),
             settings,
             addresses: addresses.to_vec(),
             directory: addresses.iter().copied().zip((0..).map(NodeNo)).collect(),
@@ -76,7 +81,10 @@ impl Workload {
     /// The clients begin nothing new. What is under way goes on.
     pub fn stop(&mut self) {
         self.shared.begins = false;
-        (0..self.clients.len()).for_each(|number| self.set_alarm(number));
+        for number in 0..self.clients.len() {
+            let alarm = self.clients[number].alarm(&self.shared);
+            self.replace_alarm(number, alarm);
+        }
     }
 
     /// Whether nothing is under way.
@@ -102,6 +110,15 @@ impl Workload {
 
     fn set_alarm(&mut self, number: usize) {
         let alarm = self.clients[number].alarm(&self.shared);
+        let (Some(wanted), Some(stands)) = (alarm, self.set[number]) else {
+            return self.replace_alarm(number, alarm);
+        };
+        if wanted < stands {
+            self.replace_alarm(number, alarm);
+        }
+    }
+
+    fn replace_alarm(&mut self, number: usize, alarm: Option<Time>) {
         if alarm != self.set[number] {
             if let Some(old) = self.set[number] {
                 self.alarms.remove(&(old, number as u32));
@@ -133,7 +150,8 @@ impl Workload {
         {
             let number = number as usize;
             self.clients[number].advance(world, &mut self.shared);
-            self.set_alarm(number);
+            let alarm = self.clients[number].alarm(&self.shared);
+            self.replace_alarm(number, alarm);
         }
     }
 

@@ -15,12 +15,14 @@
 //! [`Workload`](crate::rng::Purpose::Workload) alone.
 
 pub mod books;
+mod checks;
 mod chronicle;
 mod client;
 mod clients;
 pub mod crew;
 pub mod event;
 mod outage;
+mod phrases;
 pub mod settings;
 mod shared;
 mod slot_map;
@@ -31,5 +33,5 @@ pub use clients::Workload;
 pub use crew::Crew;
 pub use event::{Cause, Event};
 pub use outage::Outage;
-pub use settings::{Pace, Quorum, Settings};
+pub use settings::{Library, Pace, Quorum, Settings};
 pub use summary::{Figure, Summary};

@@ -40,8 +40,9 @@ impl Outages {
     }
 
     /// Learns how slots are shared out. Only the first such news counts.
-    pub(crate) fn divide(&mut self, ranges: Vec<(u16, u16)>) {
+    pub(crate) fn divide(&mut self, ranges: impl FnOnce() -> Vec<(u16, u16)>) {
         if self.ranges.len() == 1 && self.over.is_empty() {
+            let ranges = ranges();
             self.failing = vec![self.failing[0]; ranges.len()];
             self.ranges = ranges;
         }
@@ -87,7 +88,7 @@ mod tests {
     fn an_outage_lasts_from_the_first_write_that_failed_to_the_next_that_did_not() {
         let (low, high) = (Slot::new(5).unwrap(), Slot::new(200).unwrap());
         let mut outages = Outages::new();
-        outages.divide(vec![(0, 99), (100, 16_383)]);
+        outages.divide(|| vec![(0, 99), (100, 16_383)]);
         outages.failed(low, Time(10));
         outages.failed(low, Time(20));
         outages.succeeded(high, Time(25));

@@ -22,6 +22,10 @@ pub struct Settings {
     pub reads_per_mille: u16,
     /// How many commands each client has under way at most.
     pub pipeline: u32,
+    /// Whether a client reads each key before it counts it up, and compares.
+    pub checks: bool,
+    /// What the clients are made with.
+    pub library: Library,
     /// How many redirections a command follows.
     pub redirections: u32,
     /// How often a command that got no answer is sent once more.
@@ -41,6 +45,31 @@ pub enum Pace {
     Every(Span),
     /// The next command as soon as there is an answer to the one before.
     Unbounded,
+}
+
+/// What clients are made with, which decides how they go on when something does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Library {
+    /// As most are: a command without an answer is sent to any node, after a pause that gets longer
+    /// each time. The map of slots is looked up again after a MOVED and when a connection is lost, at
+    /// any node.
+    #[default]
+    Usual,
+    /// redis-rb-cluster, with which Redis Cluster was tested at first. One limit holds for MOVED, ASK
+    /// and commands without an answer together. After one of those, a node is looked for that answers
+    /// a PING, without a pause in the first half of the attempts. Any other error is final. The map of
+    /// slots is looked up again after a MOVED only: at the client's own node, or if there is none at
+    /// the first one that answers.
+    RedisRbCluster,
+}
+
+impl Library {
+    /// The libraries that can be chosen, by name.
+    pub const NAMED: [(&'static str, Library); 1] = [("redis-rb-cluster", Library::RedisRbCluster)];
+    /// How often redis-rb-cluster sends a command at most.
+    pub(crate) const ATTEMPTS: u32 = 16;
+    /// How long redis-rb-cluster waits in the second half of the attempts.
+    pub(crate) const LATE_PAUSE: Span = Span::millis(100);
 }
 
 /// `WAIT replicas limit` behind each write.
@@ -68,6 +97,8 @@ impl Settings {
             pace: Pace::Every(Span::millis(10)),
             keys: 1_000,
             reads_per_mille: 0,
+            checks: false,
+            library: Library::Usual,
             pipeline: 1,
             redirections: 16,
             retries: 8,

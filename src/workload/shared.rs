@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use crate::network::NodeNo;
 use crate::time::Time;
 use crate::workload::books::{Books, Key};
+use crate::workload::checks::Checks;
 use crate::workload::outage::Outages;
+use crate::workload::phrases::Phrases;
 use crate::workload::settings::Settings;
 use crate::workload::slot_map::Directory;
 use crate::workload::summary::Tally;
@@ -19,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) directory: Directory,
     pub(crate) books: Books,
+    pub(crate) checks: Checks,
+    pub(crate) phrases: Phrases,
     pub(crate) tally: Tally,
     pub(crate) outages: Outages,
     /// Whose connection is whose, and where it leads.
@@ -33,6 +37,9 @@ impl Shared {
         self.tally.acknowledged += 1;
         self.outages.succeeded(self.books.slot(key), now);
         self.books.acknowledged(key, value, by, now);
+        if self.settings.checks {
+            self.checks.told(key, value);
+        }
     }
 
     /// A command was refused with an error.

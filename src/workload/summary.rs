@@ -56,6 +56,11 @@ pub struct Summary {
     pub failed_reads: u64,
     /// How many reads gave less than had been acknowledged before and was not lost.
     pub stale_reads: u64,
+    /// How much clients found to be lost, if they check each key before they count it up. What stays
+    /// unrepaired is found again and again, as long as nothing is acknowledged.
+    pub noticed_lost: u64,
+    /// How much they found to be applied that was not acknowledged.
+    pub noticed_applied: u64,
     /// How many redirections were followed.
     pub redirections: u64,
     /// How often a client looked up all slots.
@@ -101,6 +106,10 @@ pub enum Figure {
     Reads,
     /// Stale reads.
     StaleReads,
+    /// Lost writes that clients noticed.
+    NoticedLost,
+    /// Writes applied without acknowledgement that clients noticed.
+    NoticedApplied,
     /// Replicas promoted.
     Failovers,
     /// Slot-seconds without a successful write though tried, rounded down.
@@ -111,7 +120,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every number and its name.
-    pub const ALL: [(&'static str, Figure); 17] = [
+    pub const ALL: [(&'static str, Figure); 19] = [
         ("writes", Figure::Writes),
         ("acknowledged", Figure::Acknowledged),
         ("kept", Figure::Kept),
@@ -126,6 +135,8 @@ impl Figure {
         ("unknown", Figure::Unknown),
         ("reads", Figure::Reads),
         ("stale-reads", Figure::StaleReads),
+        ("noticed-lost", Figure::NoticedLost),
+        ("noticed-applied", Figure::NoticedApplied),
         ("failovers", Figure::Failovers),
         ("slot-seconds", Figure::SlotSeconds),
         ("longest-outage-ms", Figure::LongestOutage),
@@ -150,6 +161,8 @@ impl Summary {
             reads: tally.reads,
             failed_reads: tally.failed_reads,
             stale_reads: tally.stale_reads,
+            noticed_lost: shared.checks.lost,
+            noticed_applied: shared.checks.applied,
             redirections: tally.redirections,
             refreshes: tally.refreshes,
             failovers: books.failovers,
@@ -194,6 +207,8 @@ impl Summary {
             Figure::Unknown => self.unknown,
             Figure::Reads => self.reads,
             Figure::StaleReads => self.stale_reads,
+            Figure::NoticedLost => self.noticed_lost,
+            Figure::NoticedApplied => self.noticed_applied,
             Figure::Failovers => self.failovers,
             Figure::SlotSeconds => self.slot_seconds(),
             Figure::LongestOutage => self.longest_outage().as_millis(),

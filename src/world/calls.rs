@@ -30,7 +30,7 @@ impl<P: Program> World<P> {
         self.make_busy(node, Busy::Calling(call));
         self.dial(self.dial_from(node, link, Kind::Call, node.0, to_ip, to.port));
         for request in requests {
-            self.transmit(link, Message::Request(Box::new(request)));
+            self.transmit(link, Message::Request(request.into()));
         }
         self.set_time_limit(node);
     }

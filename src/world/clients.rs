@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::network::message::{Kind, Message};
 use crate::network::{Dial, Site};
@@ -84,10 +85,10 @@ impl<P: Program> World<P> {
     }
 
     /// Sends a command. If the connection is lost, nobody gets it.
-    pub fn client_send(&mut self, client: ClientNo, args: Args) {
+    pub fn client_send(&mut self, client: ClientNo, args: impl Into<Arc<Args>>) {
         self.begin_outside(2, u64::from(client.0));
         if let Some(link) = self.clients.all[client.0 as usize].link {
-            self.transmit(link, Message::Request(Box::new(args)));
+            self.transmit(link, Message::Request(args.into()));
         }
     }
 

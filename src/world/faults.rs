@@ -186,7 +186,8 @@ impl<P: Program> World<P> {
         });
     }
 
-    /// All paths that anything met with something wrong on, and when that was the last time.
+    /// All paths that anything met with something wrong on, and a time at which it did, not before the
+    /// paths last changed if it still does.
     pub fn hits(&self) -> impl Iterator<Item = (Site, Site, Time)> {
         self.network.hits()
     }

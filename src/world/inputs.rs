@@ -166,7 +166,7 @@ impl<P: Program> World<P> {
                     let kind = self.network.connection(link).kind;
                     self.record(What::Command { node, client: link, kind, args: &args });
                 }
-                self.handle(node, Input::Command(link, *args));
+                self.handle(node, Input::Command(link, args));
             }
             Message::Reply(_) => {}
             Message::Close => {

@@ -64,6 +64,14 @@ impl Bus {
                 continue;
             }
             let mine = owner == Some(self.myself);
+            let bounds = Slot::new(*part.start()).zip(Slot::new(*part.end()));
+            if let Some((first, last)) = bounds.filter(|_| !mine && self.slots.importing.is_empty())
+            {
+                let from_my_shard = owner.is_some() && owner == my_shard;
+                rebound.from_my_shard += if from_my_shard { part.len() as u16 } else { 0 };
+                taken.insert_run(first, last);
+                continue;
+            }
             for slot in part.filter_map(Slot::new) {
                 if self.slots.importing.contains_key(&slot) {
                     continue;

@@ -4,7 +4,7 @@
 //! else. The sets are shared between nodes as long as nobody changes them; a change makes a copy.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -48,6 +48,28 @@ impl SlotMap {
         (owner != NOBODY).then_some(PeerIx(owner))
     }
 
+    /// The maximal runs of slots with the same owner, ascending.
+    pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot, PeerIx)> {
+        self.parts_of(0..self.owner.len()).filter_map(|(part, owner)| {
+            Some((Slot::new(*part.start())?, Slot::new(*part.end())?, owner?))
+        })
+    }
+
+    fn parts_of(
+        &self,
+        slots: Range<usize>,
+    ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<PeerIx>)> {
+        let owners = &self.owner[..slots.end];
+        let mut from = slots.start;
+        std::iter::from_fn(move || {
+            let owner = *owners.get(from)?;
+            let first = from;
+            from = end_of_run(owners, first);
+            let part = first as u16..=(from - 1) as u16;
+            Some((part, (owner != NOBODY).then_some(PeerIx(owner))))
+        })
+    }
+
     /// How many slots have an owner.
     #[must_use]
     pub fn assigned(&self) -> u16 {
@@ -71,12 +93,7 @@ impl SlotMap {
         &self,
         (first, last): (Slot, Slot),
     ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<PeerIx>)> {
-        let mut from = first.index() as u16;
-        self.owner[first.index()..=last.index()].chunk_by(PartialEq::eq).map(move |alike| {
-            let part = from..=from + (alike.len() as u16 - 1);
-            from += alike.len() as u16;
-            (part, (alike[0] != NOBODY).then_some(PeerIx(alike[0])))
-        })
+        self.parts_of(first.index()..last.index() + 1)
     }
 
     /// Gives a run of slots to a node.
@@ -85,6 +102,19 @@ impl SlotMap {
         self.assigned += owners.iter().filter(|&&owner| owner == NOBODY).count() as u16;
         owners.fill(to.0);
     }
+}
+
+/// Where the owner at `first` is followed by another one, or the end.
+fn end_of_run(owners: &[u16], first: usize) -> usize {
+    // Most runs are long.
+    const STEP: usize = 64;
+    let pattern = [owners[first]; STEP];
+    let mut at = first;
+    while owners.get(at..at + STEP) == Some(&pattern) {
+        at += STEP;
+    }
+    let rest = &owners[at..];
+    at + rest.iter().position(|&other| other != owners[first]).unwrap_or(rest.len())
 }
 
 impl Bus {

@@ -31,6 +31,8 @@ pub use migrate::call_done;
 pub(crate) use server::VERSION;
 pub(crate) use spec::{Spec, Traits};
 
+use std::sync::Arc;
+
 use crate::node::Node;
 use crate::node::client::{Block, Client, Pause, Replies};
 use crate::node::command::error::text;
@@ -77,7 +79,7 @@ pub fn is_modelled(name: &str) -> bool {
 }
 
 /// Carries out a client's command. The reply, if it is due now, is among the effects.
-pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) {
+pub fn execute(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>) {
     if args.is_empty() {
         return;
     }
@@ -88,15 +90,15 @@ pub fn execute(node: &mut Node, client: LinkId, args: &Args, ctx: &mut Ctx<'_>) 
     let state = node.clients.enter(client, now);
     state.last_seen = now;
     if state.block.is_some() {
-        state.pending.push_back(args.clone());
+        state.pending.push_back(Arc::clone(args));
         return;
     }
     process(node, client, args, ctx);
 }
 
-/// The name of the command that these words are.
-pub(crate) fn name_of(args: &[Vec<u8>]) -> Option<&'static str> {
-    args.first().and_then(|name| table::find(name)).map(|spec| spec.name)
+/// The command that these words are.
+pub(crate) fn spec_of(args: &[Vec<u8>]) -> Option<&'static Spec> {
+    args.first().and_then(|name| table::find(name))
 }
 
 /// A client closed its connection.
@@ -105,7 +107,7 @@ pub fn client_gone(node: &mut Node, client: LinkId) {
 }
 
 /// Carries out a command of a client that does not wait, and answers.
-fn process(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>) {
+fn process(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>) {
     let outcome = dispatch(node, client, args, ctx);
     let waits = matches!(outcome, Outcome::Blocked(_) | Outcome::Awaits(_));
     conclude(node, client, outcome, ctx);
@@ -161,7 +163,7 @@ fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
 }
 
 /// The checks before a command, in Redis's order, then the command itself.
-fn dispatch(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>) -> Outcome {
+fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>) -> Outcome {
     if args[0].eq_ignore_ascii_case(b"quit") {
         return Outcome::Farewell(Reply::ok());
     }
@@ -182,7 +184,7 @@ fn dispatch(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>
         && !transaction::runs_at_once(spec)
     {
         if !transaction.aborted {
-            transaction.queue.push(args.to_vec());
+            transaction.queue.push(Arc::clone(args));
         }
         return Outcome::Reply(Reply::Status("QUEUED".to_owned()));
     }
@@ -194,7 +196,7 @@ fn check(
     node: &mut Node,
     client: LinkId,
     spec: &'static Spec,
-    args: &[Vec<u8>],
+    args: &Arc<Args>,
     ctx: &mut Ctx<'_>,
 ) -> Result<(), Outcome> {
     if !spec.takes(args.len()) {
@@ -220,7 +222,7 @@ fn check(
         Some(Pause::All) => true,
     };
     if held_back {
-        return Err(Outcome::Blocked(Block::Paused(args.to_vec())));
+        return Err(Outcome::Blocked(Block::Paused(Arc::clone(args))));
     }
     Ok(())
 }
@@ -267,7 +269,7 @@ fn call(
     node: &mut Node,
     client: LinkId,
     spec: &'static Spec,
-    args: &[Vec<u8>],
+    args: &Arc<Args>,
     in_exec: bool,
     ctx: &mut Ctx<'_>,
 ) -> Outcome {

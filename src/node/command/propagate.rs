@@ -4,9 +4,11 @@
 //! chance or on this node's view: then something goes that has the same effect everywhere. What a
 //! transaction changed goes between MULTI and EXEC.
 
+use std::sync::Arc;
+
 use crate::node::Node;
 use crate::node::command::spec::Action;
-use crate::node::command::{Call, table};
+use crate::node::command::{Call, Spec};
 use crate::node::effect::{Ctx, LinkId};
 use crate::resp::{Args, args};
 
@@ -30,12 +32,12 @@ impl Call<'_, '_> {
 }
 
 /// A command has changed something.
-pub(super) fn changed(node: &mut Node, ctx: &mut Ctx<'_>, args: &[Vec<u8>], instead: Vec<Args>) {
+pub(super) fn changed(node: &mut Node, ctx: &mut Ctx<'_>, args: &Arc<Args>, instead: Vec<Args>) {
     if !node.has_stream() {
         return;
     }
     match instead.len() {
-        0 => node.propagate(ctx, args.to_vec()),
+        0 => node.propagate(ctx, Arc::clone(args)),
         1 => instead.into_iter().for_each(|args| node.propagate(ctx, args)),
         _ => {
             let outer = begin(node);
@@ -66,8 +68,13 @@ pub(super) fn end(node: &mut Node, ctx: &mut Ctx<'_>) {
 impl Node {
     /// Carries out a write of my master: without any of the checks that a client's command has to
     /// pass, and without an answer.
-    pub(crate) fn apply_from_master(&mut self, ctx: &mut Ctx<'_>, link: LinkId, args: &[Vec<u8>]) {
-        let Some(spec) = args.first().and_then(|name| table::find(name)) else { return };
+    pub(crate) fn apply_from_master(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        link: LinkId,
+        spec: &'static Spec,
+        args: &[Vec<u8>],
+    ) {
         let mut call =
             Call { node: self, ctx, client: link, args, spec, in_exec: false, instead: Vec::new() };
         if let Action::Answer(command) = spec.action {

@@ -2,7 +2,7 @@
 
 use crate::node::command::error::Answer;
 use crate::node::command::{Call, CommandError};
-use crate::node::keyspace::Value;
+use crate::node::keyspace::{Entry, Value};
 use crate::node::number;
 use crate::resp::Reply;
 use crate::time::Millis;
@@ -355,14 +355,26 @@ pub(super) fn msetnx(call: &mut Call<'_, '_>) -> Answer {
 
 fn add(call: &mut Call<'_, '_>, step: i64) -> Answer {
     let key = call.word(1);
-    let before = match write(call, key)? {
-        Some(bytes) => number::parse(bytes).ok_or(CommandError::NOT_AN_INTEGER)?,
-        None => 0,
+    call.node.expire_if_needed(call.ctx, key);
+    let plus = |before: i64| {
+        let overflow = CommandError::fixed("ERR increment or decrement would overflow");
+        before.checked_add(step).ok_or(overflow)
     };
-    let after = before
-        .checked_add(step)
-        .ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
-    call.node.keys.insert_string(key, after.to_string().as_bytes());
+    let after = match call.node.keys.entry_mut(key) {
+        Some(Entry { value: Value::String(bytes), raw, .. }) => {
+            let after = plus(number::parse(bytes).ok_or(CommandError::NOT_AN_INTEGER)?)?;
+            bytes.clear();
+            number::write(after, bytes);
+            *raw = false;
+            after
+        }
+        Some(_) => return Err(CommandError::WRONG_TYPE),
+        None => {
+            let after = plus(0)?;
+            call.node.keys.insert_string(key, after.to_string().as_bytes());
+            after
+        }
+    };
     call.touched(key);
     Ok(Reply::Int(after))
 }

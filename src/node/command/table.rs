@@ -283,14 +283,30 @@ pub(crate) static COMMANDS: &[Spec] = &[
 /// The longest name.
 const LONGEST: usize = 24;
 
+/// Where the commands of each first letter begin; those of the next letter begin where they end.
+static LETTERS: [u8; 27] = {
+    let mut begins = [0; 27];
+    let (mut letter, mut at) = (0, 0);
+    while letter < begins.len() {
+        while at < COMMANDS.len() && (COMMANDS[at].name.as_bytes()[0] - b'a') < letter as u8 {
+            at += 1;
+        }
+        begins[letter] = at as u8;
+        letter += 1;
+    }
+    begins
+};
+
 /// The command of this name, in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Spec> {
     let mut lower = [0; LONGEST];
     let lower = lower.get_mut(..name.len())?;
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
-    let at = COMMANDS.binary_search_by(|spec| spec.name.as_bytes().cmp(lower)).ok()?;
-    Some(&COMMANDS[at])
+    let letter = usize::from(lower.first()?.checked_sub(b'a')?);
+    let (first, end) = (LETTERS.get(letter)?, LETTERS.get(letter + 1)?);
+    let candidates = &COMMANDS[usize::from(*first)..usize::from(*end)];
+    candidates.iter().find(|spec| spec.name.as_bytes() == lower)
 }
 
 #[cfg(test)]
@@ -298,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_sorted_so_that_they_can_be_found_by_halving() {
+    fn commands_are_sorted_so_that_those_of_a_letter_are_side_by_side() {
         assert!(COMMANDS.is_sorted_by(|a, b| a.name < b.name));
         assert_eq!(COMMANDS.len(), 224);
         assert!(COMMANDS.iter().all(|spec| spec.name.len() <= LONGEST));
@@ -307,7 +323,12 @@ mod tests {
     #[test]
     fn a_command_is_found_in_any_case() {
         assert_eq!(find(b"GeT").map(|spec| spec.name), Some("get"));
-        assert!(find(b"gett").is_none());
+        for spec in COMMANDS {
+            assert_eq!(find(spec.name.as_bytes()).map(|found| found.name), Some(spec.name));
+        }
+        for nobody in ["gett", "", "zz", "0", "{", "~~~"] {
+            assert!(find(nobody.as_bytes()).is_none(), "{nobody}");
+        }
         assert!(find(&[b'x'; 100]).is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! MULTI, EXEC, DISCARD, WATCH (§11.9).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::node::Node;
 use crate::node::client::Transaction;
@@ -15,7 +16,7 @@ use crate::resp::{Args, Reply};
 /// server.
 #[derive(Debug)]
 pub(crate) struct Execution {
-    rest: VecDeque<Args>,
+    rest: VecDeque<Arc<Args>>,
     replies: Vec<Reply>,
 }
 
@@ -40,15 +41,15 @@ pub(super) fn all_have(node: &Node, client: LinkId, spec: &Spec, wanted: Traits)
 }
 
 /// A client's queued commands.
-fn queued(node: &Node, client: LinkId) -> impl Iterator<Item = (&'static Spec, &Args)> {
+fn queued(node: &Node, client: LinkId) -> impl Iterator<Item = (&'static Spec, &Arc<Args>)> {
     let transaction = node.clients.get(client).and_then(|state| state.transaction.as_ref());
     let queue = transaction.map(|transaction| transaction.queue.as_slice()).unwrap_or_default();
     queue.iter().filter_map(|args| table::find(&args[0]).map(|spec| (spec, args)))
 }
 
 /// A copy of a client's queued commands.
-pub(crate) fn queue(node: &Node, client: LinkId) -> Vec<(&'static Spec, Args)> {
-    queued(node, client).map(|(spec, args)| (spec, args.clone())).collect()
+pub(crate) fn queue(node: &Node, client: LinkId) -> Vec<(&'static Spec, Arc<Args>)> {
+    queued(node, client).map(|(spec, args)| (spec, Arc::clone(args))).collect()
 }
 
 /// A command was refused before it was carried out: its transaction will fail; if it is EXEC, it has

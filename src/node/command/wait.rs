@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn say(lab: &mut Lab, node: usize, client: LinkId, words: &str) {
-        lab.input(node, Input::Command(client, args(words.split(' '))));
+        lab.input(node, Input::Command(client, args(words.split(' ')).into()));
     }
 
     fn formed() -> Lab {

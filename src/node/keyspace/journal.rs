@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use crate::node::keyspace::{Entry, Keyspace};
 
 /// The keys that were changed, and how each was before: `None` if it was not there. Without a journal
-/// nothing is noted. A copy of a data set begins without one, and two data sets are the same whatever
-/// their journals say.
+/// nothing is noted. A copy of a data set begins without one.
 #[derive(Debug, Default)]
 pub(super) struct Journal(Option<BTreeMap<Vec<u8>, Option<Entry>>>);
 
@@ -18,15 +17,13 @@ impl Clone for Journal {
     }
 }
 
-impl PartialEq for Journal {
-    fn eq(&self, _: &Journal) -> bool {
-        true
-    }
-}
-
-impl Eq for Journal {}
-
 impl Journal {
+    /// Whether changes are noted, and that of this key is not yet.
+    #[inline]
+    pub(super) fn lacks(&self, key: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|noted| !noted.contains_key(key))
+    }
+
     /// Notes how a key is before it is changed.
     #[inline]
     pub(super) fn note(&mut self, key: &[u8], before: Option<&Entry>) {

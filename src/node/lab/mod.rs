@@ -321,7 +321,7 @@ impl Lab {
     /// What a certain client is told that says these words to a node.
     pub(crate) fn ask_as(&mut self, node: usize, client: LinkId, words: Args) -> Reply {
         self.replies.clear();
-        self.input(node, Input::Command(client, words));
+        self.input(node, Input::Command(client, words.into()));
         self.settle();
         let mut own = self.replies.iter().filter(|(by, to, _)| (*by, *to) == (node, client));
         let (.., reply) = own.next_back().expect("it is answered at once");

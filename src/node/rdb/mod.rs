@@ -13,7 +13,7 @@ use crc::{CRC_64_REDIS, Crc};
 
 use crate::node::keyspace::Value;
 
-pub use write::{length_bytes, string_bytes, value as encode_value};
+pub use write::{length_bytes, string_bytes, value as encode_value, value_bytes};
 
 /// The RDB version of 6.2.
 const VERSION: u16 = 9;

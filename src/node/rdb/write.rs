@@ -77,20 +77,35 @@ fn quicklist<'a>(elements: impl Iterator<Item = &'a Vec<u8>>) -> Vec<Vec<u8>> {
     nodes.into_iter().map(ziplist::write).collect()
 }
 
+/// How many bytes [`value`] takes.
+#[must_use]
+pub fn value_bytes(value: &Value) -> u64 {
+    match value {
+        Value::String(bytes) => 1 + string_bytes(bytes),
+        _ => self::value(value).len() as u64,
+    }
+}
+
 /// How many bytes a length takes.
 #[must_use]
-pub fn length_bytes(length: usize) -> u64 {
-    let mut out = Vec::new();
-    self::length(&mut out, length);
-    out.len() as u64
+pub const fn length_bytes(length: usize) -> u64 {
+    match length {
+        0..0x40 => 1,
+        0x40..0x4000 => 2,
+        0x4000..=0xffff_ffff => 5,
+        _ => 9,
+    }
 }
 
 /// How many bytes a string takes.
 #[must_use]
 pub fn string_bytes(bytes: &[u8]) -> u64 {
-    let mut out = Vec::new();
-    string(&mut out, bytes);
-    out.len() as u64
+    match number::parse(bytes) {
+        Some(-0x80..0x80) => 2,
+        Some(-0x8000..0x8000) => 3,
+        Some(-0x8000_0000..0x8000_0000) => 5,
+        _ => length_bytes(bytes.len()) + bytes.len() as u64,
+    }
 }
 
 /// A length, in as few bytes as it needs.
@@ -124,5 +139,43 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     } else {
         length(out, bytes.len());
         out.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(bytes: &[u8]) -> u64 {
+        let mut out = Vec::new();
+        string(&mut out, bytes);
+        out.len() as u64
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_is_as_long_as_it_is_said_to_be(
+            bytes in prop::collection::vec(any::<u8>(), 0..20_000),
+            number in any::<i64>(),
+            shift in 0..64_u32,
+        ) {
+            prop_assert_eq!(string_bytes(&bytes), written(&bytes));
+            let spelt = (number >> shift).to_string().into_bytes();
+            prop_assert_eq!(string_bytes(&spelt), written(&spelt));
+            let value = Value::String(spelt);
+            prop_assert_eq!(value_bytes(&value), self::value(&value).len() as u64);
+        }
+    }
+
+    #[test]
+    fn lengths_take_as_many_bytes_as_they_are_said_to() {
+        for bits in 0..33 {
+            for number in [(1_usize << bits) - 1, 1 << bits] {
+                let mut out = Vec::new();
+                length(&mut out, number);
+                assert_eq!(length_bytes(number), out.len() as u64, "{number}");
+            }
+        }
     }
 }

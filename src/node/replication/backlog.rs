@@ -36,9 +36,9 @@ impl Backlog {
         self.held
     }
 
-    /// Adds a command whose last byte has the offset `end`.
-    pub fn push(&mut self, end: u64, command: StreamCommand) {
-        self.held = (self.held + command.wire_bytes()).min(self.size);
+    /// Adds a command of so many bytes, the last of which has the offset `end`.
+    pub fn push(&mut self, end: u64, bytes: u64, command: StreamCommand) {
+        self.held = (self.held + bytes).min(self.size);
         self.commands.push_back((end, command));
         let lost = end - self.held;
         while self.commands.front().is_some_and(|(end, _)| *end <= lost) {
@@ -72,8 +72,9 @@ mod tests {
             let mut backlog = Backlog::new(size);
             let mut ends = vec![0];
             for len in &lengths {
-                let end = ends[ends.len() - 1] + write(*len).wire_bytes();
-                backlog.push(end, write(*len));
+                let bytes = write(*len).wire_bytes();
+                let end = ends[ends.len() - 1] + bytes;
+                backlog.push(end, bytes, write(*len));
                 ends.push(end);
             }
             let total = ends[ends.len() - 1];

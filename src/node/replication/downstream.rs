@@ -295,7 +295,7 @@ impl Node {
 
     /// A write of this master goes into the stream, if anybody is interested (A.3). Replicas do not
     /// add to the stream; they pass on what they get.
-    pub(crate) fn propagate(&mut self, ctx: &mut Ctx<'_>, args: Args) {
+    pub(crate) fn propagate(&mut self, ctx: &mut Ctx<'_>, args: impl Into<Arc<Args>>) {
         if !self.has_stream() {
             return;
         }
@@ -306,7 +306,7 @@ impl Node {
             self.replication.transacting = Transacting::Announced;
             self.feed(ctx, StreamCommand::Write(Arc::new(crate::resp::args(["MULTI"]))));
         }
-        self.feed(ctx, StreamCommand::Write(Arc::new(args)));
+        self.feed(ctx, StreamCommand::Write(args.into()));
     }
 
     /// Adds a command to the stream and sends it to all who get the stream.

@@ -85,8 +85,9 @@ impl History {
     /// Adds a command to the stream. Without a backlog nobody counts (A.3, 15.27).
     pub fn feed(&mut self, command: &StreamCommand) {
         if let Some(backlog) = &mut self.backlog {
-            self.offset += command.wire_bytes();
-            backlog.push(self.offset, command.clone());
+            let bytes = command.wire_bytes();
+            self.offset += bytes;
+            backlog.push(self.offset, bytes, command.clone());
         }
     }
 

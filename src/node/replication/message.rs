@@ -145,7 +145,11 @@ const fn line_bytes(text: usize) -> u64 {
 
 /// How many digits a number has.
 fn digits(number: u64) -> usize {
-    number.checked_ilog10().unwrap_or(0) as usize + 1
+    match number {
+        0..10 => 1,
+        10..100 => 2,
+        _ => number.ilog10() as usize + 1,
+    }
 }
 
 #[cfg(test)]

@@ -408,20 +408,21 @@ impl Node {
     }
 
     fn process_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
-        let name = match &command {
-            StreamCommand::Ping => Some("ping"),
-            StreamCommand::Select => Some("select"),
-            StreamCommand::GetAck => Some("replconf"),
-            StreamCommand::Write(args) => command::name_of(args),
-        };
-        if let Some(name) = name {
-            self.count_command(ctx, name, false);
-        }
         match &command {
-            StreamCommand::Ping | StreamCommand::Select => {}
-            StreamCommand::GetAck => self.acknowledge(ctx, link),
-            StreamCommand::Write(_) if command.is("MULTI") || command.is("EXEC") => {}
-            StreamCommand::Write(args) => self.apply_from_master(ctx, link, args),
+            StreamCommand::Ping => self.count_command(ctx, "ping", false),
+            StreamCommand::Select => self.count_command(ctx, "select", false),
+            StreamCommand::GetAck => {
+                self.count_command(ctx, "replconf", false);
+                self.acknowledge(ctx, link);
+            }
+            StreamCommand::Write(args) => {
+                if let Some(spec) = command::spec_of(args) {
+                    self.count_command(ctx, spec.name, false);
+                    if !command.is("MULTI") && !command.is("EXEC") {
+                        self.apply_from_master(ctx, link, spec, args);
+                    }
+                }
+            }
         }
         if let Upstream::Connected { known, .. } = &mut self.replication.upstream {
             known.offset += command.wire_bytes();

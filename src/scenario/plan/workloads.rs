@@ -12,7 +12,7 @@ use crate::scenario::source::Bytes;
 use crate::scenario::units;
 use crate::scenario::words::{Word, node};
 use crate::time::Span;
-use crate::workload::{Pace, Quorum, Settings};
+use crate::workload::{Library, Pace, Quorum, Settings};
 
 /// A client's clock counts microseconds.
 const RATE_MAX: u32 = 1_000_000;
@@ -77,6 +77,8 @@ fn settings(table: &WorkloadTable, roster: &Roster, reader: &mut Reader<'_>) -> 
         pace: pace(table, default.pace, reader),
         redirections: table.redirections.as_ref().map_or(default.redirections, |at| at.value),
         retries: table.retries.as_ref().map_or(default.retries, |at| at.value),
+        checks: table.checks.as_ref().is_some_and(|checks| checks.value),
+        library: library(table, reader),
         site: site(table.beside.as_ref(), roster, reader),
         quorum: quorum(table, reader),
         ..default
@@ -104,6 +106,26 @@ fn settings(table: &WorkloadTable, roster: &Roster, reader: &mut Reader<'_>) -> 
         reader.complain(mistake.hint("a key has one command under way at a time"));
     }
     settings
+}
+
+fn library(table: &WorkloadTable, reader: &mut Reader<'_>) -> Library {
+    let Some(given) = &table.library else { return Library::Usual };
+    let span = reader.inside_quotes(&given.span);
+    let Some((_, library)) = Library::NAMED.iter().find(|(name, _)| *name == given.value) else {
+        let message = format!("no client library is known as `{}`", given.value);
+        let names = Library::NAMED.map(|(name, _)| format!("`{name}`")).join(", ");
+        reader.complain(Diagnostic::new(message, span, format!("expected {names}")));
+        return Library::Usual;
+    };
+    let numbers =
+        [&table.redirections, &table.retries].map(|given| given.as_ref().map(|at| &at.span));
+    let back_off = table.back_off.as_ref().map(|at| &at.span);
+    if let Some(other) = numbers.into_iter().chain([back_off]).flatten().next() {
+        let message = format!("`{}` decides by itself when to try again", given.value);
+        let mistake = Diagnostic::new(message, other.clone(), "this cannot be chosen");
+        reader.complain(mistake.see(span, "the library"));
+    }
+    *library
 }
 
 /// A word that steps can say.

@@ -101,9 +101,13 @@ impl<'a> Question<'a> {
             return false;
         };
         let Some(first) = world.node(first) else { return false };
-        self.all_say(world, |_, node| {
-            Slot::all().all(|slot| owner(node, slot) == owner(first, slot))
-        })
+        // Where each owner's slots begin and end, which is the same if all have the same owners.
+        let owners = |node: &Node| {
+            let name = |(first, last, owner)| (first, last, node.bus.table.node(owner));
+            node.bus.slots.runs().map(name).collect::<Vec<_>>()
+        };
+        let theirs = owners(first);
+        self.all_say(world, |_, node| owners(node) == theirs)
     }
 
     fn sees(&self, world: &World, node: NodeNo, subject: NodeNo, sight: Sight) -> bool {

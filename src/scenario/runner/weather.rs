@@ -11,22 +11,17 @@ use crate::rng::{Purpose, SmallStream};
 use crate::scenario::runner::{Outcome, Runner};
 use crate::scenario::step::Weather;
 use crate::time::{Span, Time};
-use crate::world::World;
 
-/// Two nodes, the lower number first.
-type Pair = (NodeNo, NodeNo);
+/// A node that blocks, and whom.
+type Block = (NodeNo, NodeNo);
 
 struct Sky {
     weather: Weather,
     count: u32,
     /// When each node parts the network next, and what it draws from.
     nodes: Vec<(Time, SmallStream)>,
-    /// Until when pairs are blocked.
-    blocked: BTreeMap<Pair, Time>,
-}
-
-fn pair(a: NodeNo, b: NodeNo) -> Pair {
-    (a.min(b), a.max(b))
+    /// Until when who blocks whom.
+    blocked: BTreeMap<Block, Time>,
 }
 
 /// How long a node waits, so that all of them together part the network so often.
@@ -43,61 +38,71 @@ impl Sky {
         times.min().unwrap_or(self.weather.until).min(self.weather.until)
     }
 
-    /// Lets those nodes part the network whose time has come. Gives the pairs that are blocked newly.
-    fn block(&mut self, now: Time) -> Vec<Pair> {
+    /// Whether either of two nodes blocks the other.
+    fn are_apart(&self, a: NodeNo, b: NodeNo) -> bool {
+        self.blocked.contains_key(&(a, b)) || self.blocked.contains_key(&(b, a))
+    }
+
+    /// Lets those nodes part the network whose time has come. Gives the paths that are cut newly.
+    fn block(&mut self, now: Time) -> Vec<Block> {
         let mut fresh = Vec::new();
-        for number in 0..self.nodes.len() as u32 {
-            let (at, draws) = &mut self.nodes[number as usize];
+        for number in 0..self.nodes.len() {
+            let (at, draws) = &mut self.nodes[number];
             if *at > now {
                 continue;
             }
             *at += pause(self.weather, self.count, draws);
             let mut draws = draws.clone();
-            self.part(now, NodeNo(number), &mut draws, &mut fresh);
-            self.nodes[number as usize].1 = draws;
+            self.part(now, NodeNo(number as u32), &mut draws, &mut fresh);
+            self.nodes[number].1 = draws;
         }
         fresh
     }
 
-    /// A node takes some of those that it can reach to its side, and everybody there blocks all who
-    /// are not, each for a time of its own.
-    fn part(&mut self, now: Time, by: NodeNo, draws: &mut SmallStream, fresh: &mut Vec<Pair>) {
+    /// A node takes some of those that it does not block to its side, never all of them. Those of
+    /// them that it can reach, and itself, block everybody who is not on that side, each for a time of
+    /// its own, from now on if they do already.
+    fn part(&mut self, now: Time, by: NodeNo, draws: &mut SmallStream, fresh: &mut Vec<Block>) {
         let others = (0..self.count).map(NodeNo).filter(|&other| other != by);
-        let mut reached: Vec<NodeNo> =
-            others.filter(|&other| !self.blocked.contains_key(&pair(by, other))).collect();
-        let out_of_reach = self.count - 1 - reached.len() as u32;
-        // Who is cut off already from many parts the network less often.
-        if reached.is_empty() || draws.below(self.count) < out_of_reach {
+        let mut side: Vec<NodeNo> =
+            others.filter(|&other| !self.blocked.contains_key(&(by, other))).collect();
+        // Who blocks many already parts the network less often.
+        if side.is_empty() || draws.below(self.count) > side.len() as u32 {
             return;
         }
-        let taken = draws.below(reached.len() as u32);
-        while reached.len() > taken as usize {
-            let at = draws.below(reached.len() as u32);
-            reached.remove(at as usize);
+        let taken = draws.below((side.len() as u32 - 1).max(1));
+        while side.len() > taken as usize {
+            let at = draws.below(side.len() as u32);
+            side.remove(at as usize);
         }
-        reached.push(by);
-        for &member in &reached {
-            let strangers = (0..self.count).map(NodeNo).filter(|node| !reached.contains(node));
-            for stranger in strangers {
+        let mut members: Vec<NodeNo> =
+            side.iter().copied().filter(|&member| !self.are_apart(by, member)).collect();
+        side.push(by);
+        members.push(by);
+        for &member in &members {
+            for stranger in (0..self.count).map(NodeNo).filter(|node| !side.contains(node)) {
                 let until = now + draws.span(self.weather.lasts.low, self.weather.lasts.high);
                 if until == now {
                     continue;
                 }
-                let end = self.blocked.entry(pair(member, stranger)).or_insert_with(|| {
-                    fresh.push(pair(member, stranger));
-                    until
-                });
-                *end = (*end).max(until);
+                if !self.are_apart(member, stranger) {
+                    fresh.extend([(member, stranger), (stranger, member)]);
+                }
+                self.blocked.insert((member, stranger), until);
             }
         }
     }
 
-    /// The pairs that nobody blocks any more.
-    fn mended(&mut self, now: Time) -> Vec<Pair> {
+    /// The paths that nobody blocks any more.
+    fn mended(&mut self, now: Time) -> Vec<Block> {
         let over = self.blocked.iter().filter(|(_, until)| **until <= now);
-        let over: Vec<Pair> = over.map(|(pair, _)| *pair).collect();
+        let mut over: Vec<Block> =
+            over.map(|(&(by, whom), _)| (by.min(whom), by.max(whom))).collect();
+        over.sort_unstable();
+        over.dedup();
         self.blocked.retain(|_, until| *until > now);
-        over
+        over.retain(|&(a, b)| !self.are_apart(a, b));
+        over.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]).collect()
     }
 }
 
@@ -120,26 +125,18 @@ impl Runner<'_> {
         while self.world.now() < weather.until {
             self.advance(sky.next())?;
             let now = self.world.now();
-            let mended = sky.mended(now);
-            self.change(&mended, &cut, World::mend);
-            let blocked = sky.block(now);
-            self.change(&blocked, &cut, World::cut);
+            self.change(sky.mended(now), &cut, false);
+            self.change(sky.block(now), &cut, true);
         }
-        let last: Vec<Pair> = sky.blocked.into_keys().collect();
-        self.change(&last, &cut, World::mend);
+        self.change(sky.mended(Time(u64::MAX)), &cut, false);
         Ok(())
     }
 
-    /// Cuts or mends both ways between two nodes, but for those that are none of ours.
-    fn change(
-        &mut self,
-        pairs: &[Pair],
-        others: &BTreeSet<(NodeNo, NodeNo)>,
-        act: impl Fn(&mut World, NodeNo, NodeNo),
-    ) {
-        let ways = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);
-        for (from, to) in ways.filter(|way| !others.contains(way)) {
-            act(&mut self.world, from, to);
+    /// Cuts paths or mends them, but for those that are none of ours.
+    fn change(&mut self, mut paths: Vec<Block>, others: &BTreeSet<Block>, cut: bool) {
+        paths.retain(|path| !others.contains(path));
+        if !paths.is_empty() {
+            self.world.change_cuts(&paths, cut);
         }
     }
 }

@@ -1,13 +1,11 @@
 //! What a node tells of the cluster: NODES, INFO, SLOTS, MYID, REPLICAS, COUNT-FAILURE-REPORTS.
 
-use crate::node::bus::Bus;
 use crate::node::command::cluster::known;
 use crate::node::command::error::Answer;
 use crate::node::command::{Call, CommandError};
 use crate::node::flags::Flags;
 use crate::node::table::PeerIx;
 use crate::resp::Reply;
-use crate::slot::Slot;
 
 /// CLUSTER NODES (§10.2)
 pub(super) fn nodes(call: &mut Call<'_, '_>) -> Answer {
@@ -30,8 +28,7 @@ fn id(call: &Call<'_, '_>, node: PeerIx) -> String {
 
 /// CLUSTER SLOTS (§10.3)
 pub(super) fn slots(call: &mut Call<'_, '_>) -> Answer {
-    let runs = runs(&call.node.bus);
-    let described = runs.into_iter().map(|(first, last, owner)| {
+    let described = call.node.bus.slots.runs().map(|(first, last, owner)| {
         let table = &call.node.bus.table;
         let replicas = table.replicas(owner).iter().copied();
         let alive = replicas.filter(|&replica| !table.flags(replica).any(Flags::FAIL));
@@ -46,22 +43,6 @@ fn address(call: &Call<'_, '_>, node: PeerIx) -> Reply {
     let endpoint = call.ctx.ids.endpoint(call.node.bus.table.endpoint(node));
     let ip = Reply::bulk(endpoint.ip_text());
     Reply::Array(vec![ip, Reply::Int(endpoint.port.into()), Reply::bulk(id(call, node))])
-}
-
-/// The maximal runs of slots with the same owner, ascending.
-fn runs(bus: &Bus) -> Vec<(Slot, Slot, PeerIx)> {
-    let mut runs: Vec<(Slot, Slot, PeerIx)> = Vec::new();
-    let mut previous = None;
-    for slot in Slot::all() {
-        let owner = bus.slots.owner(slot);
-        match (owner, runs.last_mut()) {
-            (Some(owner), Some(run)) if previous == Some(owner) => run.1 = slot,
-            (Some(owner), _) => runs.push((slot, slot, owner)),
-            (None, _) => {}
-        }
-        previous = owner;
-    }
-    runs
 }
 
 /// CLUSTER REPLICAS id (§9.19)

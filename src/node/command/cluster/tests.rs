@@ -229,7 +229,7 @@ fn who_watches_a_key_notices_that_a_reset_has_deleted_it_9_21() {
 #[test]
 fn a_published_message_reaches_listeners_of_other_nodes_4_7() {
     let mut lab = formed();
-    lab.input(1, Input::Command(CLIENT, args(["SUBSCRIBE", "news"])));
+    lab.input(1, Input::Command(CLIENT, args(["SUBSCRIBE", "news"]).into()));
     assert_eq!(lab.ask(0, "PUBLISH news hi"), Reply::Int(0));
     let heard = Reply::Array(["message", "news", "hi"].map(Reply::bulk).to_vec());
     assert!(lab.replies.contains(&(1, CLIENT, Some(heard))), "{:?}", lab.replies);

@@ -4,10 +4,13 @@
 //! too; KEYS and SCAN, which answer in the random order of a hash table there, follow it here.
 
 mod journal;
+mod slot_keys;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::node::keyspace::journal::Journal;
+use crate::node::keyspace::slot_keys::SlotKeys;
 use crate::node::replication::message::Position;
 use crate::slot::Slot;
 use crate::time::Millis;
@@ -33,12 +36,18 @@ impl Entry {
     }
 }
 
-type Keys = BTreeMap<Vec<u8>, Entry>;
+/// So many slots stand side by side.
+const SHELF: usize = 64;
+
+/// The keys of some slots that follow each other. Copies of a keyspace have what neither has changed
+/// in common.
+type Shelf = [Option<Arc<SlotKeys>>; SHELF];
 
 /// All keys of database 0, the only one of a cluster node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Keyspace {
-    slots: BTreeMap<Slot, Keys>,
+    /// As far as there are keys.
+    shelves: Vec<Option<Box<Shelf>>>,
     len: usize,
     deadlines: BTreeSet<(Millis, Vec<u8>)>,
     /// The sum of all deadlines.
@@ -51,7 +60,56 @@ pub struct Keyspace {
     journal: Journal,
 }
 
+impl PartialEq for Keyspace {
+    fn eq(&self, other: &Keyspace) -> bool {
+        (self.saved_at, self.position) == (other.saved_at, other.position)
+            && self.len == other.len
+            && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Keyspace {}
+
 impl Keyspace {
+    #[inline]
+    fn slot(&self, slot: Slot) -> Option<&SlotKeys> {
+        let shelf = self.shelves.get(slot.index() / SHELF)?.as_ref()?;
+        shelf[slot.index() % SHELF].as_deref()
+    }
+
+    #[inline]
+    fn place_mut(&mut self, slot: Slot) -> Option<&mut Option<Arc<SlotKeys>>> {
+        let shelf = self.shelves.get_mut(slot.index() / SHELF)?.as_mut()?;
+        Some(&mut shelf[slot.index() % SHELF])
+    }
+
+    /// The keys of a slot, to be changed: no longer those of copies.
+    #[inline]
+    fn slot_mut(&mut self, slot: Slot) -> Option<&mut SlotKeys> {
+        self.place_mut(slot)?.as_mut().map(Arc::make_mut)
+    }
+
+    /// The keys of a slot, to be added to.
+    fn slot_or_new(&mut self, slot: Slot) -> &mut SlotKeys {
+        let at = slot.index() / SHELF;
+        if at >= self.shelves.len() {
+            self.shelves.resize_with(at + 1, || None);
+        }
+        let shelf = self.shelves[at].get_or_insert_with(|| Box::new([const { None }; SHELF]));
+        Arc::make_mut(shelf[slot.index() % SHELF].get_or_insert_default())
+    }
+
+    /// The slots that hold keys, ascending, and their keys.
+    fn occupied(&self) -> impl Iterator<Item = (Slot, &SlotKeys)> {
+        let shelves = (0..).step_by(SHELF).zip(&self.shelves);
+        shelves.filter_map(|(first, shelf)| Some((first, shelf.as_ref()?))).flat_map(
+            |(first, shelf)| {
+                let keys = (first..).zip(shelf.iter());
+                keys.filter_map(|(slot, keys)| Some((Slot::new(slot)?, keys.as_deref()?)))
+            },
+        )
+    }
+
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -67,27 +125,42 @@ impl Keyspace {
     /// Looks a key up, expired or not.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Entry> {
-        self.slots.get(&Slot::of_key(key))?.get(key)
+        self.slot(Slot::of_key(key))?.get(key)
+    }
+
+    /// A key's entry, to be changed in place. Its time to die is changed by
+    /// [`Keyspace::set_expiry`] only.
+    pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        if self.journal.lacks(key) && self.get(key).is_some() {
+            self.note(key);
+        }
+        self.slot_mut(Slot::of_key(key))?.get_mut(key)
+    }
+
+    /// Notes how a key is before it is changed.
+    fn note(&mut self, key: &[u8]) {
+        if self.journal.lacks(key) {
+            let before = self.get(key).cloned();
+            self.journal.note(key, before.as_ref());
+        }
     }
 
     /// A key's value, to be changed in place.
     pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
-        let entry = self.slots.get_mut(&Slot::of_key(key))?.get_mut(key)?;
-        self.journal.note(key, Some(entry));
-        Some(&mut entry.value)
+        self.entry_mut(key).map(|entry| &mut entry.value)
     }
 
     /// Gives a key a new value. A key that was there keeps its time to die.
     pub fn insert(&mut self, key: &[u8], value: Value) {
-        let keys = self.slots.entry(Slot::of_key(key)).or_default();
-        self.journal.note(key, keys.get(key));
+        self.note(key);
+        let keys = self.slot_or_new(Slot::of_key(key));
         match keys.get_mut(key) {
             Some(entry) => {
                 entry.value = value;
                 entry.raw = false;
             }
             None => {
-                keys.insert(key.to_vec(), Entry { value, expires: None, raw: false });
+                keys.insert(key, Entry { value, expires: None, raw: false });
                 self.len += 1;
             }
         }
@@ -95,14 +168,10 @@ impl Keyspace {
 
     /// Gives a key a string, into the memory of the string that was there.
     pub fn insert_string(&mut self, key: &[u8], string: &[u8]) {
-        let keys = self.slots.get_mut(&Slot::of_key(key));
-        match keys.and_then(|keys| keys.get_mut(key)) {
-            Some(entry) if matches!(entry.value, Value::String(_)) => {
-                self.journal.note(key, Some(entry));
-                if let Value::String(old) = &mut entry.value {
-                    string.clone_into(old);
-                }
-                entry.raw = false;
+        match self.entry_mut(key) {
+            Some(Entry { value: Value::String(old), raw, .. }) => {
+                string.clone_into(old);
+                *raw = false;
             }
             _ => self.insert(key, Value::String(string.to_vec())),
         }
@@ -110,9 +179,7 @@ impl Keyspace {
 
     /// A string was changed in place.
     pub fn make_raw(&mut self, key: &[u8]) {
-        let keys = self.slots.get_mut(&Slot::of_key(key));
-        if let Some(entry) = keys.and_then(|keys| keys.get_mut(key)) {
-            self.journal.note(key, Some(entry));
+        if let Some(entry) = self.entry_mut(key) {
             entry.raw = true;
         }
     }
@@ -121,7 +188,10 @@ impl Keyspace {
     #[must_use]
     pub fn loaded(&self) -> Keyspace {
         let mut keys = self.clone();
-        keys.slots.values_mut().flat_map(Keys::values_mut).for_each(|entry| entry.raw = false);
+        let places = keys.shelves.iter_mut().flatten().flat_map(|shelf| shelf.iter_mut());
+        for place in places.flatten().filter(|keys| keys.iter().any(|(_, entry)| entry.raw)) {
+            Arc::make_mut(place).values_mut().for_each(|entry| entry.raw = false);
+        }
         keys.saved_at = None;
         keys.position = None;
         keys
@@ -130,12 +200,12 @@ impl Keyspace {
     /// Deletes a key.
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let slot = Slot::of_key(key);
-        let keys = self.slots.get_mut(&slot)?;
+        let keys = self.slot_mut(slot)?;
         let entry = keys.remove(key)?;
-        self.journal.note(key, Some(&entry));
-        if keys.is_empty() {
-            self.slots.remove(&slot);
+        if keys.len() == 0 {
+            *self.place_mut(slot)? = None;
         }
+        self.journal.note(key, Some(&entry));
         self.len -= 1;
         if let Some(deadline) = entry.expires {
             self.drop_deadline(deadline, key.to_vec());
@@ -145,8 +215,7 @@ impl Keyspace {
 
     /// Sets or takes away a key's time to die; returns the one it had.
     pub fn set_expiry(&mut self, key: &[u8], expires: Option<Millis>) -> Option<Millis> {
-        let entry = self.slots.get_mut(&Slot::of_key(key))?.get_mut(key)?;
-        self.journal.note(key, Some(entry));
+        let entry = self.entry_mut(key)?;
         let before = std::mem::replace(&mut entry.expires, expires);
         if before != expires {
             if let Some(before) = before {
@@ -171,12 +240,12 @@ impl Keyspace {
 
     /// All keys in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
-        self.slots.values().flatten().map(|(key, entry)| (key.as_slice(), entry))
+        self.occupied().flat_map(|(_, keys)| keys.iter())
     }
 
     /// The slots that hold keys, ascending.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.slots.keys().copied()
+        self.occupied().map(|(slot, _)| slot)
     }
 
     /// How many keys have a time to die.
@@ -204,27 +273,26 @@ impl Keyspace {
 
     /// The keys of a slot in byte order (§9.14).
     pub fn keys_in_slot(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
-        self.slots.get(&slot).into_iter().flat_map(BTreeMap::keys).map(Vec::as_slice)
+        self.slot(slot).into_iter().flat_map(SlotKeys::iter).map(|(key, _)| key)
     }
 
     /// How many keys a slot holds (§9.13).
     #[must_use]
     pub fn count_in_slot(&self, slot: Slot) -> usize {
-        self.slots.get(&slot).map_or(0, BTreeMap::len)
+        self.slot(slot).map_or(0, SlotKeys::len)
     }
 
     /// Deletes all keys of a slot (§5.8.6); returns how many they were.
     pub fn delete_slot(&mut self, slot: Slot) -> usize {
-        let Some(keys) = self.slots.remove(&slot) else { return 0 };
-        let count = keys.len();
-        self.len -= count;
-        for (key, entry) in keys {
-            self.journal.note(&key, Some(&entry));
+        let Some(keys) = self.place_mut(slot).and_then(Option::take) else { return 0 };
+        self.len -= keys.len();
+        for (key, entry) in keys.iter() {
+            self.journal.note(key, Some(entry));
             if let Some(deadline) = entry.expires {
-                self.drop_deadline(deadline, key);
+                self.drop_deadline(deadline, key.to_vec());
             }
         }
-        count
+        keys.len()
     }
 }
 
@@ -232,6 +300,7 @@ impl Keyspace {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -300,6 +369,29 @@ mod tests {
             let counted: usize = keys.slots().map(|slot| keys.count_in_slot(slot)).sum();
             prop_assert_eq!(counted, model.len());
         }
+    }
+
+    #[test]
+    fn a_copy_stays_as_it_is_when_the_original_changes() {
+        let mut keys = Keyspace::default();
+        keys.insert_string(b"{t}a", b"1");
+        keys.insert_string(b"{t}b", b"1");
+        let copy = keys.clone();
+        keys.insert_string(b"{t}a", b"2");
+        keys.remove(b"{t}b");
+        keys.insert_string(b"other", b"3");
+        let shown = |keys: &Keyspace| {
+            let entries = keys.iter().map(|(key, entry)| (key.to_vec(), entry.value.clone()));
+            entries.collect::<Vec<_>>()
+        };
+        let one = |key: &str, value: &str| (key.into(), Value::String(value.into()));
+        assert_eq!(shown(&copy), [one("{t}a", "1"), one("{t}b", "1")]);
+        assert_eq!((copy.len(), keys.len()), (2, 2));
+        assert!(keys != copy);
+        keys.remove(b"other");
+        keys.insert_string(b"{t}b", b"1");
+        keys.insert_string(b"{t}a", b"1");
+        assert!(keys == copy);
     }
 
     #[test]
