@@ -71,6 +71,7 @@ impl Node {
             clients: Default::default(),
             replication,
             server,
+            loading: None,
         };
         let pid = node.process.pid;
         node.log_as_child(ctx, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo".to_owned());
@@ -105,14 +106,20 @@ impl Node {
             }
             Stage::LoadingKeys => {
                 self.load_dataset(ctx);
-                self.verify_keys(ctx);
-                self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
-                self.process.stage = Stage::Running;
-                ctx.out.effects.push(Effect::Listen);
-                ctx.out.notice(Notice::Serving);
             }
             Stage::Running | Stage::Ended => {}
         }
+    }
+
+    /// All keys are there: clients are served.
+    pub(crate) fn serve(&mut self, ctx: &mut Ctx<'_>) {
+        self.verify_keys(ctx);
+        self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
+        self.process.stage = Stage::Running;
+        if !self.process.listens {
+            ctx.out.effects.push(Effect::Listen);
+        }
+        ctx.out.notice(Notice::Serving);
     }
 
     fn enter(&mut self, ctx: &mut Ctx<'_>, stage: Stage, (low, high): (Span, Span)) {

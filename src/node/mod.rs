@@ -21,6 +21,7 @@ pub mod info;
 pub mod keyspace;
 #[cfg(test)]
 mod lab;
+pub mod loading;
 pub mod log;
 pub mod names;
 pub mod nodes_conf;
@@ -44,6 +45,7 @@ use crate::node::client::Clients;
 use crate::node::config::Config;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
+use crate::node::loading::Loading;
 use crate::node::log::{Level, Role};
 use crate::node::process::Process;
 use crate::node::replication::Replication;
@@ -73,6 +75,8 @@ pub struct Node {
     pub(crate) replication: Replication,
     /// What it knows of itself as a program: counters, files, the configuration file.
     pub(crate) server: Server,
+    /// The data set that it is loading, if it is.
+    pub(crate) loading: Option<Loading>,
 }
 
 impl Node {
@@ -84,7 +88,11 @@ impl Node {
                 self.boot_step(ctx);
                 return;
             }
+            // Whoever loads runs no cron (15.37).
+            Input::Tick if self.is_loading() => {}
             Input::Tick => self.server_cron(ctx),
+            Input::LoadStep => self.load_step(ctx),
+            Input::ReadTimeout => self.read_timeout(ctx),
             Input::LinkUp(end) => self.link_up(ctx, &end),
             Input::LinkLost(end, loss) => self.link_lost(ctx, &end, loss),
             Input::Accepted(end) => self.link_accepted(ctx, &end),
@@ -101,10 +109,13 @@ impl Node {
             }
             Input::ClientGone(client) => command::client_gone(self, client),
             Input::CallDone(result) => command::call_done(self, result, ctx),
+            Input::Terminate if self.is_loading() => self.give_up_loading(ctx),
             Input::Terminate => self.process.terminating = true,
         }
-        self.before_sleep(ctx);
-        command::before_sleep(self, ctx);
+        if !self.is_loading() {
+            self.before_sleep(ctx);
+            command::before_sleep(self, ctx);
+        }
     }
 
     /// How often `serverCron` runs: this long after its last run, plus what the run and the event

@@ -123,6 +123,14 @@ impl<P: Program> World<P> {
                 self.due_in(node, span, Due::Awake);
                 return Then::Defer;
             }
+            Effect::LoadFor(span) => {
+                self.load_for(node, span);
+                return Then::Defer;
+            }
+            Effect::ReadFrom(link, limit) => {
+                self.read_from(node, link, limit);
+                return Then::Defer;
+            }
             Effect::Call { to, requests, timeout } => {
                 self.call(node, to, requests, timeout);
                 return Then::Defer;

@@ -40,6 +40,9 @@ use crate::node::effect::{Ctx, Effect, LinkId};
 use crate::node::redirect;
 use crate::resp::{Args, Reply};
 
+/// What a process says that is loading its data set (§9.0.2).
+pub(crate) const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
 /// What comes of a command.
 pub(crate) enum Outcome {
     /// An answer.
@@ -247,6 +250,9 @@ fn check_role(
         return Err(CommandError::fixed(
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         ));
+    }
+    if node.is_loading() && !transaction::all_have(node, client, spec, Traits::LOADING) {
+        return Err(CommandError::fixed(LOADING));
     }
     Ok(())
 }

@@ -1,19 +1,11 @@
 //! What replication does to the rest of a replica: its keys, its clients, its disk.
 
-use std::sync::Arc;
-
 use crate::node::Node;
 use crate::node::client::{Block, Client, Pause};
-use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::replication::message::Position;
 use crate::resp::Reply;
-use crate::time::{Millis, Span};
-
-/// How many bytes of a data set are loaded in a microsecond.
-const LOADED_BYTES_PER_MICRO: u64 = 100;
-/// A shorter pause is not worth an event.
-const NOTICEABLE: Span = Span::millis(1);
+use crate::time::Millis;
 
 impl Node {
     /// Something happened on a replication link, or to a child.
@@ -45,18 +37,6 @@ impl Node {
     /// The cached clock in whole seconds (§0.3.2).
     pub(crate) fn unix_now(&self) -> i64 {
         self.process.cached_time.0 / 1_000
-    }
-
-    /// Puts a data set from the master in the place of my keys (A.9). While a large one is being
-    /// loaded the process does nothing else: no cron runs, no ping is sent (15.37).
-    pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
-        self.empty_keys();
-        self.keys = dump.keys.loaded();
-        self.tell_of_file(ctx, dump.keys.saved_at.unwrap_or(ctx.now.secs()));
-        let takes = Span::micros(dump.bytes() / LOADED_BYTES_PER_MICRO);
-        if takes >= NOTICEABLE {
-            ctx.out.effects.push(Effect::Sleep(takes));
-        }
     }
 
     /// Whether clients are held back.
