@@ -372,3 +372,84 @@ impl Node {
         ctx.out.effects.push(Effect::Exit(Exit::Shutdown));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::config::Config;
+    use crate::node::keyspace::Value;
+    use crate::node::lab::Lab;
+    use crate::node::process::{Death, Disk};
+    use crate::resp::Reply;
+
+    /// A node that is starting with ten megabytes of keys.
+    fn starting(appendonly: bool) -> Lab {
+        let mut found = Keyspace::default();
+        for number in 0..1_000 {
+            found.insert(format!("{{b}}{number}").as_bytes(), Value::String(vec![b'x'; 10_000]));
+        }
+        let mut config = Config::default();
+        config.set("appendonly", if appendonly { "yes" } else { "no" }).unwrap();
+        Lab::start(1, |_| Disk { keys: Some(found.clone()), ..Disk::default() }, config)
+    }
+
+    #[test]
+    fn a_process_that_starts_with_much_to_load_refuses_commands_and_peers_meanwhile_15_37() {
+        let mut lab = starting(false);
+        assert!(lab.node(0).is_loading());
+        assert!(!lab.node(0).takes_in_peers());
+        let refusal = Reply::Error("LOADING Redis is loading the dataset in memory".to_owned());
+        assert_eq!(lab.ask(0, "CLUSTER INFO"), refusal);
+        assert_eq!(lab.ask(0, "PING"), refusal);
+        let info = lab.ask(0, "INFO persistence");
+        let info = info.text().unwrap();
+        for line in [
+            "loading:1",
+            "loading_total_bytes:10009988",
+            "loading_loaded_bytes:2092163",
+            "loading_loaded_perc:20.90",
+            "loading_eta_seconds:1",
+        ] {
+            assert!(info.lines().any(|one| one == line), "{line} {info}");
+        }
+        lab.run(150);
+        assert!(lab.node(0).takes_in_peers());
+        let loaded =
+            |line: &crate::node::lab::Line| line.text.starts_with("DB loaded from disk: 0.10");
+        assert!(lab.lines.iter().any(loaded));
+        assert!(lab.logged(0, "Ready to accept connections"));
+        assert_eq!(lab.node(0).keys.len(), 1_000);
+        assert_eq!(lab.ask(0, "PING"), Reply::Status("PONG".to_owned()));
+    }
+
+    #[test]
+    fn a_process_that_dies_while_it_loads_leaves_its_files_as_they_were() {
+        for appendonly in [false, true] {
+            let mut lab = starting(appendonly);
+            assert!(lab.node(0).is_loading());
+            let keys = lab.nodes[0].take().unwrap().surviving_keys(Death::Killed).unwrap();
+            assert_eq!(keys.len(), 1_000);
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_told_to_end_while_it_loads_saves_nothing_b_1() {
+        let mut lab = starting(false);
+        lab.input(0, crate::node::effect::Input::Terminate);
+        assert!(lab.logged(0, "Received shutdown signal during loading, exiting now."));
+        assert_eq!(lab.exits, [(0, Exit::Shutdown)]);
+        let mut lab = starting(false);
+        lab.replies.clear();
+        let words = crate::resp::args(["SHUTDOWN", "SAVE"]);
+        lab.input(0, crate::node::effect::Input::Command(LinkId(1_001), words));
+        assert!(!lab.logged(0, "Saving the final RDB snapshot before exiting."));
+        assert_eq!(lab.exits, [(0, Exit::Shutdown)]);
+    }
+
+    #[test]
+    fn keys_can_take_their_time() {
+        assert_eq!(key_delay(10, 50), Span::micros(500));
+        assert_eq!(key_delay(10, -3), Span::micros(3));
+        assert_eq!(key_delay(10, 0), Span::ZERO);
+    }
+}

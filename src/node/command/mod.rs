@@ -3,6 +3,7 @@
 //! Arguments come in as words, replies leave as [`Effect::Reply`]. One file for each family of
 //! commands; `table` knows all commands of 6.2, also those that a virtual node does not model.
 
+mod blocking;
 mod call;
 mod cluster;
 mod connection;
@@ -27,6 +28,7 @@ mod wait;
 
 pub(crate) use call::Call;
 pub(crate) use error::CommandError;
+pub(crate) use list::End;
 pub use migrate::call_done;
 pub(crate) use server::VERSION;
 pub(crate) use spec::{Spec, Traits};
@@ -105,6 +107,7 @@ fn process(node: &mut Node, client: LinkId, args: &[Vec<u8>], ctx: &mut Ctx<'_>)
         let asking = args[0].eq_ignore_ascii_case(b"asking");
         finish(node, client, asking);
     }
+    blocking::serve(node, ctx);
 }
 
 /// Hands a command's outcome to the client.
@@ -330,6 +333,7 @@ pub fn shutdown(node: &mut Node, ctx: &mut Ctx<'_>) {
 /// What `serverCron` does for clients, keys and files (§0.1.4).
 pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
     let now = ctx.now.millis();
+    blocking::redirect(node, ctx);
     node.active_expire(ctx);
     node.storage_cron(ctx);
     node.clients.is_paused(now);

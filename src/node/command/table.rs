@@ -7,8 +7,8 @@ use crate::node::command::call::Call;
 use crate::node::command::error::Answer;
 use crate::node::command::spec::{Action, KeyPositions, Spec, Traits};
 use crate::node::command::{
-    Outcome, cluster, connection, debug, hash, key, list, migrate, publish, replicate, scan,
-    server, set, string, transaction, wait,
+    Outcome, blocking, cluster, connection, debug, hash, key, list, migrate, publish, replicate,
+    scan, server, set, string, transaction, wait,
 };
 
 use Action::NotModelled;
@@ -65,10 +65,10 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("bitfield_ro", -2, READONLY | FAST, [1, 1, 1], &["bitmap"], NotModelled),
     command("bitop", -4, WRITE | DENYOOM, [2, -1, 1], &["bitmap"], NotModelled),
     command("bitpos", -3, READONLY, [1, 1, 1], &["bitmap"], NotModelled),
-    command("blmove", 6, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], NotModelled),
-    command("blpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], NotModelled),
-    command("brpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], NotModelled),
-    command("brpoplpush", 4, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], NotModelled),
+    command("blmove", 6, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], control(blocking::blmove)),
+    command("blpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], control(blocking::blpop)),
+    command("brpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], control(blocking::brpop)),
+    command("brpoplpush", 4, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], control(blocking::brpoplpush)),
     command("bzpopmax", -3, WRITE | NOSCRIPT | FAST, [1, -2, 1], &["sortedset", "blocking"], NotModelled),
     command("bzpopmin", -3, WRITE | NOSCRIPT | FAST, [1, -2, 1], &["sortedset", "blocking"], NotModelled),
     command("client", -2, ADMIN | NOSCRIPT | RANDOM | LOADING | STALE, [0, 0, 0], &["connection"], control(connection::client)),

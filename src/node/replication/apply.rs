@@ -1,7 +1,7 @@
 //! What replication does to the rest of a replica: its keys, its clients, its disk.
 
 use crate::node::Node;
-use crate::node::client::{Block, Client, Pause};
+use crate::node::client::{Client, Pause};
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::replication::message::Position;
 use crate::resp::Reply;
@@ -59,7 +59,7 @@ impl Node {
     /// Clients that wait for something but the end of a pause must look elsewhere (§11.13).
     pub(crate) fn dismiss_waiting_clients(&mut self, ctx: &mut Ctx<'_>) {
         for client in self.clients.waiting.clone() {
-            let waits = |client: &Client| matches!(client.block, Some(Block::Wait { .. }));
+            let waits = |client: &Client| client.block.as_ref().is_some_and(|it| !it.is_pause());
             if !self.clients.get(client).is_some_and(waits) {
                 continue;
             }
