@@ -170,3 +170,34 @@ impl Node {
         if self.replication.master.is_some() { Role::Replica } else { Role::Master }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::node::effect::Input;
+    use crate::node::lab::Lab;
+    use crate::node::replication::upstream::Upstream;
+
+    #[test]
+    fn a_cron_saves_then_replicates_then_looks_after_the_cluster_0_1_4() {
+        let mut lab = Lab::formed(3, 3, 15_000);
+        lab.run(4_000);
+        lab.ask(3, "CLUSTER FAILOVER FORCE");
+        let node = lab.node(3);
+        node.server.storage.dirty = 1;
+        node.server.storage.last_save = 0;
+        node.replication.upstream = Upstream::Waiting;
+        node.process.cron_loops = node.process.cron_loops.next_multiple_of(10);
+        lab.forget_records();
+        lab.input(3, Input::Tick);
+        let at = |start: &str| {
+            let found = lab.lines.iter().position(|line| line.text.starts_with(start));
+            found.unwrap_or_else(|| panic!("{start}: {:#?}", lab.lines))
+        };
+        let order = [
+            at("1 changes in 3600 seconds. Saving..."),
+            at("Connecting to MASTER"),
+            at("Start of election delayed"),
+        ];
+        assert!(order.is_sorted(), "{order:?}");
+    }
+}

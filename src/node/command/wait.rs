@@ -177,4 +177,19 @@ mod tests {
         assert_eq!(told(&lab, other), [Reply::Int(1)]);
         assert_eq!(told(&lab, CLIENT), [Reply::Int(0), Reply::Status("PONG".to_owned())]);
     }
+
+    #[test]
+    fn the_cluster_is_looked_after_before_commands_that_were_held_back_0_2() {
+        let mut lab = formed();
+        lab.ask(0, "CLIENT PAUSE 100000 WRITE");
+        let other = LinkId(1_000_005);
+        lab.replies.clear();
+        say(&mut lab, 0, other, "SET {b} v");
+        for words in ["MULTI", "CLIENT UNPAUSE", "CLUSTER DELSLOTS 1", "EXEC"] {
+            say(&mut lab, 0, CLIENT, words);
+        }
+        // All in one pass: the slot is gone, the state follows, then the command is carried out.
+        let down = Reply::Error("CLUSTERDOWN The cluster is down".to_owned());
+        assert_eq!(told(&lab, other), [down]);
+    }
 }
