@@ -6,6 +6,7 @@ use crate::node::command::End;
 use crate::node::command::migrate::Awaited;
 use crate::node::effect::LinkId;
 use crate::node::pubsub::Subscriptions;
+use crate::node::stream::StreamId;
 use crate::resp::Args;
 use crate::time::Millis;
 
@@ -120,6 +121,21 @@ pub enum Block {
     },
     /// BLPOP and the like: for an element of a list.
     List(Popping),
+    /// XREAD: for items of streams.
+    Stream(Reading),
+}
+
+/// What a client reads of a stream as soon as there is something.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Until when it waits. `None` is for ever.
+    pub until: Option<Millis>,
+    /// The streams, all of one slot.
+    pub keys: Vec<Vec<u8>>,
+    /// For each stream the last id that it knows.
+    pub after: Vec<StreamId>,
+    /// How many items it takes at most.
+    pub count: usize,
 }
 
 /// What a client does with an element of a list as soon as there is one.
@@ -140,6 +156,7 @@ impl Block {
     pub(crate) fn keys(&self) -> &[Vec<u8>] {
         match self {
             Block::List(popping) => &popping.keys,
+            Block::Stream(reading) => &reading.keys,
             Block::Paused(_) | Block::Wait { .. } => &[],
         }
     }
@@ -271,9 +288,9 @@ impl Clients {
         Some(block)
     }
 
-    /// Who has waited longest for a key.
-    pub(crate) fn first_blocked(&self, key: &[u8]) -> Option<LinkId> {
-        self.blocked.get(key)?.first().copied()
+    /// Who waits for a key, in the order in which they began to.
+    pub(crate) fn blocked_on(&self, key: &[u8]) -> Vec<LinkId> {
+        self.blocked.get(key).cloned().unwrap_or_default()
     }
 
     /// Whether anybody waits for any key.

@@ -36,6 +36,7 @@ pub mod section;
 pub mod server;
 pub mod stats;
 pub mod storage;
+pub mod stream;
 pub mod table;
 mod text;
 pub mod value;

@@ -85,14 +85,16 @@ pub(crate) fn check(
     decide(node, client, spec, &keys, slot, owner)
 }
 
-/// Where somebody must go on waiting for a key, if not here (§11.13).
-pub(crate) fn of_waiting(node: &Node, key: &[u8]) -> Option<Redirect> {
+/// Where somebody must go on waiting for a key, if not here (§11.13). Who only reads, and has said that
+/// a replica will do, may wait at one.
+pub(crate) fn of_waiting(node: &Node, key: &[u8], reads: bool) -> Option<Redirect> {
     if !node.bus.state_ok {
         return Some(Redirect::Down);
     }
     let slot = Slot::of_key(key);
     match node.bus.slots.owner(slot) {
         Some(owner) if owner == node.bus.myself => None,
+        owner if reads && owner.is_some() && owner == node.bus.my_master() => None,
         _ if node.bus.slots.importing.contains_key(&slot) => None,
         Some(owner) => Some(Redirect::Moved(slot, owner)),
         None => Some(Redirect::NotServed),

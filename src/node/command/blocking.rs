@@ -1,4 +1,4 @@
-//! BLPOP and the like: waiting for an element of a list.
+//! BLPOP and the like: waiting for an element of a list, or, after XREAD, for an item of a stream.
 //!
 //! Whoever waits is served right after the command that gave the list an element, in the order in which
 //! they began to wait, and what they take goes to the replicas as a pop of its own. In a cluster a wait
@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::node::client::{Block, Client, Popping};
 use crate::node::command::error::Answer;
 use crate::node::command::list::{self, End, List};
+use crate::node::command::stream;
 use crate::node::command::wait::end_wait;
 use crate::node::command::{Call, CommandError, Outcome};
 use crate::node::effect::{Ctx, LinkId};
@@ -123,12 +124,12 @@ pub(super) fn brpoplpush(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 /// Serves those who wait for what a command has changed.
-pub(super) fn serve(node: &mut Node, ctx: &mut Ctx<'_>) {
+pub(crate) fn serve(node: &mut Node, ctx: &mut Ctx<'_>) {
     while !node.clients.ready.is_empty() {
         for key in std::mem::take(&mut node.clients.ready) {
-            while let Some(client) = node.clients.first_blocked(&key)
-                && serve_one(node, client, &key, ctx)
-            {}
+            for client in node.clients.blocked_on(&key) {
+                serve_one(node, client, &key, ctx);
+            }
         }
     }
 }
@@ -142,12 +143,23 @@ fn list<'n>(node: &'n mut Node, key: &[u8], ctx: &mut Ctx<'_>) -> Option<&'n mut
     }
 }
 
+/// Gives a client what it waits for, if that is there.
+fn serve_one(node: &mut Node, client: LinkId, key: &[u8], ctx: &mut Ctx<'_>) {
+    match node.clients.get(client).and_then(|state| state.block.clone()) {
+        Some(Block::List(popping)) => serve_element(node, client, key, popping, ctx),
+        Some(Block::Stream(reading)) => {
+            if let Some(reply) = stream::news(node, key, &reading) {
+                end_wait(node, client, reply, ctx);
+            }
+        }
+        Some(Block::Paused(_) | Block::Wait { .. }) | None => {}
+    }
+}
+
 /// Gives a client an element of a list, if there is one.
-fn serve_one(node: &mut Node, client: LinkId, key: &[u8], ctx: &mut Ctx<'_>) -> bool {
-    let waiting = node.clients.get(client).and_then(|state| state.block.clone());
-    let Some(Block::List(popping)) = waiting else { return false };
+fn serve_element(node: &mut Node, client: LinkId, key: &[u8], popping: Popping, ctx: &mut Ctx<'_>) {
     let from = popping.from;
-    let Some(element) = list(node, key, ctx).and_then(|list| from.pop(list)) else { return false };
+    let Some(element) = list(node, key, ctx).and_then(|list| from.pop(list)) else { return };
     let (reply, words) = match popping.target {
         None => {
             let pair = vec![Reply::bulk(key), Reply::Bulk(element)];
@@ -163,8 +175,7 @@ fn serve_one(node: &mut Node, client: LinkId, key: &[u8], ctx: &mut Ctx<'_>) -> 
                 if let Some(list) = list(node, key, ctx) {
                     from.push(list, element);
                 }
-                end_wait(node, client, error.into(), ctx);
-                return true;
+                return end_wait(node, client, error.into(), ctx);
             }
         },
     };
@@ -173,7 +184,6 @@ fn serve_one(node: &mut Node, client: LinkId, key: &[u8], ctx: &mut Ctx<'_>) -> 
     }
     node.propagate(ctx, words);
     end_wait(node, client, reply, ctx);
-    true
 }
 
 /// Pushes an element that comes from elsewhere.
@@ -201,9 +211,11 @@ pub(super) fn redirect(node: &mut Node, ctx: &mut Ctx<'_>) {
         return;
     }
     for client in looked_at(node) {
-        let block = node.clients.get(client).and_then(|state| state.block.as_ref());
-        let Some(key) = block.and_then(|block| block.keys().first()) else { continue };
-        if let Some(redirect) = redirect::of_waiting(node, key) {
+        let Some(state) = node.clients.get(client) else { continue };
+        let Some(block) = &state.block else { continue };
+        let Some(key) = block.keys().first() else { continue };
+        let reads = state.readonly && matches!(block, Block::Stream(_));
+        if let Some(redirect) = redirect::of_waiting(node, key, reads) {
             let text = redirect.text(node, ctx);
             end_wait(node, client, Reply::Error(text), ctx);
         }

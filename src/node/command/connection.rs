@@ -291,7 +291,7 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
     let Some((link, client)) = waiting else { return Ok(Reply::Int(0)) };
     let reply = match &client.block {
         _ if error => Reply::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".to_owned()),
-        Some(Block::List(_)) => Reply::NilArray,
+        Some(Block::List(_) | Block::Stream(_)) => Reply::NilArray,
         _ => Reply::Int(0),
     };
     wait::end_wait(call.node, link, reply, call.ctx);

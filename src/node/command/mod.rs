@@ -21,6 +21,7 @@ mod scan;
 mod server;
 mod set;
 mod spec;
+mod stream;
 mod string;
 mod table;
 pub(crate) mod transaction;

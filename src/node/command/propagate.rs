@@ -6,7 +6,7 @@
 
 use crate::node::Node;
 use crate::node::command::spec::Action;
-use crate::node::command::{Call, table};
+use crate::node::command::{Call, blocking, table};
 use crate::node::effect::{Ctx, LinkId};
 use crate::resp::{Args, args};
 
@@ -74,5 +74,7 @@ impl Node {
             // A write that failed at the master was not sent.
             let _ = command(&mut call);
         }
+        // Whoever reads here may have waited for that.
+        blocking::serve(self, ctx);
     }
 }

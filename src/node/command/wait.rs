@@ -1,7 +1,7 @@
 //! Clients that wait, and letting them go on (§0.2, §8.5.3).
 
 use crate::node::Node;
-use crate::node::client::{Block, Pause};
+use crate::node::client::{Block, Pause, Popping, Reading};
 use crate::node::command::{Call, CommandError, Outcome, answer, finish, process};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::number;
@@ -25,7 +25,9 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
                 acknowledged = node.acknowledged_by(offset);
                 acknowledged >= replicas || until.is_some_and(|until| until < now)
             }
-            Some(Block::List(popping)) => popping.until.is_some_and(|until| until < now),
+            Some(Block::List(Popping { until, .. }) | Block::Stream(Reading { until, .. })) => {
+                until.is_some_and(|until| until < now)
+            }
         };
         if !over {
             node.clients.waiting.push(link);
@@ -34,7 +36,9 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
         match node.clients.unblock(link) {
             Some(Block::Paused(args)) => process(node, link, &args, ctx),
             Some(Block::Wait { .. }) => end_wait(node, link, Reply::Int(acknowledged), ctx),
-            Some(Block::List(_)) => end_wait(node, link, Reply::NilArray, ctx),
+            Some(Block::List(_) | Block::Stream(_)) => {
+                end_wait(node, link, Reply::NilArray, ctx);
+            }
             None => {}
         }
         catch_up(node, link, ctx);
