@@ -71,6 +71,7 @@ impl Node {
             clients: Default::default(),
             replication,
             server,
+            loading: None,
         };
         let pid = node.process.pid;
         node.log_as_child(ctx, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo".to_owned());
@@ -105,14 +106,20 @@ impl Node {
             }
             Stage::LoadingKeys => {
                 self.load_dataset(ctx);
-                self.verify_keys(ctx);
-                self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
-                self.process.stage = Stage::Running;
-                ctx.out.effects.push(Effect::Listen);
-                ctx.out.notice(Notice::Serving);
             }
             Stage::Running | Stage::Ended => {}
         }
+    }
+
+    /// All keys are there: clients are served.
+    pub(crate) fn serve(&mut self, ctx: &mut Ctx<'_>) {
+        self.verify_keys(ctx);
+        self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
+        self.process.stage = Stage::Running;
+        if !self.process.listens {
+            ctx.out.effects.push(Effect::Listen);
+        }
+        ctx.out.notice(Notice::Serving);
     }
 
     fn enter(&mut self, ctx: &mut Ctx<'_>, stage: Stage, (low, high): (Span, Span)) {
@@ -246,8 +253,10 @@ mod tests {
 
     use crate::node::config::Config;
     use crate::node::effect::Exit;
+    use crate::node::flags::Flags;
     use crate::node::lab::{Lab, id};
     use crate::node::log::{Level, Role};
+    use crate::node::packet::MessageType;
     use crate::node::process::{Disk, Stage};
 
     fn texts(lab: &Lab) -> Vec<String> {
@@ -373,5 +382,36 @@ mod tests {
         lab.reconfigure(0, config);
         lab.boot(0);
         assert_eq!(lab.exits, [(0, Exit::Fatal)]);
+    }
+
+    #[test]
+    fn a_restart_forgets_what_is_not_in_nodes_conf_b_5() {
+        let mut lab = Lab::formed(4, 1, 15_000);
+        lab.run(3_000);
+        lab.ask(0, &format!("CLUSTER FORGET {}", id(3)));
+        let (peer, replica) = (lab.peer(0, 1), lab.peer(0, 4));
+        let node = lab.node(0);
+        assert!(node.bus.sent[0] > 0 && node.bus.blacklist.len() == 1);
+        node.bus.table.peer_mut(replica).repl_offset = 77;
+        node.bus.table.history_mut(peer).voted_time = crate::time::Millis(1);
+        let mut accusation = lab.message(2, MessageType::Ping);
+        accusation.gossip.push(lab.gossip(1, Flags::MASTER | Flags::PFAIL));
+        lab.hear(0, 2, &accusation);
+        assert_eq!(lab.node(0).bus.table.fail_reports(peer).len(), 1);
+        lab.act(0, |node, ctx| {
+            node.bus.start_handshake(ctx, crate::node::lab::endpoint(9));
+            node.save_config(ctx, true);
+        });
+        let before = lab.node(0).bus.table.order().len();
+        lab.kill(0);
+        lab.boot(0);
+        let (peer, replica) = (lab.peer(0, 1), lab.peer(0, 4));
+        let bus = &lab.node(0).bus;
+        assert_eq!((bus.sent, bus.received), ([0; 10], [0; 10]));
+        assert!(bus.blacklist.is_empty());
+        assert_eq!(bus.table.order().len(), before - 1, "without the handshake");
+        assert!(bus.table.fail_reports(peer).is_empty());
+        assert!(bus.table.history(peer).voted_time.is_never());
+        assert_eq!(bus.table.peer(replica).repl_offset, 0);
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::node::Node;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect};
+use crate::node::loading::key_delay;
 use crate::node::log::{Level, Role};
 use crate::time::Span;
 
@@ -20,9 +21,16 @@ pub(crate) struct Child {
     /// When it was started, in Unix seconds.
     pub(crate) started: i64,
     dirty_at_start: u64,
-    /// The keys of the moment of its fork, if it writes an RDB file.
-    dump: Option<Arc<Dump>>,
+    /// The keys of the moment of its fork, if it writes them.
+    pub(crate) dump: Option<Arc<Dump>>,
     end: Option<End>,
+}
+
+impl Child {
+    /// Whether it has not ended yet.
+    pub(crate) fn runs(&self) -> bool {
+        self.end.is_none()
+    }
 }
 
 /// How a child ended, which its parent has not noticed yet.
@@ -39,6 +47,8 @@ enum End {
 pub(crate) enum Task {
     /// It writes an RDB file.
     Save,
+    /// It writes the same to replicas, without a file.
+    Stream,
     /// It rewrites the append-only file.
     Rewrite,
 }
@@ -55,18 +65,21 @@ pub(crate) enum Started {
 const SAVE_BASE: (Span, Span) = (Span::micros(1_200), Span::micros(2_600));
 /// The same, and 20 ms in which the child waits for the last changes from its parent (observed).
 const REWRITE_BASE: (Span, Span) = (Span::millis(25), Span::millis(30));
+/// How long a child that streams takes to end when it may.
+const LAST_BREATH: Span = Span::micros(300);
 /// How many bytes a child writes in a microsecond.
-const BYTES_PER_MICRO: u64 = 100;
+pub(crate) const BYTES_PER_MICRO: u64 = 100;
 
 impl Node {
     fn fork(&mut self, ctx: &mut Ctx<'_>, task: Task) -> u32 {
         let dump = Arc::new(self.dump(ctx));
         let (low, high) = match task {
-            Task::Save => SAVE_BASE,
+            Task::Save | Task::Stream => SAVE_BASE,
             Task::Rewrite => REWRITE_BASE,
         };
         let base = self.process.loop_draws.span(low, high);
-        let runs = base + Span::micros(dump.bytes() / BYTES_PER_MICRO);
+        let written = Span::micros(dump.bytes() / BYTES_PER_MICRO);
+        let runs = base + written + key_delay(dump.keys.len(), self.config.rdb_key_save_delay);
         self.server.stats.forks += 1;
         self.process.forks += 1;
         let pid = self.process.pid + self.process.forks;
@@ -76,11 +89,28 @@ impl Node {
             task,
             started: ctx.now.secs(),
             dirty_at_start: storage.dirty,
-            dump: (task == Task::Save).then_some(dump),
+            dump: (task != Task::Rewrite).then_some(dump),
             end: None,
         });
-        ctx.out.effects.push(Effect::Fork { pid, runs });
+        match task {
+            Task::Save | Task::Rewrite => ctx.out.effects.push(Effect::Fork { pid, runs }),
+            Task::Stream => self.begin_stream(ctx, base),
+        }
         pid
+    }
+
+    /// Writes the data set to replicas by a child process.
+    pub(crate) fn stream_in_background(&mut self, ctx: &mut Ctx<'_>) {
+        let pid = self.fork(ctx, Task::Stream);
+        let text = format_args!("Background RDB transfer started by pid {pid}");
+        self.log(ctx, Level::Notice, text);
+    }
+
+    /// The child has written all to replicas and may end.
+    pub(crate) fn release_stream(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(pid) = self.server.storage.child.as_ref().map(|child| child.pid) else { return };
+        self.child_log(ctx, pid, "RDB: 0 MB of memory used by copy-on-write");
+        ctx.out.effects.push(Effect::Fork { pid, runs: LAST_BREATH });
     }
 
     /// Writes the RDB file by a child process (BGSAVE), or later if another child is at work and
@@ -99,7 +129,7 @@ impl Node {
     pub(crate) fn rewrite_append_only_file(&mut self, ctx: &mut Ctx<'_>) -> Started {
         match self.server.storage.child.as_ref().map(|child| child.task) {
             Some(Task::Rewrite) => return Started::Not,
-            Some(Task::Save) => {
+            Some(Task::Save | Task::Stream) => {
                 self.server.storage.rewrite_scheduled = true;
                 return Started::Later;
             }
@@ -126,6 +156,8 @@ impl Node {
                 self.child_log(ctx, pid, "DB saved on disk");
                 self.child_log(ctx, pid, "RDB: 0 MB of memory used by copy-on-write");
             }
+            // It said its last words when it had written all.
+            Task::Stream => {}
             Task::Rewrite => {
                 self.server.storage.rewritten_at = Some(child.started);
                 let text = format_args!("AOF rewrite child asks to stop sending diffs.");
@@ -155,6 +187,7 @@ impl Node {
         let Some(child) = self.server.storage.child.take_if(ended) else { return };
         match child.task {
             Task::Save => self.save_ended(ctx, child),
+            Task::Stream => self.stream_ended(ctx, &child),
             Task::Rewrite => self.rewrite_ended(ctx, &child),
         }
         self.start_pending_save(ctx);
@@ -179,6 +212,18 @@ impl Node {
         }
     }
 
+    fn stream_ended(&mut self, ctx: &mut Ctx<'_>, child: &Child) {
+        self.server.storage.last_duration = Some(ctx.now.secs() - child.started);
+        if child.end == Some(End::Killed) {
+            let text = format_args!("Background transfer terminated by signal 10");
+            self.log(ctx, Level::Warning, text);
+            return self.drop_replicas_without_dump(ctx);
+        }
+        let text = format_args!("Background RDB transfer terminated with success");
+        self.log(ctx, Level::Notice, text);
+        self.await_acks_of_streamed(ctx);
+    }
+
     fn rewrite_ended(&mut self, ctx: &mut Ctx<'_>, child: &Child) {
         self.server.storage.last_rewrite_duration = Some(ctx.now.secs() - child.started);
         for line in [
@@ -194,7 +239,7 @@ impl Node {
     /// itself; one that has already ended can not be stopped any more.
     pub(crate) fn kill_save(&mut self) {
         let child = self.server.storage.child.as_mut();
-        if let Some(child) = child.filter(|child| child.task == Task::Save) {
+        if let Some(child) = child.filter(|child| child.task != Task::Rewrite) {
             child.end.get_or_insert(End::Killed);
         }
     }

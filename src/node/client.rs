@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::node::command::End;
 use crate::node::command::migrate::Awaited;
 use crate::node::effect::LinkId;
 use crate::node::pubsub::Subscriptions;
+use crate::node::stream::StreamId;
 use crate::resp::Args;
 use crate::time::Millis;
 
@@ -25,6 +27,12 @@ pub struct Clients {
     pause_end: Millis,
     /// Clients that wait, in the order in which they began to.
     pub(crate) waiting: Vec<LinkId>,
+    /// Who waits for which key, in the order in which they began to.
+    blocked: BTreeMap<Vec<u8>, Vec<LinkId>>,
+    /// Keys that somebody waits for and that were changed by the command that is carried out.
+    pub(crate) ready: Vec<Vec<u8>>,
+    /// The client that the cron looked at last, by its number.
+    pub(crate) last_looked_at: u64,
     /// The command that waits for another server's answer (MIGRATE).
     pub(crate) awaited: Option<Box<Awaited>>,
 }
@@ -112,6 +120,52 @@ pub enum Block {
         /// By how many.
         replicas: i64,
     },
+    /// BLPOP and the like: for an element of a list.
+    List(Popping),
+    /// XREAD: for items of streams.
+    Stream(Reading),
+}
+
+/// What a client reads of a stream as soon as there is something.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Until when it waits. `None` is for ever.
+    pub until: Option<Millis>,
+    /// The streams, all of one slot.
+    pub keys: Vec<Vec<u8>>,
+    /// For each stream the last id that it knows.
+    pub after: Vec<StreamId>,
+    /// How many items it takes at most.
+    pub count: usize,
+}
+
+/// What a client does with an element of a list as soon as there is one.
+#[derive(Debug, Clone)]
+pub struct Popping {
+    /// Until when it waits. `None` is for ever.
+    pub until: Option<Millis>,
+    /// The lists, all of one slot.
+    pub keys: Vec<Vec<u8>>,
+    /// The end from which the element is taken.
+    pub(crate) from: End,
+    /// The list that it is moved to, if it is not for the client alone.
+    pub(crate) target: Option<(Vec<u8>, End)>,
+}
+
+impl Block {
+    /// The keys that it waits for.
+    pub(crate) fn keys(&self) -> &[Vec<u8>] {
+        match self {
+            Block::List(popping) => &popping.keys,
+            Block::Stream(reading) => &reading.keys,
+            Block::Paused(_) | Block::Wait { .. } => &[],
+        }
+    }
+
+    /// Whether it ends with the end of a pause alone.
+    pub(crate) fn is_pause(&self) -> bool {
+        matches!(self, Block::Paused(_))
+    }
 }
 
 impl Clients {
@@ -161,6 +215,7 @@ impl Clients {
     /// Forgets a client.
     pub(crate) fn leave(&mut self, link: LinkId) {
         self.unwatch(link);
+        self.unblock(link);
         if let Some(client) = self.by_link.remove(&link) {
             self.subscriptions.leave(link, &client);
         }
@@ -193,6 +248,9 @@ impl Clients {
     /// A key was changed: the transactions of those who watch it will fail.
     #[inline]
     pub(crate) fn touch(&mut self, key: &[u8]) {
+        if self.blocked.contains_key(key) && !self.ready.iter().any(|ready| ready == key) {
+            self.ready.push(key.to_vec());
+        }
         if self.watchers.is_empty() {
             return;
         }
@@ -202,6 +260,43 @@ impl Clients {
                 client.touched = true;
             }
         }
+    }
+
+    /// Lets a client wait.
+    pub(crate) fn block(&mut self, link: LinkId, block: Block) {
+        let Some(client) = self.by_link.get_mut(&link) else { return };
+        for key in block.keys() {
+            let blocked = self.blocked.entry(key.clone()).or_default();
+            if !blocked.contains(&link) {
+                blocked.push(link);
+            }
+        }
+        client.block = Some(block);
+        self.waiting.push(link);
+    }
+
+    /// Lets a client wait no more, and says what it waited for.
+    pub(crate) fn unblock(&mut self, link: LinkId) -> Option<Block> {
+        let block = self.by_link.get_mut(&link)?.block.take()?;
+        for key in block.keys() {
+            if let Some(blocked) = self.blocked.get_mut(key) {
+                blocked.retain(|&other| other != link);
+                if blocked.is_empty() {
+                    self.blocked.remove(key);
+                }
+            }
+        }
+        Some(block)
+    }
+
+    /// Who waits for a key, in the order in which they began to.
+    pub(crate) fn blocked_on(&self, key: &[u8]) -> Vec<LinkId> {
+        self.blocked.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Whether anybody waits for any key.
+    pub(crate) fn wait_for_keys(&self) -> bool {
+        !self.blocked.is_empty()
     }
 
     /// The keys that anybody watches.

@@ -38,6 +38,12 @@ impl Digest {
                     self.xor(&pair.0);
                 }
             }
+            Value::Stream(stream) => {
+                for item in &stream.items {
+                    self.mix(format!("{}.{}", item.id.ms, item.id.seq).as_bytes());
+                    item.words.iter().for_each(|word| self.mix(word));
+                }
+            }
         }
         if entry.expires.is_some() {
             self.xor(b"!!expire!!");
@@ -51,6 +57,7 @@ fn type_number(value: &Value) -> u32 {
         Value::List(_) => 1,
         Value::Set(_) => 2,
         Value::Hash(_) => 4,
+        Value::Stream(_) => 6,
     }
 }
 
@@ -85,5 +92,24 @@ pub fn of_keys(keys: &Keyspace) -> Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::stream::{Stream, StreamId};
+
+    #[test]
+    fn a_stream_has_the_digest_that_a_real_server_gives_it() {
+        let words = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let mut stream = Stream::default();
+        stream.add(StreamId { ms: 1, seq: 1 }, words(&["f", "v", "g", "17"]));
+        stream.add(StreamId { ms: 5, seq: 3 }, words(&["f", "w"]));
+        let mut keys = Keyspace::default();
+        keys.insert(b"s", Value::Stream(stream));
+        assert_eq!(of_keys(&keys).to_string(), "bbda0baa2bb46b72866a74656464998807377374");
+        let alone = of_entry(keys.get(b"s")).to_string();
+        assert_eq!(alone, "6d4bf1d14c03f81257b394c36e3b5277e65e71e0");
     }
 }

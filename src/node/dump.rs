@@ -1,5 +1,8 @@
 //! An RDB file: all keys as of one moment, as they lie on a disk or travel from a master to a replica
 //! that starts anew (A.9).
+//!
+//! A file is written, sent and loaded in parts. Where they end is where a process that loads it looks
+//! at what has come in meanwhile.
 
 use crate::node::Node;
 use crate::node::effect::Ctx;
@@ -11,8 +14,23 @@ use crate::node::rdb;
 pub struct Dump {
     /// The keys. They know when they were saved, and where in which replication history.
     pub keys: Keyspace,
-    bytes: u64,
+    marks: Vec<Mark>,
 }
+
+/// A place in a file, between two keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// How many bytes are before it.
+    pub bytes: u64,
+    /// How many keys are before it.
+    pub keys: usize,
+}
+
+/// How many bytes a child collects before it hands them on.
+const BLOCK_BYTES: u64 = 16 << 10;
+/// How many bytes a part has: so often a process that is loading serves its clients
+/// (`loading-process-events-interval-bytes`).
+const PART_BYTES: u64 = 2 << 20;
 
 /// The file of 6.2.3 without keys and without a word about replication: header, six facts about the
 /// server, end mark, checksum.
@@ -29,14 +47,58 @@ impl Dump {
         let replication = keys.position.map_or(0, |position| {
             REPLICATION_BYTES + rdb::string_bytes(position.offset.to_string().as_bytes())
         });
-        let bytes = EMPTY_BYTES + replication + keys_bytes(&keys);
-        Dump { keys, bytes }
+        let head = EMPTY_BYTES + replication + head_bytes(&keys);
+        let marks = marks(&keys, head);
+        Dump { keys, marks }
     }
 
     /// The size of the file.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.end().bytes
+    }
+
+    /// Where the parts of the file end. The last one is the end of the file.
+    #[must_use]
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    /// What a child writes before it hands anything on: a block, or all if that is less.
+    #[must_use]
+    pub fn first_block(&self) -> Mark {
+        let mut block = Mark { bytes: self.end().bytes.min(EMPTY_BYTES), keys: 0 };
+        for (key, entry) in self.keys.iter().take(self.part(0).keys) {
+            if block.bytes >= BLOCK_BYTES {
+                break;
+            }
+            block = Mark { bytes: block.bytes + entry_bytes(key, entry), keys: block.keys + 1 };
+        }
+        block
+    }
+
+    fn end(&self) -> Mark {
+        self.marks.last().copied().unwrap_or(Mark { bytes: EMPTY_BYTES, keys: 0 })
+    }
+
+    /// Where a part begins.
+    #[must_use]
+    pub fn part_begins(&self, part: usize) -> Mark {
+        let before = part.checked_sub(1).and_then(|before| self.marks.get(before));
+        before.copied().unwrap_or(Mark { bytes: 0, keys: 0 })
+    }
+
+    /// How many bytes and keys are in a part.
+    #[must_use]
+    pub fn part(&self, part: usize) -> Mark {
+        let (begin, end) = (self.part_begins(part), self.marks[part]);
+        Mark { bytes: end.bytes - begin.bytes, keys: end.keys - begin.keys }
+    }
+
+    /// Whether this part is the last one.
+    #[must_use]
+    pub fn is_last(&self, part: usize) -> bool {
+        part + 1 == self.marks.len()
     }
 }
 
@@ -50,15 +112,28 @@ impl Node {
     }
 }
 
-/// The part of the file that holds the keys: a database number, two counts, and each key with its
-/// value. Long strings are counted uncompressed.
-fn keys_bytes(keys: &Keyspace) -> u64 {
+/// What stands before the keys, if there are any: a database number and two counts.
+fn head_bytes(keys: &Keyspace) -> u64 {
     if keys.is_empty() {
         return 0;
     }
-    let counts = rdb::length_bytes(keys.len()) + rdb::length_bytes(keys.expiring());
-    let entries = keys.iter().map(|(key, entry)| entry_bytes(key, entry));
-    2 + 1 + counts + entries.sum::<u64>()
+    2 + 1 + rdb::length_bytes(keys.len()) + rdb::length_bytes(keys.expiring())
+}
+
+/// The ends of the parts of a file with so many bytes beside its keys. Long strings are counted
+/// uncompressed.
+fn marks(keys: &Keyspace, head: u64) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let mut at = Mark { bytes: head, keys: 0 };
+    for (key, entry) in keys.iter() {
+        let bytes = at.bytes + entry_bytes(key, entry);
+        if bytes / PART_BYTES > at.bytes / PART_BYTES && at.keys > 0 {
+            marks.push(at);
+        }
+        at = Mark { bytes, keys: at.keys + 1 };
+    }
+    marks.push(at);
+    marks
 }
 
 fn entry_bytes(key: &[u8], entry: &Entry) -> u64 {

@@ -108,8 +108,13 @@ pub enum Input<'a> {
     ReplMessage(LinkEnd, ReplMessage),
     /// The child with this process id has ended ([`Effect::Fork`]).
     ChildExit(u32),
-    /// The data set of this number is written to its connection ([`Effect::Transfer`]).
+    /// The part of a data set of this number is written to its connections ([`Effect::Transfer`]).
     TransferDone(u32),
+    /// Go on loading: what has come in since the last step is served ([`Effect::LoadFor`]).
+    LoadStep,
+    /// Nothing came in time on the connection that the process reads from
+    /// ([`Effect::ReadFrom`]).
+    ReadTimeout,
     /// A client sent a command. Clients are known by the accepting end of their connection.
     Command(LinkId, Arc<Args>),
     /// A client closed its connection.
@@ -191,7 +196,7 @@ pub enum Effect {
         /// How long it runs.
         runs: Span,
     },
-    /// Write a large data set to a connection, which takes some time; the end of it is
+    /// Write a part of a data set to connections, which takes some time; the end of it is
     /// [`Input::TransferDone`].
     Transfer {
         /// A number that the process has given to no other.
@@ -223,6 +228,12 @@ pub enum Effect {
     SyncKeys,
     /// Block the process for some time (DEBUG SLEEP): it does nothing else meanwhile.
     Sleep(Span),
+    /// Block the process for some time while it loads a part of a data set. Then what has come in
+    /// meanwhile is served, and [`Input::LoadStep`] lets it go on; no cron runs in between.
+    LoadFor(Span),
+    /// Block the process until something comes in on this connection, and that alone is handed to
+    /// it. Nothing within the time limit is [`Input::ReadTimeout`].
+    ReadFrom(LinkId, Span),
     /// Connect to another server as a client, send these commands, and block until all are answered
     /// or the time is up (MIGRATE, §11.16). The result is [`Input::CallDone`].
     Call {

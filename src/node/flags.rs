@@ -137,4 +137,23 @@ mod tests {
         assert_eq!((Flags::MEET | Flags::MIGRATE_TO).to_string(), "noflags");
         assert_eq!((Flags::MEET | Flags::HANDSHAKE).to_string(), "handshake");
     }
+
+    #[test]
+    fn flags_have_the_bits_of_the_wire_2_2() {
+        let names = Flags::NAMES.map(|(flag, name)| (flag.0, name));
+        assert_eq!(
+            names,
+            [
+                (16, "myself"),
+                (1, "master"),
+                (2, "slave"),
+                (4, "fail?"),
+                (8, "fail"),
+                (32, "handshake"),
+                (64, "noaddr"),
+                (512, "nofailover"),
+            ]
+        );
+        assert_eq!((Flags::MEET.0, Flags::MIGRATE_TO.0), (128, 256));
+    }
 }

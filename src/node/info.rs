@@ -121,9 +121,13 @@ fn memory(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
 
 fn persistence(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
     let storage = &node.server.storage;
-    let running = |task| storage.running(task).map(|since| ctx.now.secs() - since);
+    let passed = |since: Option<i64>| since.map(|since| ctx.now.secs() - since);
     let seconds = |span: Option<i64>| span.unwrap_or(-1);
-    write!(out, "loading:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n")?;
+    write!(
+        out,
+        "loading:{}\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n",
+        u8::from(node.is_loading())
+    )?;
     write!(out, "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\n")?;
     write!(out, "current_save_keys_total:0\r\n")?;
     write!(out, "rdb_changes_since_last_save:{}\r\n", storage.dirty)?;
@@ -131,9 +135,9 @@ fn persistence(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
     write!(out, "rdb_last_save_time:{}\r\n", storage.last_save)?;
     write!(out, "rdb_last_bgsave_status:ok\r\n")?;
     write!(out, "rdb_last_bgsave_time_sec:{}\r\n", seconds(storage.last_duration))?;
-    write!(out, "rdb_current_bgsave_time_sec:{}\r\n", seconds(running(Task::Save)))?;
+    write!(out, "rdb_current_bgsave_time_sec:{}\r\n", seconds(passed(storage.saving_since())))?;
     write!(out, "rdb_last_cow_size:0\r\n")?;
-    let rewrite = running(Task::Rewrite);
+    let rewrite = passed(storage.running(Task::Rewrite));
     lines!(out,
         "aof_enabled": u8::from(node.config.appendonly),
         "aof_rewrite_in_progress": u8::from(rewrite.is_some()),
@@ -145,7 +149,20 @@ fn persistence(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
         "aof_last_cow_size": 0,
         "module_fork_in_progress": 0,
         "module_fork_last_cow_size": 0,
-    )
+    )?;
+    match &node.loading {
+        Some(loading) => out.write_str(&loading.info(ctx.now.secs())),
+        None => Ok(()),
+    }
+}
+
+/// How many hundredths this is of a whole, with two digits after the point.
+pub(crate) fn percentage(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "0.00".to_owned();
+    }
+    let share = (u128::from(part) * 10_000 + u128::from(whole) / 2) / u128::from(whole);
+    format!("{}.{:02}", share / 100, share % 100)
 }
 
 fn stats(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {

@@ -54,6 +54,25 @@ pub fn parse_bytes(text: &str) -> Option<i64> {
     digits.parse::<i64>().ok()?.checked_mul(factor)
 }
 
+/// A decimal number of seconds in whole milliseconds, cut off. `None` is no number, or too great a one.
+#[must_use]
+pub fn millis_of_seconds(text: &[u8]) -> Option<i64> {
+    let number = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    let mut parts = number.splitn(2, |byte| *byte == b'.');
+    let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let digits = || whole.iter().chain(fraction);
+    if digits().next().is_none() || !digits().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let seconds = whole
+        .iter()
+        .try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_add(i64::from(digit - b'0')))?;
+    let thousandths = (0..3)
+        .fold(0, |sum, at| sum * 10 + fraction.get(at).map_or(0, |digit| i64::from(digit - b'0')));
+    let millis = seconds.checked_mul(1_000)?.checked_add(thousandths)?;
+    Some(if text.starts_with(b"-") { -millis } else { millis })
+}
+
 /// The longest prefix that is a decimal number of seconds, in microseconds (`strtod`); zero if there
 /// is none.
 #[must_use]
@@ -106,6 +125,18 @@ mod tests {
         assert_eq!(parse_bytes("7"), Some(7));
         assert_eq!(parse_bytes("7x"), None);
         assert_eq!(parse_bytes(""), None);
+    }
+
+    #[test]
+    fn a_time_limit_is_a_whole_number_word_for_word() {
+        for (text, millis) in
+            [("0", 0), ("1.5", 1_500), ("-2", -2_000), (".25", 250), ("3.", 3_000), ("0.0009", 0)]
+        {
+            assert_eq!(millis_of_seconds(text.as_bytes()), Some(millis), "{text}");
+        }
+        for text in ["", ".", "-", "x", "1s", "1.x", " 1", "99999999999999999"] {
+            assert_eq!(millis_of_seconds(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

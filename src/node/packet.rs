@@ -250,4 +250,17 @@ mod tests {
         };
         assert_eq!(packet.wire_bytes(), 4_352);
     }
+
+    #[test]
+    fn each_type_has_its_number_and_its_name_in_the_counters_4_1() {
+        let names = [
+            "ping", "pong", "meet", "fail", "publish", "auth-req", "auth-ack", "update", "mfstart",
+            "module",
+        ];
+        for (number, name) in names.iter().enumerate() {
+            assert_eq!(MessageType::ALL[number] as usize, number, "{name}");
+            assert_eq!(MessageType::ALL[number].counter_name(), *name);
+        }
+        assert_eq!(MessageType::COUNT, names.len());
+    }
 }

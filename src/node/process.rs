@@ -124,6 +124,8 @@ pub struct Process {
     pub forks: u32,
     /// Whether SIGTERM came: the next cron ends the process (Appendix B.1).
     pub terminating: bool,
+    /// Whether its ports are open although it is still starting.
+    pub listens: bool,
     /// Draws for how long things take.
     pub loop_draws: Stream,
 }
@@ -145,6 +147,7 @@ impl Process {
             cron_loops: 0,
             forks: 0,
             terminating: false,
+            listens: false,
             loop_draws: boot.seed.stream(Purpose::Loop, boot.subject, boot.incarnation),
         }
     }

@@ -85,6 +85,22 @@ pub(crate) fn check(
     decide(node, client, spec, &keys, slot, owner)
 }
 
+/// Where somebody must go on waiting for a key, if not here (§11.13). Who only reads, and has said that
+/// a replica will do, may wait at one.
+pub(crate) fn of_waiting(node: &Node, key: &[u8], reads: bool) -> Option<Redirect> {
+    if !node.bus.state_ok {
+        return Some(Redirect::Down);
+    }
+    let slot = Slot::of_key(key);
+    match node.bus.slots.owner(slot) {
+        Some(owner) if owner == node.bus.myself => None,
+        owner if reads && owner.is_some() && owner == node.bus.my_master() => None,
+        _ if node.bus.slots.importing.contains_key(&slot) => None,
+        Some(owner) => Some(Redirect::Moved(slot, owner)),
+        None => Some(Redirect::NotServed),
+    }
+}
+
 /// Takes the keys of one command into account (§11.2).
 fn look_at<'a>(
     node: &mut Node,
@@ -341,5 +357,54 @@ mod tests {
         let refusal = "NOREPLICAS Not enough good replicas to write.";
         assert_eq!(said(&mut lab, 1, "SET k v"), refusal);
         assert_eq!(said(&mut lab, 1, "GET k"), "Nil");
+    }
+
+    #[test]
+    fn a_redirection_comes_before_every_other_check_11_1() {
+        let mut lab = formed();
+        let moved = "MOVED 3300 10.0.0.1:7000";
+        assert_eq!(said(&mut lab, 3, "SET {b} v"), moved, "not READONLY");
+        lab.ask(1, "CONFIG SET min-replicas-to-write 3");
+        assert!(said(&mut lab, 1, "FLUSHALL").starts_with("NOREPLICAS"));
+        assert_eq!(said(&mut lab, 1, "SET {b} v"), moved, "not NOREPLICAS");
+        lab.ask(1, "CLIENT PAUSE 100000 WRITE");
+        assert_eq!(said(&mut lab, 1, "SET {b} v"), moved, "and not later");
+        assert_eq!(said(&mut lab, 1, "PING"), "PONG", "what has no keys is served anywhere");
+    }
+
+    #[test]
+    fn migrate_is_served_on_an_open_slot_11_4() {
+        let mut lab = formed();
+        let there = "MIGRATE 10.0.0.2 7000 {b}gone 0 1000";
+        let back = "MIGRATE 10.0.0.1 7000 {b}gone 0 1000";
+        assert_eq!(said(&mut lab, 1, back), "MOVED 3300 10.0.0.1:7000");
+        open_slot(&mut lab);
+        assert_eq!(said(&mut lab, 0, "GET {b}gone"), "ASK 3300 10.0.0.2:7000");
+        assert_eq!(said(&mut lab, 0, there), "NOKEY");
+        assert_eq!(said(&mut lab, 1, "GET {b}gone"), "MOVED 3300 10.0.0.1:7000");
+        assert_eq!(said(&mut lab, 1, back), "NOKEY");
+    }
+
+    #[test]
+    fn there_are_commands_that_a_cluster_refuses_11_15() {
+        let mut lab = formed();
+        lab.ask(0, "SET {b} v");
+        for (words, error) in [
+            ("SELECT 1", "ERR SELECT is not allowed in cluster mode"),
+            ("MOVE {b} 1", "ERR MOVE is not allowed in cluster mode"),
+            ("SWAPDB 0 1", "ERR SWAPDB is not allowed in cluster mode"),
+            (
+                "COPY {b} {b}2 DB 1",
+                "ERR Copying to another database is not allowed in cluster mode",
+            ),
+            ("REPLICAOF NO ONE", "ERR REPLICAOF not allowed in cluster mode."),
+            (
+                "FAILOVER",
+                "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.",
+            ),
+        ] {
+            assert_eq!(said(&mut lab, 0, words), error);
+        }
+        assert_eq!(said(&mut lab, 0, "SELECT 0"), OK);
     }
 }

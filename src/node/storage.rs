@@ -17,9 +17,10 @@ use crate::node::config::Config;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, Exit};
 use crate::node::keyspace::Keyspace;
+use crate::node::loading::{Loading, key_delay};
 use crate::node::log::Level;
 use crate::node::process::Death;
-use crate::time::Millis;
+use crate::time::{Millis, Span};
 
 /// What is on disk and what is not yet.
 #[derive(Debug, Default)]
@@ -59,7 +60,12 @@ pub(crate) enum WhatToSave {
 impl Storage {
     /// Whether a child process is saving.
     pub(crate) fn is_saving(&self) -> bool {
-        self.running(Task::Save).is_some()
+        self.saving_since().is_some()
+    }
+
+    /// Since when a child process is saving, be it to a file or to replicas, if one does.
+    pub(crate) fn saving_since(&self) -> Option<i64> {
+        self.running(Task::Save).or(self.running(Task::Stream))
     }
 
     /// Since when a child process does this, if one does.
@@ -73,37 +79,43 @@ impl Node {
     pub(crate) fn load_dataset(&mut self, ctx: &mut Ctx<'_>) {
         let now = ctx.now.secs();
         self.server.storage.last_save = now;
-        let Some(found) = self.process.disk.keys.take() else { return };
+        let Some(found) = self.process.disk.keys.take() else { return self.serve(ctx) };
+        let dump = Arc::new(Dump::new(found));
         if self.config.appendonly {
-            self.load_append_only_file(ctx, found);
-            return;
+            self.server.storage.rewritten_at = dump.keys.saved_at;
+            self.begin_append_only_file(ctx);
+        } else {
+            self.tell_of_file(ctx, dump.keys.saved_at.unwrap_or(now));
+            self.server.storage.file = Some(Arc::clone(&dump));
         }
-        self.tell_of_file(ctx, found.saved_at.unwrap_or(now));
-        self.log(ctx, Level::Notice, format_args!("DB loaded from disk: 0.000 seconds"));
-        self.keys = found.loaded();
-        let position = found.position;
-        self.server.storage.file = Some(Arc::new(Dump::new(found)));
-        if let Some(position) = position.filter(|_| !self.bus.is_master()) {
-            self.resume_replication(ctx, position);
-        }
-        if self.bus.is_master() {
-            self.drop_dead_keys(ctx.now.millis());
-        }
+        self.load_at_start(ctx, dump);
     }
 
     /// An append-only file that was ever rewritten begins with an RDB file.
-    fn load_append_only_file(&mut self, ctx: &mut Ctx<'_>, found: Keyspace) {
-        self.keys = found;
-        self.server.storage.rewritten_at = self.keys.saved_at.take();
-        if let Some(rewritten) = self.server.storage.rewritten_at {
-            let text = format_args!("Reading RDB preamble from AOF file...");
-            self.log(ctx, Level::Notice, text);
-            self.tell_of_file(ctx, rewritten);
-            self.log(ctx, Level::Notice, format_args!("RDB has an AOF tail"));
-            self.log(ctx, Level::Notice, format_args!("Reading the remaining AOF tail..."));
-        }
-        let text = format_args!("DB loaded from append only file: 0.000 seconds");
+    fn begin_append_only_file(&self, ctx: &mut Ctx<'_>) {
+        let Some(rewritten) = self.server.storage.rewritten_at else { return };
+        let text = format_args!("Reading RDB preamble from AOF file...");
         self.log(ctx, Level::Notice, text);
+        self.tell_of_file(ctx, rewritten);
+        self.log(ctx, Level::Notice, format_args!("RDB has an AOF tail"));
+        self.log(ctx, Level::Notice, format_args!("Reading the remaining AOF tail..."));
+    }
+
+    /// The keys that were found on disk are there.
+    pub(crate) fn loaded_at_start(&mut self, ctx: &mut Ctx<'_>, dump: &Dump, took: Span) {
+        let from = if self.config.appendonly { "append only file" } else { "disk" };
+        let (seconds, millis) = (took.as_millis() / 1_000, took.as_millis() % 1_000);
+        let text = format_args!("DB loaded from {from}: {seconds}.{millis:03} seconds");
+        self.log(ctx, Level::Notice, text);
+        if !self.config.appendonly {
+            if let Some(position) = dump.keys.position.filter(|_| !self.bus.is_master()) {
+                self.resume_replication(ctx, position);
+            }
+            if self.bus.is_master() {
+                self.drop_dead_keys(ctx.now.millis());
+            }
+        }
+        self.serve(ctx);
     }
 
     /// What an RDB file says of itself while it is being loaded.
@@ -128,6 +140,10 @@ impl Node {
 
     /// Writes the RDB file while everybody waits (SAVE).
     pub(crate) fn save(&mut self, ctx: &mut Ctx<'_>) {
+        let takes = key_delay(self.keys.len(), self.config.rdb_key_save_delay);
+        if takes > Span::ZERO {
+            ctx.out.effects.push(Effect::Sleep(takes));
+        }
         self.write_file(ctx);
         let storage = &mut self.server.storage;
         storage.dirty = 0;
@@ -141,12 +157,17 @@ impl Node {
 
     /// Deletes all keys, as those notice who watch them; returns how many there were.
     pub(crate) fn empty_keys(&mut self) -> usize {
+        self.touch_watched_keys();
+        self.keys.clear()
+    }
+
+    /// All keys are about to go: those notice who watch one.
+    pub(crate) fn touch_watched_keys(&mut self) {
         for key in self.clients.watched_keys() {
             if self.keys.get(&key).is_some() {
                 self.clients.touch(&key);
             }
         }
-        self.keys.clear()
     }
 
     /// FLUSHALL also empties the file, if there are save points.
@@ -217,7 +238,7 @@ impl Node {
         self.log(ctx, Level::Warning, format_args!("User requested shutdown..."));
         if let Some(child) = self.server.storage.child.take() {
             let line = match child.task {
-                Task::Save => "There is a child saving an .rdb. Killing it!",
+                Task::Save | Task::Stream => "There is a child saving an .rdb. Killing it!",
                 Task::Rewrite => "There is a child rewriting the AOF. Killing it!",
             };
             self.log(ctx, Level::Warning, format_args!("{line}"));
@@ -226,6 +247,8 @@ impl Node {
             self.log(ctx, Level::Notice, format_args!("Calling fsync() on the AOF file."));
         }
         let saves = match what {
+            // What is not all there is not saved.
+            _ if self.is_loading() => false,
             WhatToSave::Configured => !self.config.save.is_empty(),
             WhatToSave::Everything => true,
             WhatToSave::Nothing => false,
@@ -259,9 +282,13 @@ impl Node {
             return self.process.disk.keys;
         }
         if self.config.appendonly {
+            let written = match self.loading {
+                Some(loading) => loading.into_surviving_keys(),
+                None => self.keys,
+            };
             let mut keys = match death {
-                Death::PowerFailure => self.keys.rolled_back(),
-                Death::Shutdown | Death::Killed => self.keys,
+                Death::PowerFailure => written.rolled_back(),
+                Death::Shutdown | Death::Killed => written,
             };
             keys.end_journal();
             keys.saved_at = self.server.storage.rewritten_at;
@@ -282,7 +309,8 @@ impl Node {
         }
         match self.config.appendonly {
             true => {
-                let mut keys = self.keys.clone();
+                let written = self.loading.as_ref().map_or(&self.keys, Loading::keys_on_disk);
+                let mut keys = written.clone();
                 keys.saved_at = storage.rewritten_at;
                 Some(keys)
             }

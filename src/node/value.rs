@@ -10,6 +10,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use indexmap::IndexMap;
 
 use crate::node::number;
+use crate::node::stream::Stream;
 
 /// A set of at most this many integers is an intset (`set-max-intset-entries`).
 pub const INTSET_ENTRIES: usize = 512;
@@ -32,6 +33,8 @@ pub enum Value {
     Set(Set),
     /// A hash.
     Hash(Hash),
+    /// A stream.
+    Stream(Stream),
 }
 
 /// A set; once it holds anything but integers, or too many, it stays a table.
@@ -61,6 +64,7 @@ impl Value {
             Value::List(_) => "list",
             Value::Set(_) => "set",
             Value::Hash(_) => "hash",
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -74,6 +78,7 @@ impl Value {
             Value::String(bytes) if bytes.len() <= EMBEDDED => "embstr",
             Value::String(_) => "raw",
             Value::List(_) => "quicklist",
+            Value::Stream(_) => "stream",
             Value::Set(Set::Integers(_)) => "intset",
             Value::Hash(hash) if !hash.table => "ziplist",
             Value::Set(Set::Members(_)) | Value::Hash(_) => "hashtable",

@@ -125,6 +125,14 @@ impl<P: Program> World<P> {
                 self.record(What::Notice { node, notice });
             }
             Effect::Sleep(span) => return self.sleep(node, span),
+            Effect::LoadFor(span) => {
+                self.load_for(node, span);
+                return Then::Defer;
+            }
+            Effect::ReadFrom(link, limit) => {
+                self.read_from(node, link, limit);
+                return Then::Defer;
+            }
             Effect::Call { to, requests, timeout } => {
                 self.call(node, to, requests, timeout);
                 return Then::Defer;

@@ -47,10 +47,12 @@ pub(crate) enum Due {
     BootStep,
     /// The end of a child with this process id.
     ChildExit(u32),
-    /// The end of writing the data set of this number.
+    /// The end of writing the part of a data set of this number.
     TransferDone(u32),
     /// The end of its sleep.
     Awake,
+    /// The time limit of its reading, unless something has come since.
+    ReadTimeout(u32),
     /// The end of its crash report.
     Death,
     /// The time limit of its call, unless the call has come further since.

@@ -21,6 +21,9 @@ impl<P: Program> World<P> {
     pub(super) fn take_in(&mut self, node: NodeNo, arrived: Arrived) {
         let Some(running) = &mut self.machines[node.index()].running else { return };
         if running.is_blocked() {
+            if running.takes(&arrived) {
+                return self.take_at_once(node, arrived);
+            }
             let link = arrived.link();
             running.inbox.push_back(Pending { id: self.current, cause: self.cause, arrived });
             if let Some(link) = link {
@@ -36,13 +39,15 @@ impl<P: Program> World<P> {
     pub(super) fn wake(&mut self, node: NodeNo) {
         loop {
             let Some(running) = &mut self.machines[node.index()].running else { return };
-            if running.is_blocked() {
+            let next = running.next_to_read(&self.network);
+            if running.is_blocked() && next.is_none() {
                 return;
             }
-            if !running.deferred.is_empty() {
+            if !running.is_blocked() && !running.deferred.is_empty() {
                 let deferred = std::mem::take(&mut running.deferred);
                 self.carry_out_all(node, deferred);
-            } else if let Some(pending) = running.inbox.pop_front() {
+            } else if let Some(pending) = next.and_then(|at| running.inbox.remove(at)) {
+                running.stop_reading();
                 self.current = pending.id;
                 self.cause = pending.cause;
                 let link = pending.arrived.link();
@@ -50,6 +55,9 @@ impl<P: Program> World<P> {
                 if let Some(link) = link {
                     self.drop_reference(link);
                 }
+            } else if std::mem::take(&mut running.load_step) {
+                self.fingerprint.absorb(u64::from(node.0) << 8 | 27);
+                self.handle(node, Input::LoadStep);
             } else if std::mem::take(&mut running.tick_overdue) {
                 self.tick(node);
             } else {
@@ -59,7 +67,7 @@ impl<P: Program> World<P> {
     }
 
     #[inline]
-    fn hand_over(&mut self, node: NodeNo, arrived: Arrived) {
+    pub(super) fn hand_over(&mut self, node: NodeNo, arrived: Arrived) {
         match arrived {
             Arrived::Message(link, message) => self.read(node, link, message),
             Arrived::Connected(link) => self.connected(node, link),
@@ -79,6 +87,10 @@ impl<P: Program> World<P> {
             Arrived::TransferDone(number) => {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 26);
                 self.handle(node, Input::TransferDone(number));
+            }
+            Arrived::ReadTimeout(_) => {
+                self.fingerprint.absorb(u64::from(node.0) << 8 | 28);
+                self.handle(node, Input::ReadTimeout);
             }
             Arrived::Terminate => {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 18);
@@ -235,6 +247,7 @@ impl<P: Program> World<P> {
                 running.busy = Busy::No;
                 self.wake(node);
             }
+            Due::ReadTimeout(number) => self.read_timeout(node, number),
             Due::Death => self.end_crash(node),
             Due::CallTimeout(limit) => self.call_timeout(node, limit),
         }

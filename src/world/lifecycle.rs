@@ -69,6 +69,8 @@ impl<P: Program> World<P> {
             tick_overdue: false,
             loop_draws: self.seed.stream(Purpose::Loop, subject | TICKS, u64::from(incarnation)),
             call_limits: 0,
+            load_step: false,
+            reads: 0,
         }));
         if self.observers.wants.faults {
             self.record(What::Started { node, pid, incarnation });

@@ -63,6 +63,10 @@ pub(crate) struct Running<P> {
     pub(crate) loop_draws: Stream,
     /// How many time limits of calls were set so far.
     pub(crate) call_limits: u32,
+    /// It is loading: before anything but its input it goes on with that.
+    pub(crate) load_step: bool,
+    /// How often it began to wait for one connection.
+    pub(crate) reads: u32,
 }
 
 /// What keeps a process from doing anything else.
@@ -74,6 +78,8 @@ pub(crate) enum Busy {
     Sleeping,
     /// It waits for another server.
     Calling(Call),
+    /// It reads from this connection, for the time of this number.
+    Reading(LinkId, u32),
     /// It crashes.
     Crashing,
 }
@@ -110,6 +116,7 @@ pub(crate) enum Arrived {
     CallDone(CallResult),
     ChildExit(u32),
     TransferDone(u32),
+    ReadTimeout(u32),
     Terminate,
 }
 
@@ -123,6 +130,7 @@ impl Arrived {
             | Arrived::CallDone(_)
             | Arrived::ChildExit(_)
             | Arrived::TransferDone(_)
+            | Arrived::ReadTimeout(_)
             | Arrived::Terminate => None,
         }
     }
@@ -176,12 +184,25 @@ impl<P> Running<P> {
         self.paused || !matches!(self.busy, Busy::No)
     }
 
+    /// Whether it takes this all the same: what it reads, and a signal that ends its loading.
+    pub(crate) fn takes(&self, arrived: &Arrived) -> bool {
+        let loads = self.load_step || matches!(self.busy, Busy::Reading(..));
+        !self.paused
+            && match arrived {
+                Arrived::Terminate => loads,
+                Arrived::ReadTimeout(number) => {
+                    matches!(self.busy, Busy::Reading(_, current) if current == *number)
+                }
+                _ => matches!(self.busy, Busy::Reading(link, _) if arrived.link() == Some(link)),
+            }
+    }
+
     fn status(&self) -> ProcessStatus {
         match self.busy {
             Busy::Crashing => ProcessStatus::Crashing,
             _ if self.paused => ProcessStatus::Paused,
             Busy::Sleeping if !self.listening => ProcessStatus::Starting,
-            Busy::Sleeping | Busy::Calling(_) => ProcessStatus::Blocked,
+            Busy::Sleeping | Busy::Calling(_) | Busy::Reading(..) => ProcessStatus::Blocked,
             Busy::No if self.listening => ProcessStatus::Running,
             Busy::No => ProcessStatus::Starting,
         }

@@ -21,6 +21,7 @@ mod inputs;
 pub mod lane;
 mod lifecycle;
 mod links;
+mod loading;
 pub mod machine;
 pub mod observe;
 pub mod points;

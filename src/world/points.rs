@@ -94,7 +94,14 @@ fn leaves_the_process(effect: &Effect) -> bool {
 /// takes no time the order does not matter.
 pub(super) fn write_before_sending(effects: &mut [Effect]) {
     let is_end = |effect: &Effect| {
-        matches!(effect, Effect::Sleep(_) | Effect::Call { .. } | Effect::Exit(_))
+        matches!(
+            effect,
+            Effect::Sleep(_)
+                | Effect::LoadFor(_)
+                | Effect::ReadFrom(..)
+                | Effect::Call { .. }
+                | Effect::Exit(_)
+        )
     };
     let end = effects.iter().position(is_end).unwrap_or(effects.len());
     if let Some(first) = effects[..end].iter().position(leaves_the_process) {

@@ -21,6 +21,11 @@ pub trait Program: Sized {
     /// How long after one tick the next is due, apart from what the ticks themselves take.
     fn tick_period(&self) -> Span;
 
+    /// Whether it takes in what comes on the bus while it is loading.
+    fn takes_in_peers(&self) -> bool {
+        true
+    }
+
     /// The configuration file as it is on disk now, if the program may have rewritten it.
     fn config_file(&self) -> Option<&Config> {
         None
@@ -43,6 +48,10 @@ impl Program for Node {
     #[inline]
     fn handle(&mut self, input: Input<'_>, ctx: &mut Ctx<'_>) {
         Node::handle(self, input, ctx);
+    }
+
+    fn takes_in_peers(&self) -> bool {
+        Node::takes_in_peers(self)
     }
 
     fn tick_period(&self) -> Span {

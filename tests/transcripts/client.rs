@@ -211,6 +211,29 @@ fn a_lost_connection_is_noticed_at_the_next_command_18_5() {
     dialogue_with_a_death("cli-interactive-server-restarted", true);
 }
 
+/// The server dies while a client waits for it; the key belongs to the server that is asked.
+#[test]
+fn a_connection_that_is_lost_amid_a_command_ends_the_tool_18_5() {
+    let name = "cli-one-shot-connection-lost";
+    let transcript = Transcript::read(name);
+    let with_key = ["0-5460,16287", "5461-10922", "10923-16286,16288-16383"];
+    let mut cluster = start(&layout(with_key));
+    let words = transcript.words.clone();
+    let shell = transcript.shell.clone();
+    let invocation = Invocation { words, shell, ..Invocation::default() };
+    let tool = cluster.tools.start(&mut cluster.world, invocation);
+    cluster.run(Span::secs(60));
+    assert!(!matches!(cluster.tools.status(tool), Status::Ended(_)), "it waits");
+    cluster.world.kill(NodeNo(0)).unwrap();
+    cluster.run(Span::secs(1));
+    let Status::Ended(code) = cluster.tools.status(tool) else { panic!("it has ended") };
+    assert_eq!(code.0, transcript.exit);
+    let text = cluster.tools.printed(tool, |printed| {
+        printed.iter().map(|piece| String::from_utf8_lossy(&piece.text)).collect::<String>()
+    });
+    compare_texts(name, &text, &transcript);
+}
+
 #[test]
 fn repeated_commands_18_3() {
     let node = |port: u16| ToyNode::new(&format!("{port:0<40}"), &format!("127.0.0.1:{port}"));

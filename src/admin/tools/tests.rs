@@ -225,3 +225,28 @@ fn addresses_have_ports_of_sixteen_bits_3_1() {
         stage.text(tool).ends_with("127.0.0.1:70000: Servname not supported for ai_socktype\n")
     );
 }
+
+#[test]
+fn mistakes_and_lost_servers_go_to_stderr_and_findings_to_stdout_2_7() {
+    let mut stage = Stage::new();
+    for (words, on_stderr, on_stdout) in [
+        ("--cluster check 127.0.0.1:7009", "Could not connect to Redis at 127.0.0.1:7009", ""),
+        ("--cluster nonsense 127.0.0.1:7000", "Unknown --cluster subcommand", ""),
+        ("--cluster set-timeout 127.0.0.1:7000 99", "Setting a node timeout of less than", ""),
+        ("--cluster check 127.0.0.1:7000", "", "[ERR] Node 127.0.0.1:7000 is not configured"),
+    ] {
+        let tool = stage.start(words, &[], None);
+        assert_eq!(stage.run(tool), Status::Ended(ExitCode(1)), "{words}");
+        let printed = |source: Source| {
+            stage.tools.printed(tool, |printed| {
+                let own = printed.iter().filter(|piece| piece.source == source);
+                own.map(|piece| String::from_utf8_lossy(&piece.text)).collect::<String>()
+            })
+        };
+        for (source, expected) in [(Source::Stderr, on_stderr), (Source::Stdout, on_stdout)] {
+            let text = printed(source);
+            assert!(text.starts_with(expected), "{words}: {text}");
+            assert_eq!(text.is_empty(), expected.is_empty(), "{words}: {text}");
+        }
+    }
+}

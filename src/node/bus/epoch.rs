@@ -121,4 +121,15 @@ mod tests {
         lab.hear(1, 0, &ping);
         assert_eq!(lab.node(1).bus.current_epoch, Epoch(1));
     }
+
+    #[test]
+    fn a_replica_has_an_epoch_of_its_own_that_it_does_not_show_2_8_3() {
+        let mut lab = Lab::formed(3, 1, 3_000);
+        lab.run(300);
+        let me = lab.node(3).bus.myself;
+        lab.node(3).bus.table.peer_mut(me).config_epoch = Epoch(9);
+        assert!(lab.node(3).bus.info_text().contains("cluster_my_epoch:1\r\n"));
+        assert_eq!(lab.message(3, MessageType::Ping).config_epoch, Epoch(1));
+        assert_eq!(lab.node(3).bus.max_epoch(), Epoch(9), "but it counts");
+    }
 }

@@ -427,4 +427,17 @@ mod tests {
             assert!(lab.logged(replica, "Cluster state changed: fail"));
         }
     }
+
+    #[test]
+    fn fail_takes_the_place_of_suspicion_which_does_not_come_back_2_2_4() {
+        let mut lab = Lab::formed(3, 1, 15_000);
+        lab.run(3_000);
+        let replica = lab.peer(0, 3);
+        lab.node(0).bus.table.set_flags(replica, Flags::PFAIL);
+        lab.act(0, |node, ctx| node.bus.set_fail(ctx, replica));
+        assert_eq!(lab.node(0).bus.table.flags(replica), Flags::REPLICA | Flags::FAIL);
+        let pong = lab.message(3, MessageType::Pong);
+        lab.hear_on_own_link(0, 3, &pong);
+        assert_eq!(lab.node(0).bus.table.flags(replica), Flags::REPLICA);
+    }
 }

@@ -269,4 +269,68 @@ mod tests {
         assert!(node.bus.node_line(&lab.ids, peer).contains(" 10.0.0.2:7000@17000 master - "));
         assert!(lab.logged(0, &format!("Address updated for node {}, now 10.0.0.2:7000", id(1))));
     }
+
+    #[test]
+    fn a_new_record_knows_nothing_but_flags_and_address_2_1() {
+        let mut lab = Lab::alone(1);
+        let now = lab.now.millis();
+        lab.act(0, |node, ctx| node.bus.start_handshake(ctx, endpoint(1)));
+        let stranger = lab.handshakes(0)[0];
+        let table = &lab.node(0).bus.table;
+        assert_eq!(table.flags(stranger), Flags::HANDSHAKE | Flags::MEET);
+        let peer = table.peer(stranger);
+        assert_eq!((peer.config_epoch, peer.repl_offset), (Epoch(0), 0));
+        assert_eq!((peer.slot_count, peer.replica_of()), (0, None));
+        assert!(table.ping_sent(stranger).is_never() && peer.data_received.is_never());
+        assert!(table.pong_received(stranger).is_never());
+        assert_eq!(table.link(stranger), None);
+        let history = table.history(stranger);
+        assert_eq!(history.ctime, now);
+        for time in [history.fail_time, history.voted_time, history.orphaned_time] {
+            assert!(time.is_never());
+        }
+        assert!(table.replicas(stranger).is_empty() && table.fail_reports(stranger).is_empty());
+    }
+
+    #[test]
+    fn the_next_cron_dials_whom_i_shall_meet_and_says_so_first_3_8_2() {
+        let mut lab = Lab::alone(2);
+        lab.run(50);
+        lab.forget_records();
+        meet(&mut lab, 0, 1);
+        assert_eq!(lab.count(0, 1, MessageType::Meet), 0, "not before the cron");
+        lab.run(101);
+        let first = lab.sent.iter().find(|sent| (sent.from, sent.to) == (0, 1)).unwrap();
+        assert_eq!(first.packet.kind, MessageType::Meet);
+    }
+
+    #[test]
+    fn who_was_met_dials_back_and_learns_the_name_by_the_answer_to_its_ping_3_8_5() {
+        let mut lab = Lab::alone(2);
+        meet(&mut lab, 0, 1);
+        lab.run_until(200, |lab| lab.count(0, 1, MessageType::Meet) == 1);
+        assert_eq!(lab.find(1, 0), None, "it has a temporary name");
+        assert_eq!(lab.handshakes(1).len(), 1);
+        lab.run_until(101, |lab| lab.find(1, 0).is_some());
+        let said = lab.sent.iter().filter(|sent| (sent.from, sent.to) == (1, 0));
+        let kinds: Vec<MessageType> = said.map(|sent| sent.packet.kind).collect();
+        assert_eq!(kinds[..2], [MessageType::Pong, MessageType::Ping]);
+        assert!(lab.logged(1, &format!("Handshake with node {} completed.", id(0))));
+    }
+
+    #[test]
+    fn who_is_learned_by_gossip_is_pinged_under_its_own_name_3_8_8() {
+        let mut lab = Lab::alone(3);
+        meet(&mut lab, 0, 1);
+        meet(&mut lab, 1, 2);
+        lab.run_until(5_000, |lab| lab.find(0, 2).is_some() && lab.find(2, 0).is_some());
+        lab.run(200);
+        for (one, other) in [(0, 2), (2, 0)] {
+            let said = lab.sent.iter().filter(|sent| (sent.from, sent.to) == (one, other));
+            let kinds: Vec<MessageType> = said.map(|sent| sent.packet.kind).collect();
+            assert!(kinds.contains(&MessageType::Ping) && !kinds.contains(&MessageType::Meet));
+            let completed = format!("Handshake with node {} completed.", id(other));
+            assert!(!lab.logged(one, &completed));
+        }
+    }
 }

@@ -168,3 +168,22 @@ impl Bus {
         self.table.peer(self.myself).replica_of()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lab::Lab;
+
+    #[test]
+    fn a_cluster_begins_down_with_a_size_of_one_and_nothing_counted_2_6() {
+        let mut lab = Lab::alone(1);
+        let bus = &lab.node(0).bus;
+        assert_eq!((bus.current_epoch, bus.last_vote_epoch), (Epoch(0), Epoch(0)));
+        assert_eq!((bus.state_ok, bus.size, bus.pfail_nodes), (false, 1, 0));
+        assert_eq!(bus.slots.assigned(), 0);
+        assert!(bus.slots.migrating.is_empty() && bus.slots.importing.is_empty());
+        assert_eq!((bus.sent, bus.received), ([0; 10], [0; 10]));
+        assert!(!bus.manual_failover.runs());
+        assert!(bus.info_text().contains("cluster_size:1\r\ncluster_current_epoch:0\r\n"));
+    }
+}

@@ -131,7 +131,8 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::lab::{Lab, id, share};
+    use crate::node::effect::{Effect, Input, LinkEnd, Outbox};
+    use crate::node::lab::{Lab, endpoint, id, share};
     use crate::node::packet::Epoch;
 
     #[test]
@@ -213,5 +214,85 @@ mod tests {
             node.send_update(ctx, to, about);
             assert_eq!(node.bus.sent[MessageType::Update as usize], 0);
         });
+    }
+
+    #[test]
+    fn messages_carry_flags_that_are_never_printed_2_2_3() {
+        let mut lab = Lab::formed(3, 3, 15_000);
+        lab.run(300);
+        let ping = lab.message(0, MessageType::Ping);
+        assert_eq!(ping.flags, Flags::MYSELF | Flags::MASTER | Flags::MIGRATE_TO);
+        let peer = lab.peer(0, 1);
+        lab.node(0).bus.table.set_flags(peer, Flags::MEET);
+        let told = lab.node(0).bus.table.describe(peer).flags;
+        assert_eq!(told, Flags::MASTER | Flags::MIGRATE_TO | Flags::MEET, "and not MYSELF");
+    }
+
+    #[test]
+    fn an_answer_goes_back_on_the_link_of_the_question_and_the_rest_on_my_own_3_4() {
+        let mut lab = Lab::formed(3, 0, 15_000);
+        lab.run(300);
+        let (peer, me) = (lab.peer(0, 1), lab.peer(1, 0));
+        let theirs = lab.outbound(1, me, 0);
+        let question = LinkEnd {
+            id: theirs.id.other(),
+            peer: None,
+            local_ip: theirs.remote_ip,
+            remote_ip: theirs.local_ip,
+            remote_port: 40_000,
+        };
+        let mine = lab.outbound(0, peer, 1).id;
+        let ping = lab.message(1, MessageType::Ping);
+        let Lab { ids, out, nodes, now, .. } = &mut lab;
+        let node = nodes[0].as_mut().unwrap();
+        let mut ctx = Ctx { now: *now, ids, out };
+        node.handle(Input::Packet(question, &ping), &mut ctx);
+        assert_eq!(links(ctx.out, MessageType::Pong), [question.id]);
+        node.broadcast_pong(&mut ctx, PongTo::All);
+        node.broadcast_publish(&mut ctx, b"channel", b"message");
+        for kind in [MessageType::Pong, MessageType::Publish] {
+            let all = links(ctx.out, kind);
+            let own = all.iter().filter(|link| link.is_opener()).count();
+            assert!(all.contains(&mine), "{kind:?}");
+            assert_eq!(own, 2, "{kind:?}: to each of the others");
+        }
+        node.send_update(&mut ctx, peer, peer);
+        assert_eq!(links(ctx.out, MessageType::Update), [mine]);
+    }
+
+    /// On which links messages of a type were sent.
+    fn links(out: &Outbox, kind: MessageType) -> Vec<LinkId> {
+        let sent = |effect: &Effect| match effect {
+            Effect::Send(link, packet) if packet.kind == kind => Some(*link),
+            _ => None,
+        };
+        out.effects.iter().filter_map(sent).collect()
+    }
+
+    #[test]
+    fn what_everybody_must_know_goes_to_all_with_a_link_but_not_to_strangers_4_6() {
+        let mut lab = Lab::formed(3, 2, 15_000);
+        lab.run(300);
+        let unlinked = lab.peer(0, 2);
+        // Nobody answers there, so the link stays as it is: dialled.
+        lab.cut.insert((0, 0));
+        lab.act(0, |node, ctx| {
+            node.bus.start_handshake(ctx, endpoint(9));
+            node.connect_missing(ctx);
+            node.bus.close_link(ctx, unlinked);
+        });
+        let stranger = lab.handshakes(0)[0];
+        assert!(lab.node(0).bus.table.link(stranger).is_some());
+        lab.forget_records();
+        lab.act(0, |node, ctx| {
+            let failed = Body::Fail(node.bus.table.node(unlinked));
+            node.broadcast(ctx, MessageType::Fail, &failed);
+            node.broadcast(ctx, MessageType::AuthRequest, &Body::Empty);
+        });
+        for kind in [MessageType::Fail, MessageType::AuthRequest] {
+            let receivers: Vec<usize> = (1..5).filter(|&to| lab.count(0, to, kind) == 1).collect();
+            assert_eq!(receivers, [1, 3, 4], "{kind:?} goes to masters and replicas alike");
+            assert_eq!(lab.sent.iter().filter(|sent| sent.packet.kind == kind).count(), 3);
+        }
     }
 }

@@ -133,3 +133,52 @@ fn a_fellow_replica_follows_the_winner_5_8_5() {
     let start = "Successful partial resynchronization with master.";
     assert!(lab.logged(other, start), "both had the same history");
 }
+
+/// A master dies at different moments; how long until another one suspects it?
+#[test]
+fn detection_takes_one_to_one_and_a_half_timeouts_6_2_1() {
+    let times: Vec<u64> = (0..10)
+        .map(|moment| {
+            let mut lab = Lab::formed(3, 0, 4_000);
+            lab.run(6_000 + 210 * moment);
+            lab.kill(2);
+            lab.run_until(10_000, |lab| flags(lab, 0, 2).any(Flags::PFAIL | Flags::FAIL))
+        })
+        .collect();
+    assert!(times.iter().all(|time| (4_000..=6_200).contains(time)), "{times:?}");
+    assert!(times.iter().max().unwrap() - times.iter().min().unwrap() > 300, "{times:?}");
+}
+
+#[test]
+fn an_old_master_that_comes_back_as_a_replica_is_cleared_before_its_new_role_is_known_6_5_3() {
+    let mut lab = Lab::formed(3, 3, 15_000);
+    lab.run(3_000);
+    let old = lab.peer(1, 0);
+    lab.node(1).bus.del_node_slots(old);
+    cry(&mut lab, 2, 0);
+    assert!(flags(&mut lab, 1, 0).any(Flags::FAIL));
+    let mut pong = lab.message(0, MessageType::Pong);
+    pong.flags = Flags::MYSELF | Flags::REPLICA;
+    pong.replica_of = Some(lab.ids.intern(id(3)));
+    lab.hear_on_own_link(1, 0, &pong);
+    let cleared = |what: &str| format!("Clear FAIL state for node {}: {what} is reachable", id(0));
+    let said = |text: String| lab.lines.iter().any(|line| line.text.starts_with(&text));
+    assert!(said(cleared("master without slots")));
+    assert!(!said(cleared("replica")));
+    assert_eq!(flags(&mut lab, 1, 0), Flags::REPLICA, "the role comes from the same message");
+}
+
+#[test]
+fn what_the_protocol_times_is_timed_by_a_fresh_clock_0_3_1() {
+    let mut lab = Lab::formed(3, 0, 15_000);
+    lab.run(3_050);
+    let peer = lab.peer(0, 1);
+    let now = lab.now.millis();
+    assert!(lab.node(0).process.cached_time < now, "the other clock is that of the last cron");
+    lab.node(0).bus.table.set_ping_sent(peer, now);
+    let pong = lab.message(1, MessageType::Pong);
+    lab.hear_on_own_link(0, 1, &pong);
+    assert_eq!(lab.node(0).bus.table.pong_received(peer), now);
+    cry(&mut lab, 2, 1);
+    assert_eq!(lab.node(0).bus.table.history(peer).fail_time, now);
+}

@@ -286,13 +286,13 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
     };
     let id = call.integer(2)?;
     let waiting = call.node.clients.iter().find(|(_, client)| {
-        client.id as i64 == id && matches!(client.block, Some(Block::Wait { .. }))
+        client.id as i64 == id && client.block.as_ref().is_some_and(|block| !block.is_pause())
     });
-    let Some((link, _)) = waiting else { return Ok(Reply::Int(0)) };
-    let reply = if error {
-        Reply::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".to_owned())
-    } else {
-        Reply::Int(0)
+    let Some((link, client)) = waiting else { return Ok(Reply::Int(0)) };
+    let reply = match &client.block {
+        _ if error => Reply::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".to_owned()),
+        Some(Block::List(_) | Block::Stream(_)) => Reply::NilArray,
+        _ => Reply::Int(0),
     };
     wait::end_wait(call.node, link, reply, call.ctx);
     Ok(Reply::Int(1))

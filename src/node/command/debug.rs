@@ -105,3 +105,26 @@ fn populate(call: &mut Call<'_, '_>) -> Answer {
     }
     Ok(Reply::ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::node::effect::{Exit, Input};
+    use crate::node::lab::{CLIENT, Lab};
+    use crate::node::log::Level;
+    use crate::resp::args;
+
+    #[test]
+    fn a_crash_is_reported_and_nobody_is_answered_b_3() {
+        let mut lab = Lab::alone(1);
+        lab.forget_records();
+        lab.replies.clear();
+        lab.input(0, Input::Command(CLIENT, args(["DEBUG", "SEGFAULT"]).into()));
+        let lines: Vec<(Level, &str)> =
+            lab.lines.iter().map(|line| (line.level, line.text.as_str())).collect();
+        assert_eq!(lines[0], (Level::Warning, "Redis 6.2.3 crashed by signal: 11, si_code: 1"));
+        assert_eq!(lines[1].1, "Accessing address: 0xffffffffffffffff");
+        assert!(lines[2].1.starts_with("Crashed running the instruction at: 0x"));
+        assert_eq!(lab.exits, [(0, Exit::Crash)]);
+        assert!(lab.replies.is_empty());
+    }
+}

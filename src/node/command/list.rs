@@ -7,17 +7,17 @@ use crate::node::command::{Call, CommandError};
 use crate::node::keyspace::Value;
 use crate::resp::Reply;
 
-type List = VecDeque<Vec<u8>>;
+pub(super) type List = VecDeque<Vec<u8>>;
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     Head,
     Tail,
 }
 
 impl End {
-    fn parse(word: &[u8]) -> Result<End, CommandError> {
+    pub(super) fn parse(word: &[u8]) -> Result<End, CommandError> {
         if word.eq_ignore_ascii_case(b"left") {
             Ok(End::Head)
         } else if word.eq_ignore_ascii_case(b"right") {
@@ -27,14 +27,30 @@ impl End {
         }
     }
 
-    fn push(self, list: &mut List, element: Vec<u8>) {
+    /// The command that pops from it.
+    pub(super) fn pop_word(self) -> &'static str {
+        match self {
+            End::Head => "LPOP",
+            End::Tail => "RPOP",
+        }
+    }
+
+    /// The word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            End::Head => "LEFT",
+            End::Tail => "RIGHT",
+        }
+    }
+
+    pub(super) fn push(self, list: &mut List, element: Vec<u8>) {
         match self {
             End::Head => list.push_front(element),
             End::Tail => list.push_back(element),
         }
     }
 
-    fn pop(self, list: &mut List) -> Option<Vec<u8>> {
+    pub(super) fn pop(self, list: &mut List) -> Option<Vec<u8>> {
         match self {
             End::Head => list.pop_front(),
             End::Tail => list.pop_back(),
@@ -50,7 +66,10 @@ fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c List>, 
     }
 }
 
-fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut List>, CommandError> {
+pub(super) fn write<'c>(
+    call: &'c mut Call<'_, '_>,
+    key: &[u8],
+) -> Result<Option<&'c mut List>, CommandError> {
     match call.write(key) {
         None => Ok(None),
         Some(Value::List(list)) => Ok(Some(list)),
@@ -59,7 +78,7 @@ fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut Li
 }
 
 /// Counts `changes` to a list, and deletes its key if nothing is left of it.
-fn changed(call: &mut Call<'_, '_>, key: &[u8], changes: usize) {
+pub(super) fn changed(call: &mut Call<'_, '_>, key: &[u8], changes: usize) {
     if matches!(call.node.keys.get(key), Some(entry) if entry.value == Value::List(List::new())) {
         call.node.keys.remove(key);
     }
@@ -301,7 +320,7 @@ pub(super) fn lrem(call: &mut Call<'_, '_>) -> Answer {
     Ok(Reply::Int(doomed.len() as i64))
 }
 
-fn move_element(call: &mut Call<'_, '_>, from: End, to: End) -> Answer {
+pub(super) fn move_element(call: &mut Call<'_, '_>, from: End, to: End) -> Answer {
     let (source, target) = (call.word(1), call.word(2));
     if write(call, source)?.is_none() {
         return Ok(Reply::Nil);

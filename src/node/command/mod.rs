@@ -3,6 +3,7 @@
 //! Arguments come in as words, replies leave as [`Effect::Reply`]. One file for each family of
 //! commands; `table` knows all commands of 6.2, also those that a virtual node does not model.
 
+mod blocking;
 mod call;
 mod cluster;
 mod connection;
@@ -20,6 +21,7 @@ mod scan;
 mod server;
 mod set;
 mod spec;
+mod stream;
 mod string;
 mod table;
 pub(crate) mod transaction;
@@ -27,6 +29,7 @@ mod wait;
 
 pub(crate) use call::Call;
 pub(crate) use error::CommandError;
+pub(crate) use list::End;
 pub use migrate::call_done;
 pub(crate) use server::VERSION;
 pub(crate) use spec::{Spec, Traits};
@@ -41,6 +44,9 @@ use crate::node::command::spec::Action;
 use crate::node::effect::{Ctx, Effect, LinkId};
 use crate::node::redirect;
 use crate::resp::{Args, Reply};
+
+/// What a process says that is loading its data set (§9.0.2).
+pub(crate) const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 /// What comes of a command.
 pub(crate) enum Outcome {
@@ -115,6 +121,7 @@ fn process(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>)
         let asking = args[0].eq_ignore_ascii_case(b"asking");
         finish(node, client, asking);
     }
+    blocking::serve(node, ctx);
 }
 
 /// Hands a command's outcome to the client.
@@ -261,6 +268,9 @@ fn check_role(
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         ));
     }
+    if node.is_loading() && !transaction::all_have(node, client, spec, Traits::LOADING) {
+        return Err(CommandError::fixed(LOADING));
+    }
     Ok(())
 }
 
@@ -337,6 +347,7 @@ pub fn shutdown(node: &mut Node, ctx: &mut Ctx<'_>) {
 /// What `serverCron` does for clients, keys and files (§0.1.4).
 pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
     let now = ctx.now.millis();
+    blocking::redirect(node, ctx);
     node.active_expire(ctx);
     node.storage_cron(ctx);
     node.clients.is_paused(now);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::node::Node;
 use crate::node::command::spec::Action;
-use crate::node::command::{Call, Spec};
+use crate::node::command::{Call, Spec, blocking};
 use crate::node::effect::{Ctx, LinkId};
 use crate::resp::{Args, args};
 
@@ -81,5 +81,7 @@ impl Node {
             // A write that failed at the master was not sent.
             let _ = command(&mut call);
         }
+        // Whoever reads here may have waited for that.
+        blocking::serve(self, ctx);
     }
 }

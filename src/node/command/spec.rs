@@ -117,6 +117,9 @@ impl Spec {
         if self.name == "migrate" {
             return migrate_keys(args);
         }
+        if self.name == "xread" {
+            return xread_keys(args);
+        }
         if self.keys.first == 0 {
             return Positions::new();
         }
@@ -130,6 +133,19 @@ impl Spec {
         }
         (usize::from(self.keys.first)..=last).step_by(usize::from(self.keys.step)).collect()
     }
+}
+
+/// XREAD names its keys behind STREAMS, and as many ids behind them.
+fn xread_keys(args: &[Vec<u8>]) -> Positions {
+    let is = |at: usize, word: &str| args[at].eq_ignore_ascii_case(word.as_bytes());
+    let mut at = 1;
+    while at < args.len() && (is(at, "block") || is(at, "count")) {
+        at += 2;
+    }
+    if at >= args.len() || !is(at, "streams") || !(args.len() - at - 1).is_multiple_of(2) {
+        return Positions::new();
+    }
+    (at + 1..).take((args.len() - at - 1) / 2).collect()
 }
 
 /// MIGRATE names one key, or several behind KEYS.

@@ -7,8 +7,8 @@ use crate::node::command::call::Call;
 use crate::node::command::error::Answer;
 use crate::node::command::spec::{Action, KeyPositions, Spec, Traits};
 use crate::node::command::{
-    Outcome, cluster, connection, debug, hash, key, list, migrate, publish, replicate, scan,
-    server, set, string, transaction, wait,
+    Outcome, blocking, cluster, connection, debug, hash, key, list, migrate, publish, replicate,
+    scan, server, set, stream, string, transaction, wait,
 };
 
 use Action::NotModelled;
@@ -65,10 +65,10 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("bitfield_ro", -2, READONLY | FAST, [1, 1, 1], &["bitmap"], NotModelled),
     command("bitop", -4, WRITE | DENYOOM, [2, -1, 1], &["bitmap"], NotModelled),
     command("bitpos", -3, READONLY, [1, 1, 1], &["bitmap"], NotModelled),
-    command("blmove", 6, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], NotModelled),
-    command("blpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], NotModelled),
-    command("brpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], NotModelled),
-    command("brpoplpush", 4, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], NotModelled),
+    command("blmove", 6, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], control(blocking::blmove)),
+    command("blpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], control(blocking::blpop)),
+    command("brpop", -3, WRITE | NOSCRIPT, [1, -2, 1], &["list", "blocking"], control(blocking::brpop)),
+    command("brpoplpush", 4, WRITE | DENYOOM | NOSCRIPT, [1, 2, 1], &["list", "blocking"], control(blocking::brpoplpush)),
     command("bzpopmax", -3, WRITE | NOSCRIPT | FAST, [1, -2, 1], &["sortedset", "blocking"], NotModelled),
     command("bzpopmin", -3, WRITE | NOSCRIPT | FAST, [1, -2, 1], &["sortedset", "blocking"], NotModelled),
     command("client", -2, ADMIN | NOSCRIPT | RANDOM | LOADING | STALE, [0, 0, 0], &["connection"], control(connection::client)),
@@ -234,16 +234,16 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("wait", 3, NOSCRIPT, [0, 0, 0], &["keyspace"], control(wait::wait)),
     command("watch", -2, NOSCRIPT | LOADING | STALE | FAST, [1, -1, 1], &["transaction"], answer(transaction::watch)),
     command("xack", -4, WRITE | RANDOM | FAST, [1, 1, 1], &["stream"], NotModelled),
-    command("xadd", -5, WRITE | DENYOOM | RANDOM | FAST, [1, 1, 1], &["stream"], NotModelled),
+    command("xadd", -5, WRITE | DENYOOM | RANDOM | FAST, [1, 1, 1], &["stream"], answer(stream::xadd)),
     command("xautoclaim", -6, WRITE | RANDOM | FAST, [1, 1, 1], &["stream"], NotModelled),
     command("xclaim", -6, WRITE | RANDOM | FAST, [1, 1, 1], &["stream"], NotModelled),
     command("xdel", -3, WRITE | FAST, [1, 1, 1], &["stream"], NotModelled),
     command("xgroup", -2, WRITE | DENYOOM, [2, 2, 1], &["stream"], NotModelled),
     command("xinfo", -2, READONLY | RANDOM, [2, 2, 1], &["stream"], NotModelled),
-    command("xlen", 2, READONLY | FAST, [1, 1, 1], &["stream"], NotModelled),
+    command("xlen", 2, READONLY | FAST, [1, 1, 1], &["stream"], answer(stream::xlen)),
     command("xpending", -3, READONLY | RANDOM, [1, 1, 1], &["stream"], NotModelled),
-    command("xrange", -4, READONLY, [1, 1, 1], &["stream"], NotModelled),
-    command("xread", -4, READONLY | MOVABLEKEYS, [0, 0, 0], &["stream", "blocking"], NotModelled),
+    command("xrange", -4, READONLY, [1, 1, 1], &["stream"], answer(stream::xrange)),
+    command("xread", -4, READONLY | MOVABLEKEYS, [0, 0, 0], &["stream", "blocking"], control(stream::xread)),
     command("xreadgroup", -7, WRITE | MOVABLEKEYS, [0, 0, 0], &["stream", "blocking"], NotModelled),
     command("xrevrange", -4, READONLY, [1, 1, 1], &["stream"], NotModelled),
     command("xsetid", 3, WRITE | DENYOOM | FAST, [1, 1, 1], &["stream"], NotModelled),

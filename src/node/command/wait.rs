@@ -1,22 +1,12 @@
 //! Clients that wait, and letting them go on (§0.2, §8.5.3).
 
 use crate::node::Node;
-use crate::node::client::{Block, Clients, Pause};
+use crate::node::client::{Block, Pause, Popping, Reading};
 use crate::node::command::{Call, CommandError, Outcome, answer, finish, process};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::number;
 use crate::resp::Reply;
 use crate::time::Millis;
-
-impl Clients {
-    /// Lets a client wait.
-    pub(crate) fn block(&mut self, link: LinkId, block: Block) {
-        if let Some(client) = self.get_mut(link) {
-            client.block = Some(block);
-            self.waiting.push(link);
-        }
-    }
-}
 
 /// Lets those go on whose wait is over, in the order in which they began to wait.
 pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
@@ -27,33 +17,37 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
     for link in std::mem::take(&mut node.clients.waiting) {
         let Some(client) = node.clients.get(link) else { continue };
         let mut acknowledged = 0;
-        let over = match client.block {
+        let over = match &client.block {
             // CLIENT UNBLOCK has answered it.
             None => true,
             Some(Block::Paused(_)) => node.clients.pause.is_none(),
-            Some(Block::Wait { until, offset, replicas }) => {
+            &Some(Block::Wait { until, offset, replicas }) => {
                 acknowledged = node.acknowledged_by(offset);
                 acknowledged >= replicas || until.is_some_and(|until| until < now)
+            }
+            Some(Block::List(Popping { until, .. }) | Block::Stream(Reading { until, .. })) => {
+                until.is_some_and(|until| until < now)
             }
         };
         if !over {
             node.clients.waiting.push(link);
             continue;
         }
-        match node.clients.get_mut(link).and_then(|client| client.block.take()) {
+        match node.clients.unblock(link) {
             Some(Block::Paused(args)) => process(node, link, &args, ctx),
             Some(Block::Wait { .. }) => end_wait(node, link, Reply::Int(acknowledged), ctx),
+            Some(Block::List(_) | Block::Stream(_)) => {
+                end_wait(node, link, Reply::NilArray, ctx);
+            }
             None => {}
         }
         catch_up(node, link, ctx);
     }
 }
 
-/// Answers a WAIT that is over.
+/// Answers a client whose wait is over.
 pub(super) fn end_wait(node: &mut Node, link: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
-    if let Some(client) = node.clients.get_mut(link) {
-        client.block = None;
-    }
+    node.clients.unblock(link);
     answer(node, link, reply, ctx);
     finish(node, link, false);
 }
@@ -186,5 +180,20 @@ mod tests {
         lab.run(200);
         assert_eq!(told(&lab, other), [Reply::Int(1)]);
         assert_eq!(told(&lab, CLIENT), [Reply::Int(0), Reply::Status("PONG".to_owned())]);
+    }
+
+    #[test]
+    fn the_cluster_is_looked_after_before_commands_that_were_held_back_0_2() {
+        let mut lab = formed();
+        lab.ask(0, "CLIENT PAUSE 100000 WRITE");
+        let other = LinkId(1_000_005);
+        lab.replies.clear();
+        say(&mut lab, 0, other, "SET {b} v");
+        for words in ["MULTI", "CLIENT UNPAUSE", "CLUSTER DELSLOTS 1", "EXEC"] {
+            say(&mut lab, 0, CLIENT, words);
+        }
+        // All in one pass: the slot is gone, the state follows, then the command is carried out.
+        let down = Reply::Error("CLUSTERDOWN The cluster is down".to_owned());
+        assert_eq!(told(&lab, other), [down]);
     }
 }

@@ -56,6 +56,16 @@ pub struct Config {
     pub repl_backlog_size: u64,
     /// `repl-backlog-ttl`, in seconds
     pub repl_backlog_ttl: i64,
+    /// `repl-diskless-sync`: a child writes the data set straight to replicas.
+    pub repl_diskless_sync: bool,
+    /// `repl-diskless-sync-delay`: for how long more replicas are waited for, in seconds
+    pub repl_diskless_sync_delay: i64,
+    /// `repl-diskless-load`
+    pub repl_diskless_load: DisklessLoad,
+    /// `rdb-key-save-delay`: how long each key takes to be written, in microseconds
+    pub rdb_key_save_delay: i64,
+    /// `key-load-delay`: how long each key takes to be loaded, in microseconds
+    pub key_load_delay: i64,
     /// `replica-serve-stale-data`
     pub replica_serve_stale_data: bool,
     /// `replica-read-only`
@@ -99,6 +109,11 @@ impl Default for Config {
             repl_timeout: 60,
             repl_backlog_size: 1 << 20,
             repl_backlog_ttl: 3_600,
+            repl_diskless_sync: false,
+            repl_diskless_sync_delay: 5,
+            repl_diskless_load: DisklessLoad::Disabled,
+            rdb_key_save_delay: 0,
+            key_load_delay: 0,
             replica_serve_stale_data: true,
             replica_read_only: true,
             min_replicas_to_write: 0,
@@ -109,6 +124,17 @@ impl Default for Config {
             kept: BTreeMap::new(),
         }
     }
+}
+
+/// Whether a replica loads what its master sends without a file in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisklessLoad {
+    /// Never.
+    Disabled,
+    /// If it has no keys.
+    OnEmptyDb,
+    /// Always, and it keeps its old keys until it has loaded all.
+    SwapDb,
 }
 
 /// A directive that cannot be set.

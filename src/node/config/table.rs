@@ -4,9 +4,9 @@
 //! of [`Config`]; the others keep their text, so that files written for a real node are accepted and
 //! CONFIG GET answers as a real node would.
 
-use crate::node::config::Config;
 use crate::node::config::directive::{Directive, Place};
 use crate::node::config::setting::{AppendFsync, Kind, Setting, yes_no};
+use crate::node::config::{Config, DisklessLoad};
 use crate::node::log::Level;
 
 const MAX: i64 = i64::MAX;
@@ -125,6 +125,28 @@ const APPEND_FSYNC: Directive = special(
     },
 );
 
+const DISKLESS_LOAD: Directive = special(
+    "repl-diskless-load",
+    Kind::Choice(&["disabled", "on-empty-db", "swapdb"]),
+    |config| {
+        let name = match config.repl_diskless_load {
+            DisklessLoad::Disabled => "disabled",
+            DisklessLoad::OnEmptyDb => "on-empty-db",
+            DisklessLoad::SwapDb => "swapdb",
+        };
+        name.to_owned()
+    },
+    |config, setting| {
+        if let Setting::Text(text) = setting {
+            config.repl_diskless_load = match text {
+                "on-empty-db" => DisklessLoad::OnEmptyDb,
+                "swapdb" => DisklessLoad::SwapDb,
+                _ => DisklessLoad::Disabled,
+            };
+        }
+    },
+);
+
 const LOG_LEVEL: Directive = special(
     "loglevel",
     Kind::Choice(&["debug", "verbose", "notice", "warning"]),
@@ -210,7 +232,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     kept("lazyfree-lazy-user-del", None, Kind::YesNo, "no"),
     kept("lazyfree-lazy-user-flush", None, Kind::YesNo, "no"),
     kept("repl-disable-tcp-nodelay", None, Kind::YesNo, "no"),
-    kept("repl-diskless-sync", None, Kind::YesNo, "no"),
+    flag!("repl-diskless-sync", None, repl_diskless_sync),
     kept("gopher-enabled", None, Kind::YesNo, "no"),
     kept("aof-rewrite-incremental-fsync", None, Kind::YesNo, "yes"),
     kept("no-appendfsync-on-rewrite", None, Kind::YesNo, "no"),
@@ -254,7 +276,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     kept("requirepass", None, Kind::NoPassword, ""),
     fixed("supervised", None, Kind::Choice(&["upstart", "systemd", "auto", "no"]), "no"),
     fixed("syslog-facility", None, Kind::Choice(&["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]), "local0"),
-    kept("repl-diskless-load", None, Kind::Choice(&["disabled", "on-empty-db", "swapdb"]), "disabled"),
+    DISKLESS_LOAD,
     LOG_LEVEL,
     kept("maxmemory-policy", None, Kind::Choice(&["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"]), "noeviction"),
     APPEND_FSYNC,
@@ -276,7 +298,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     kept("lfu-log-factor", None, Kind::Integer(0, INT_MAX), "10"),
     kept("lfu-decay-time", None, Kind::Integer(0, INT_MAX), "1"),
     number!("replica-priority", Some("slave-priority"), Kind::Integer(0, INT_MAX), replica_priority),
-    kept("repl-diskless-sync-delay", None, Kind::Integer(0, INT_MAX), "5"),
+    number!("repl-diskless-sync-delay", None, Kind::Integer(0, INT_MAX), repl_diskless_sync_delay),
     kept("maxmemory-samples", None, Kind::Integer(1, INT_MAX), "5"),
     kept("maxmemory-eviction-tenacity", None, Kind::Integer(0, 100), "10"),
     kept("timeout", None, Kind::Integer(0, INT_MAX), "0"),
@@ -288,8 +310,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     number!("repl-timeout", None, Kind::Integer(1, INT_MAX), repl_timeout),
     number!("repl-ping-replica-period", Some("repl-ping-slave-period"), Kind::Integer(1, INT_MAX), repl_ping_replica_period),
     kept("list-compress-depth", None, Kind::Integer(0, INT_MAX), "0"),
-    kept("rdb-key-save-delay", None, Kind::Integer(INT_MIN, INT_MAX), "0"),
-    kept("key-load-delay", None, Kind::Integer(INT_MIN, INT_MAX), "0"),
+    number!("rdb-key-save-delay", None, Kind::Integer(INT_MIN, INT_MAX), rdb_key_save_delay),
+    number!("key-load-delay", None, Kind::Integer(INT_MIN, INT_MAX), key_load_delay),
     kept("active-expire-effort", None, Kind::Integer(1, 10), "1"),
     HZ,
     number!("min-replicas-to-write", Some("min-slaves-to-write"), Kind::Integer(0, INT_MAX), min_replicas_to_write),

@@ -187,14 +187,26 @@ impl Keyspace {
     /// The keys as a process has them that loads this copy: each value anew.
     #[must_use]
     pub fn loaded(&self) -> Keyspace {
-        let mut keys = self.clone();
+        let mut keys = self.replayed();
         let places = keys.shelves.iter_mut().flatten().flat_map(|shelf| shelf.iter_mut());
         for place in places.flatten().filter(|keys| keys.iter().any(|(_, entry)| entry.raw)) {
             Arc::make_mut(place).values_mut().for_each(|entry| entry.raw = false);
         }
-        keys.saved_at = None;
-        keys.position = None;
         keys
+    }
+
+    /// The keys as a process has them that makes all changes again of which this copy came.
+    #[must_use]
+    pub fn replayed(&self) -> Keyspace {
+        Keyspace { saved_at: None, position: None, ..self.clone() }
+    }
+
+    /// Takes over some keys of another copy, from this one on in its order, each value anew.
+    pub fn load_part(&mut self, copy: &Keyspace, from: usize, count: usize) {
+        for (key, entry) in copy.iter().skip(from).take(count) {
+            self.insert(key, entry.value.clone());
+            self.set_expiry(key, entry.expires);
+        }
     }
 
     /// Deletes a key.

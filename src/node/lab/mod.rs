@@ -375,6 +375,7 @@ impl Lab {
                 match what {
                     Running::Child(pid) => Input::ChildExit(pid),
                     Running::Transfer(number) => Input::TransferDone(number),
+                    Running::Load => Input::LoadStep,
                 },
             );
             self.settle();

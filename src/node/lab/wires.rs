@@ -23,6 +23,7 @@ pub(super) struct Connection {
 pub(super) enum Running {
     Child(u32),
     Transfer(u32),
+    Load,
 }
 
 pub(super) enum Delivery {
@@ -132,7 +133,10 @@ impl Lab {
                 Effect::ReplSend(link, message) => self.post_replication(node, link, message),
                 Effect::ReplClose(link) => self.close(node, link),
                 // Nobody is blocked here.
-                Effect::Sleep(_) | Effect::SyncKeys => {}
+                Effect::Sleep(_) | Effect::SyncKeys | Effect::ReadFrom(..) => {}
+                Effect::LoadFor(span) => {
+                    self.running.push((self.now + span, node, Running::Load));
+                }
                 Effect::Fork { pid, runs } => {
                     self.running.push((self.now + runs, node, Running::Child(pid)));
                 }

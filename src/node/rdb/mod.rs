@@ -4,8 +4,10 @@
 //! compressed. Only the types that a virtual node knows can be read.
 
 mod intset;
+mod listpack;
 mod lzf;
 mod read;
+mod stream;
 mod write;
 mod ziplist;
 
@@ -32,6 +34,7 @@ mod kind {
     pub(super) const SET_INTSET: u8 = 11;
     pub(super) const HASH_ZIPLIST: u8 = 13;
     pub(super) const LIST_QUICKLIST: u8 = 14;
+    pub(super) const STREAM_LISTPACKS: u8 = 15;
 }
 
 /// Why something cannot be restored.
@@ -72,6 +75,7 @@ pub fn restore(bytes: &[u8]) -> Result<Value, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::stream::{Stream, StreamId};
     use crate::node::value::{Hash, Set};
     use proptest::prelude::*;
 
@@ -102,6 +106,16 @@ mod tests {
                     hash.insert(&word, &word);
                 }
                 Value::Hash(hash)
+            }),
+            prop::collection::vec((words(), 1..3_000_u64), 1..12).prop_map(|items| {
+                let mut stream = Stream::default();
+                for (words, later) in items {
+                    let words = words.iter().chain(&words).take(2 * words.len()).cloned();
+                    let ms = stream.last_id.ms + later - 1;
+                    let seq = stream.last_id.seq + later;
+                    stream.add(StreamId { ms, seq }, words.collect());
+                }
+                Value::Stream(stream)
             }),
         ]
     }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::node::keyspace::Value;
-use crate::node::rdb::{intset, kind, lzf, ziplist};
+use crate::node::rdb::{intset, kind, lzf, stream, ziplist};
+use crate::node::stream::{Stream, StreamId};
 use crate::node::value::{Hash, Set};
 
 /// A value with its type, without a footer.
@@ -26,6 +27,7 @@ pub(super) fn value(bytes: &[u8]) -> Option<Value> {
         }
         kind::HASH => hash(&reader.strings(2)?, true),
         kind::HASH_ZIPLIST => hash(&ziplist::read(&reader.string()?)?, false),
+        kind::STREAM_LISTPACKS => stream(&mut reader),
         _ => None,
     }
 }
@@ -53,6 +55,21 @@ fn hash(words: &[Vec<u8>], table: bool) -> Option<Value> {
         }
     }
     (!hash.fields.is_empty()).then_some(Value::Hash(hash))
+}
+
+/// A stream that nobody reads in groups.
+fn stream(reader: &mut Reader<'_>) -> Option<Value> {
+    let mut stream = Stream::default();
+    for _ in 0..reader.plain_length()? {
+        let (key, node) = (reader.string()?, reader.string()?);
+        stream::read_node(&key, &node, &mut stream.items)?;
+    }
+    let count = reader.plain_length()?;
+    let (ms, seq) = (reader.plain_length()? as u64, reader.plain_length()? as u64);
+    stream.last_id = StreamId { ms, seq };
+    let ordered = stream.items.is_sorted_by(|one, next| one.id < next.id);
+    let known = stream.items.len() == count && reader.plain_length()? == 0;
+    (ordered && known).then_some(Value::Stream(stream))
 }
 
 /// What a length stands for.

@@ -2,7 +2,8 @@
 
 use crate::node::keyspace::Value;
 use crate::node::number;
-use crate::node::rdb::{intset, kind, ziplist};
+use crate::node::rdb::{intset, kind, stream, ziplist};
+use crate::node::stream::Stream;
 use crate::node::value::{Hash, Set};
 
 /// A node of a quicklist is a ziplist of at most this many bytes (`list-max-ziplist-size -2`).
@@ -27,6 +28,7 @@ pub fn value(value: &Value) -> Vec<u8> {
         }
         Value::Set(set) => write_set(&mut out, set),
         Value::Hash(hash) => write_hash(&mut out, hash),
+        Value::Stream(stream) => write_stream(&mut out, stream),
     }
     out
 }
@@ -56,6 +58,20 @@ fn write_hash(out: &mut Vec<u8>, hash: &Hash) {
     } else {
         out.push(kind::HASH_ZIPLIST);
         string(out, &ziplist::write(words));
+    }
+}
+
+fn write_stream(out: &mut Vec<u8>, stream: &Stream) {
+    out.push(kind::STREAM_LISTPACKS);
+    let nodes = stream::nodes(stream);
+    length(out, nodes.len());
+    for (key, node) in nodes {
+        string(out, &key);
+        string(out, &node);
+    }
+    let last = stream.last_id;
+    for number in [stream.items.len() as u64, last.ms, last.seq, 0] {
+        length(out, number as usize);
     }
 }
 

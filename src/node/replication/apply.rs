@@ -1,19 +1,11 @@
 //! What replication does to the rest of a replica: its keys, its clients, its disk.
 
-use std::sync::Arc;
-
 use crate::node::Node;
-use crate::node::client::{Block, Client, Pause};
-use crate::node::dump::Dump;
+use crate::node::client::{Client, Pause};
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::replication::message::Position;
 use crate::resp::Reply;
-use crate::time::{Millis, Span};
-
-/// How many bytes of a data set are loaded in a microsecond.
-const LOADED_BYTES_PER_MICRO: u64 = 100;
-/// A shorter pause is not worth an event.
-const NOTICEABLE: Span = Span::millis(1);
+use crate::time::Millis;
 
 impl Node {
     /// Something happened on a replication link, or to a child.
@@ -47,18 +39,6 @@ impl Node {
         self.process.cached_time.0 / 1_000
     }
 
-    /// Puts a data set from the master in the place of my keys (A.9). While a large one is being
-    /// loaded the process does nothing else: no cron runs, no ping is sent (15.37).
-    pub(crate) fn load_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
-        self.empty_keys();
-        self.keys = dump.keys.loaded();
-        self.tell_of_file(ctx, dump.keys.saved_at.unwrap_or(ctx.now.secs()));
-        let takes = Span::micros(dump.bytes() / LOADED_BYTES_PER_MICRO);
-        if takes >= NOTICEABLE {
-            ctx.out.effects.push(Effect::Sleep(takes));
-        }
-    }
-
     /// Whether clients are held back.
     pub(crate) fn clients_paused(&mut self) -> bool {
         self.clients.is_paused(self.process.cached_time)
@@ -79,7 +59,7 @@ impl Node {
     /// Clients that wait for something but the end of a pause must look elsewhere (§11.13).
     pub(crate) fn dismiss_waiting_clients(&mut self, ctx: &mut Ctx<'_>) {
         for client in self.clients.waiting.clone() {
-            let waits = |client: &Client| matches!(client.block, Some(Block::Wait { .. }));
+            let waits = |client: &Client| client.block.as_ref().is_some_and(|it| !it.is_pause());
             if !self.clients.get(client).is_some_and(waits) {
                 continue;
             }

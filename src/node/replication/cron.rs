@@ -1,8 +1,10 @@
 //! What replication does once a second, in its order (A.4).
 
 use crate::node::Node;
+use crate::node::child::Task;
 use crate::node::effect::{Ctx, Effect, LinkId};
 use crate::node::log::Level;
+use crate::node::replication::downstream::{Replica, Stage};
 use crate::node::replication::message::{ReplMessage, StreamCommand};
 use crate::node::replication::upstream::Upstream;
 
@@ -74,8 +76,13 @@ impl Node {
     }
 
     fn keep_waiting_replicas_alive(&self, ctx: &mut Ctx<'_>) {
-        let replicas = self.replication.replicas.iter();
-        for replica in replicas.filter(|replica| replica.stage.awaits_child()) {
+        let streams = self.server.storage.running(Task::Stream).is_some();
+        let waits = |replica: &&Replica| match replica.stage {
+            // It gets something to read anyway.
+            Stage::Saving(_) => !streams,
+            stage => stage == Stage::WaitSave,
+        };
+        for replica in self.replication.replicas.iter().filter(waits) {
             ctx.out.effects.push(Effect::ReplSend(replica.link, ReplMessage::Newline));
         }
     }

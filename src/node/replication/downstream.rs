@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::node::Node;
+use crate::node::command::LOADING;
 use crate::node::command::propagate::Transacting;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
@@ -42,7 +43,17 @@ pub struct Replica {
     /// What is kept back until it has the data set.
     pub held_back: Vec<StreamCommand>,
     /// The data set that is being sent to it.
-    pub(super) sending: Option<Arc<Dump>>,
+    pub(super) sending: Option<Sending>,
+    /// When it asked for synchronization, in Unix seconds.
+    pub(super) asked: i64,
+}
+
+/// A data set on its way to a replica.
+#[derive(Debug, Clone)]
+pub(super) struct Sending {
+    pub(super) dump: Arc<Dump>,
+    /// The part that is being written.
+    pub(super) part: usize,
 }
 
 /// The stages of a replica as its master sees it.
@@ -52,8 +63,10 @@ pub enum Stage {
     WaitSave,
     /// It waits for the end of a child whose data set is that of this position.
     Saving(Position),
-    /// The data set is being sent to it, in the transfer of this number.
+    /// A part of the data set is being sent to it, in the transfer of this number.
     SendBulk(u32),
+    /// A child has sent it the data set; it gets the stream as soon as it says that it has all.
+    Streamed,
     /// It gets the stream.
     Online,
 }
@@ -65,15 +78,15 @@ impl Stage {
         match self {
             Stage::WaitSave | Stage::Saving(_) => "wait_bgsave",
             Stage::SendBulk(_) => "send_bulk",
-            Stage::Online => "online",
+            Stage::Streamed | Stage::Online => "online",
         }
     }
 }
 
 impl Stage {
-    /// Whether it waits for the end of a child, or for its beginning.
-    pub(super) const fn awaits_child(self) -> bool {
-        matches!(self, Stage::WaitSave | Stage::Saving(_))
+    /// Whether it has the data set.
+    pub(super) const fn is_online(self) -> bool {
+        matches!(self, Stage::Streamed | Stage::Online)
     }
 }
 
@@ -85,13 +98,13 @@ impl fmt::Display for Replica {
 }
 
 impl Replication {
-    fn replica_mut(&mut self, link: LinkId) -> Option<&mut Replica> {
+    pub(super) fn replica_mut(&mut self, link: LinkId) -> Option<&mut Replica> {
         self.replicas.iter_mut().find(|replica| replica.link == link)
     }
 
-    /// The replicas that get the stream.
+    /// The replicas that have the data set.
     pub fn online(&self) -> impl Iterator<Item = &Replica> {
-        self.replicas.iter().filter(|replica| replica.stage == Stage::Online)
+        self.replicas.iter().filter(|replica| replica.stage.is_online())
     }
 }
 
@@ -141,9 +154,14 @@ impl Node {
         link: LinkId,
         message: ReplMessage,
     ) {
-        let refused = matches!(message, ReplMessage::Psync(_)) && self.lacks_master();
+        let asks = matches!(message, ReplMessage::Ping | ReplMessage::Psync(_));
+        let loading = asks && self.is_loading();
+        let refused = loading || matches!(message, ReplMessage::Psync(_)) && self.lacks_master();
         if let Some(name) = message.command() {
             self.count_command(ctx, name, refused);
+        }
+        if loading {
+            return self.refuse_caller(ctx, link, LOADING);
         }
         let answer = match message {
             ReplMessage::Ping => ReplMessage::Fine("PONG"),
@@ -155,18 +173,29 @@ impl Node {
             }
             ReplMessage::Capabilities => ReplMessage::Fine("OK"),
             ReplMessage::Psync(known) => return self.sync_asked(ctx, link, known),
-            ReplMessage::Ack(offset) => return self.replica_acknowledged(link, offset),
+            ReplMessage::Ack(offset) => return self.replica_acknowledged(ctx, link, offset),
+            ReplMessage::Newline => return self.replica_heard(link, 0),
             _ => return,
         };
         ctx.out.effects.push(Effect::ReplSend(link, answer));
     }
 
-    fn replica_acknowledged(&mut self, link: LinkId, offset: u64) {
+    fn refuse_caller(&mut self, ctx: &mut Ctx<'_>, link: LinkId, error: &'static str) {
+        self.server.stats.count_error(error);
+        ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Refused(error)));
+    }
+
+    fn replica_heard(&mut self, link: LinkId, offset: u64) {
         let unix_now = self.unix_now();
         if let Some(replica) = self.replication.replica_mut(link) {
             replica.acknowledged = replica.acknowledged.max(offset);
             replica.ack_time = unix_now;
         }
+    }
+
+    fn replica_acknowledged(&mut self, ctx: &mut Ctx<'_>, link: LinkId, offset: u64) {
+        self.replica_heard(link, offset);
+        self.streamed_all(ctx, link);
     }
 
     /// Whether I should follow somebody and do not.
@@ -178,9 +207,7 @@ impl Node {
     fn sync_asked(&mut self, ctx: &mut Ctx<'_>, link: LinkId, known: Option<Position>) {
         if self.lacks_master() {
             let error = "NOMASTERLINK Can't SYNC while not connected with my master";
-            self.server.stats.count_error(error);
-            ctx.out.effects.push(Effect::ReplSend(link, ReplMessage::Refused(error)));
-            return;
+            return self.refuse_caller(ctx, link, error);
         }
         let Some(caller) = self.replication.callers.remove(&link) else { return };
         let replica = Replica {
@@ -192,6 +219,7 @@ impl Node {
             ack_time: self.unix_now(),
             held_back: Vec::new(),
             sending: None,
+            asked: self.unix_now(),
         };
         self.log(ctx, Level::Notice, format_args!("Replica {replica} asks for synchronization"));
         match self.replication.history.can_continue(known) {
@@ -315,7 +343,7 @@ impl Node {
         for replica in &mut self.replication.replicas {
             match replica.stage {
                 Stage::WaitSave => {}
-                Stage::Saving(_) | Stage::SendBulk(_) => {
+                Stage::Saving(_) | Stage::SendBulk(_) | Stage::Streamed => {
                     replica.held_back.push(command.clone());
                 }
                 Stage::Online => {

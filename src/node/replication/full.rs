@@ -8,7 +8,7 @@ use crate::node::child::Task;
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect};
 use crate::node::log::Level;
-use crate::node::replication::downstream::{Replica, Stage};
+use crate::node::replication::downstream::{Replica, Sending, Stage};
 use crate::node::replication::message::{Position, ReplMessage};
 use crate::time::Span;
 
@@ -38,8 +38,17 @@ impl Node {
             );
         }
         match self.server.storage.child.as_ref().map(|child| child.task) {
-            None => self.save_for_replicas(ctx),
             Some(Task::Save) => self.attach_to_save(ctx),
+            Some(Task::Stream) => self.log(
+                ctx,
+                Level::Notice,
+                format_args!("Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC"),
+            ),
+            _ if self.config.repl_diskless_sync && self.config.repl_diskless_sync_delay > 0 => {
+                let text = format_args!("Delay next BGSAVE for diskless SYNC");
+                self.log(ctx, Level::Notice, text);
+            }
+            None => self.save_for_replicas(ctx),
             Some(Task::Rewrite) => self.log(
                 ctx,
                 Level::Notice,
@@ -55,7 +64,7 @@ impl Node {
     fn attach_to_save(&mut self, ctx: &mut Ctx<'_>) {
         let earlier = self.replication.replicas.iter().find_map(|other| match other.stage {
             Stage::Saving(position) => Some((position, other.held_back.clone())),
-            Stage::WaitSave | Stage::SendBulk(_) | Stage::Online => None,
+            Stage::WaitSave | Stage::SendBulk(_) | Stage::Streamed | Stage::Online => None,
         });
         match earlier {
             Some((position, held_back)) => {
@@ -77,18 +86,29 @@ impl Node {
         }
     }
 
-    /// Starts a child if replicas wait for one and none is at work.
+    /// Starts a child if replicas wait for one and none is at work. Before one streams, more replicas
+    /// may come for a while.
     pub(crate) fn start_pending_save(&mut self, ctx: &mut Ctx<'_>) {
-        let waits = |replica: &Replica| replica.stage == Stage::WaitSave;
-        if self.server.storage.child.is_none() && self.replication.replicas.iter().any(waits) {
+        let waits = |replica: &&Replica| replica.stage == Stage::WaitSave;
+        let asked = self.replication.replicas.iter().filter(waits).map(|replica| replica.asked);
+        let (Some(first), None) = (asked.min(), &self.server.storage.child) else { return };
+        let delay = self.config.repl_diskless_sync_delay;
+        if !self.config.repl_diskless_sync || self.unix_now() - first >= delay {
             self.save_for_replicas(ctx);
         }
     }
 
     /// Starts a child for all replicas that wait for one.
     fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
-        self.log(ctx, Level::Notice, format_args!("Starting BGSAVE for SYNC with target: disk"));
-        self.save_in_background(ctx, false);
+        let streams = self.config.repl_diskless_sync;
+        let target = if streams { "replicas sockets" } else { "disk" };
+        let text = format_args!("Starting BGSAVE for SYNC with target: {target}");
+        self.log(ctx, Level::Notice, text);
+        if streams {
+            self.stream_in_background(ctx);
+        } else {
+            self.save_in_background(ctx, false);
+        }
         let position = self.replication.history.position();
         for at in 0..self.replication.replicas.len() {
             if self.replication.replicas[at].stage == Stage::WaitSave {
@@ -118,43 +138,61 @@ impl Node {
 
     /// The child has written the data set: whoever waits for it gets it, and then the stream.
     pub(crate) fn send_dump(&mut self, ctx: &mut Ctx<'_>, dump: &Arc<Dump>) {
-        let takes = Span::micros(dump.bytes() / SENT_BYTES_PER_MICRO);
         for at in 0..self.replication.replicas.len() {
             let replica = &mut self.replication.replicas[at];
-            if !matches!(replica.stage, Stage::Saving(_)) {
-                continue;
+            if matches!(replica.stage, Stage::Saving(_)) {
+                let size = ReplMessage::DumpSize(dump.bytes());
+                ctx.out.effects.push(Effect::ReplSend(replica.link, size));
+                replica.sending = Some(Sending { dump: Arc::clone(dump), part: 0 });
+                self.send_part(ctx, at);
             }
-            let size = ReplMessage::DumpSize(dump.bytes());
-            ctx.out.effects.push(Effect::ReplSend(replica.link, size));
-            replica.sending = Some(Arc::clone(dump));
-            if takes < NOTICEABLE {
-                self.put_online(ctx, at);
-                continue;
-            }
-            self.replication.transfers += 1;
-            let number = self.replication.transfers;
-            replica.stage = Stage::SendBulk(number);
-            ctx.out.effects.push(Effect::Transfer { number, takes });
         }
     }
 
-    /// The last byte of a data set is on its way.
+    /// Writes a part of the data set to a replica, which takes some time.
+    fn send_part(&mut self, ctx: &mut Ctx<'_>, at: usize) {
+        let replica = &mut self.replication.replicas[at];
+        let Some(Sending { dump, part }) = &replica.sending else { return };
+        let takes = Span::micros(dump.part(*part).bytes / SENT_BYTES_PER_MICRO);
+        if takes < NOTICEABLE {
+            return self.part_sent(ctx, at);
+        }
+        self.replication.transfers += 1;
+        let number = self.replication.transfers;
+        replica.stage = Stage::SendBulk(number);
+        ctx.out.effects.push(Effect::Transfer { number, takes });
+    }
+
+    /// A part of a data set is on its way.
     pub(super) fn transfer_done(&mut self, ctx: &mut Ctx<'_>, number: u32) {
         let mut replicas = self.replication.replicas.iter();
         if let Some(at) = replicas.position(|replica| replica.stage == Stage::SendBulk(number)) {
+            self.part_sent(ctx, at);
+        } else {
+            self.stream_on(ctx, number);
+        }
+    }
+
+    fn part_sent(&mut self, ctx: &mut Ctx<'_>, at: usize) {
+        let replica = &mut self.replication.replicas[at];
+        let Some(Sending { dump, part }) = &mut replica.sending else { return };
+        let message = ReplMessage::DumpPart(Arc::clone(dump), *part);
+        ctx.out.effects.push(Effect::ReplSend(replica.link, message));
+        if dump.is_last(*part) {
+            replica.sending = None;
             self.put_online(ctx, at);
+        } else {
+            *part += 1;
+            self.send_part(ctx, at);
         }
     }
 
     /// A replica that was sent everything gets the stream from now on.
-    fn put_online(&mut self, ctx: &mut Ctx<'_>, at: usize) {
+    pub(super) fn put_online(&mut self, ctx: &mut Ctx<'_>, at: usize) {
         let unix_now = self.unix_now();
         let replica = &mut self.replication.replicas[at];
         let link = replica.link;
         let effects = &mut ctx.out.effects;
-        if let Some(dump) = replica.sending.take() {
-            effects.push(Effect::ReplSend(link, ReplMessage::Dump(dump)));
-        }
         for command in replica.held_back.drain(..) {
             effects.push(Effect::ReplSend(link, ReplMessage::Command(command)));
         }

@@ -156,7 +156,8 @@ impl Node {
                 self.discard_cached_master(ctx);
                 self.void_history(ctx);
                 let last_io = self.unix_now();
-                self.replication.upstream = Upstream::Transfer { link, last_io, goal, size: None };
+                self.replication.upstream =
+                    Upstream::Transfer { link, last_io, goal, size: None, read: 0 };
             }
             ReplMessage::Continue(id) => self.continue_stream(ctx, link, id),
             ReplMessage::Refused(error) => {

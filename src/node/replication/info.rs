@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::node::Node;
-use crate::node::replication::downstream::Stage;
+use crate::node::info::percentage;
 use crate::node::replication::upstream::Upstream;
 use crate::resp::Reply;
 
@@ -36,13 +36,17 @@ impl Node {
         let transfers = matches!(upstream, Upstream::Transfer { .. });
         line("master_sync_in_progress", &u8::from(transfers));
         line("slave_repl_offset", &replication.processed_offset());
-        if let Upstream::Transfer { size, last_io, .. } = *upstream {
+        if let Upstream::Transfer { size, read, last_io, .. } = *upstream {
             let total = size.map_or(-1, |bytes| bytes as i64);
             line("master_sync_total_bytes", &total);
-            line("master_sync_read_bytes", &0);
-            line("master_sync_left_bytes", &total);
-            // Nothing of an unknown size, which is shown as -1.
-            line("master_sync_perc", &if size.is_some() { "0.00" } else { "-0.00" });
+            line("master_sync_read_bytes", &read);
+            line("master_sync_left_bytes", &(total - read as i64));
+            let share = match size {
+                // Nothing of an unknown size, which is shown as -1.
+                None => "-0.00".to_owned(),
+                Some(size) => percentage(read, size),
+            };
+            line("master_sync_perc", &share);
             line("master_sync_last_io_seconds_ago", &(self.unix_now() - last_io));
         }
         if !connected {
@@ -64,7 +68,7 @@ impl Node {
             line("min_slaves_good_slaves", &replication.good_replicas);
         }
         for (number, replica) in replication.replicas.iter().enumerate() {
-            let online = replica.stage == Stage::Online;
+            let online = replica.stage.is_online();
             let lag = if online { self.unix_now() - replica.ack_time } else { 0 };
             let text = format!(
                 "ip={},port={},state={},offset={},lag={lag}",

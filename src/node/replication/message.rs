@@ -37,8 +37,10 @@ pub enum ReplMessage {
     Continue(ReplicationId),
     /// Master: the data set that follows has this many bytes.
     DumpSize(u64),
-    /// Master: the data set.
-    Dump(Arc<Dump>),
+    /// Master: a data set follows whose end will be marked, and its first bytes.
+    DumpBegins(Arc<Dump>),
+    /// Master: this part of the data set.
+    DumpPart(Arc<Dump>, usize),
     /// Master: one command of the stream.
     Command(StreamCommand),
 }
@@ -102,7 +104,8 @@ impl ReplMessage {
             }
             ReplMessage::Continue(_) => line_bytes("CONTINUE ".len() + 40),
             ReplMessage::DumpSize(bytes) => line_bytes(digits(*bytes)),
-            ReplMessage::Dump(dump) => dump.bytes(),
+            ReplMessage::DumpBegins(_) => line_bytes("EOF:".len() + 40),
+            ReplMessage::DumpPart(dump, part) => dump.part(*part).bytes,
             ReplMessage::Command(command) => command.wire_bytes(),
         }
     }

@@ -6,7 +6,8 @@
 //! which replicas are ranked, §8.3), and how old that knowledge is (§8.2.2).
 //!
 //! One file for each side of the conversation: [`upstream`] talks to the own master, [`downstream`]
-//! to the own replicas, with `full` for those that need everything; [`cron`] does what is done once a
+//! to the own replicas, with `full` and
+//! `stream` for those that need everything, as `transfer` does for myself; [`cron`] does what is done once a
 //! second. A replica passes on to its own
 //! replicas, byte for byte, what it gets; so all of them have one [`history`].
 //!
@@ -22,6 +23,8 @@ pub mod history;
 pub mod id;
 pub mod info;
 pub mod message;
+mod stream;
+mod transfer;
 pub mod upstream;
 
 #[cfg(test)]
@@ -35,6 +38,7 @@ use crate::node::effect::LinkId;
 use crate::node::replication::downstream::{Caller, Replica};
 use crate::node::replication::history::History;
 use crate::node::replication::message::{Position, StreamCommand};
+use crate::node::replication::stream::Streaming;
 use crate::node::replication::upstream::Upstream;
 use crate::rng::Stream;
 
@@ -54,8 +58,10 @@ pub struct Replication {
     pub callers: BTreeMap<LinkId, Caller>,
     /// My replicas, in the order in which they asked for synchronization.
     pub replicas: Vec<Replica>,
-    /// How many data sets were sent that took a while.
+    /// How many parts of data sets were sent that took a while.
     pub(super) transfers: u32,
+    /// What a child is writing to replicas.
+    pub(super) streaming: Option<Streaming>,
     /// When the link to the master was lost, in Unix seconds; 0 = never, which makes my data look
     /// decades old (§8.2.2, 15.14).
     pub down_since: i64,
@@ -87,6 +93,7 @@ impl Replication {
             callers: BTreeMap::new(),
             replicas: Vec::new(),
             transfers: 0,
+            streaming: None,
             down_since: 0,
             alone_since: 0,
             cron_loops: 0,

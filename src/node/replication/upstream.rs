@@ -1,13 +1,10 @@
 //! A replica's side of the link to its master: connect, shake hands, get what is missing, follow
 //! (A.1, A.5-A.10).
 
-use std::sync::Arc;
-
 use crate::id::Endpoint;
 use crate::node::Node;
 use crate::node::command;
-use crate::node::dump::Dump;
-use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss, Notice};
+use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId, Loss};
 use crate::node::log::Level;
 use crate::node::replication::id::ReplicationId;
 use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
@@ -43,8 +40,10 @@ pub enum Upstream {
         last_io: i64,
         /// What I shall know afterwards.
         goal: Position,
-        /// The size of the data set, once it is known.
+        /// The size of the data set, once it is known; 0 if its end will be marked.
         size: Option<u64>,
+        /// How many bytes of it were written to a file.
+        read: u64,
     },
     /// I follow the stream of commands.
     Connected {
@@ -103,6 +102,12 @@ impl Upstream {
             | Upstream::Transfer { last_io, .. }
             | Upstream::Connected { last_io, .. } => *last_io = now,
         }
+    }
+
+    /// Whether a data set is on its way of which only a mark tells where it ends.
+    #[must_use]
+    pub fn is_marked_transfer(&self) -> bool {
+        matches!(self, Upstream::Transfer { size: Some(0), .. })
     }
 
     /// Whether I follow the stream (`master_link_status:up`).
@@ -216,6 +221,7 @@ impl Node {
     /// Closes the connection to the master, in whatever state it is.
     pub(crate) fn close_upstream(&mut self, ctx: &mut Ctx<'_>) {
         if let Some(link) = self.replication.upstream.link() {
+            self.stop_reading_from(link);
             ctx.out.effects.push(Effect::ReplClose(link));
             if !self.replication.upstream.is_connected() {
                 self.replication.upstream = Upstream::Waiting;
@@ -274,7 +280,9 @@ impl Node {
 
     /// The connection to the master could not be opened or was lost.
     pub(crate) fn upstream_lost(&mut self, ctx: &mut Ctx<'_>, end: LinkEnd, loss: Loss) {
-        if self.replication.upstream.link() != Some(end.id) {
+        if self.replication.upstream.link() != Some(end.id)
+            || self.cut_while_loading(ctx, end, loss)
+        {
             return;
         }
         let why = loss_text(loss);
@@ -330,63 +338,18 @@ impl Node {
         if self.replication.upstream.link() != Some(link) {
             return;
         }
+        let Some(message) = self.keep_while_loading(ctx, link, message) else { return };
         let unix_now = self.unix_now();
         self.replication.upstream.touch(unix_now);
         match (self.replication.upstream.clone(), message) {
             (Upstream::Handshake { awaits, .. }, message) => {
                 self.handshake_message(ctx, link, awaits, message);
             }
-            (Upstream::Transfer { .. }, ReplMessage::DumpSize(bytes)) => {
-                self.log(
-                    ctx,
-                    Level::Notice,
-                    format_args!(
-                        "MASTER <-> REPLICA sync: receiving {bytes} bytes from master to disk"
-                    ),
-                );
-                if let Upstream::Transfer { size, .. } = &mut self.replication.upstream {
-                    *size = Some(bytes);
-                }
-            }
-            (Upstream::Transfer { goal, .. }, ReplMessage::Dump(dump)) => {
-                self.load_from_master(ctx, link, goal, &dump);
-            }
+            (Upstream::Transfer { .. }, message) => self.transfer_message(ctx, link, message),
             (Upstream::Connected { .. }, ReplMessage::Command(command)) => {
                 self.follow_stream(ctx, link, command);
             }
             _ => {}
-        }
-    }
-
-    /// The whole data set has arrived: it takes the place of my keys (A.9).
-    fn load_from_master(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        link: LinkId,
-        goal: Position,
-        dump: &Arc<Dump>,
-    ) {
-        self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
-        self.kill_rewrite(ctx);
-        self.log(ctx, Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
-        self.kill_save_before_load(ctx);
-        self.server.storage.file = Some(Arc::clone(dump));
-        self.load_dump(ctx, dump);
-        ctx.out.notice(Notice::Loaded);
-        let last_io = self.unix_now();
-        let size = self.config.repl_backlog_size;
-        let replication = &mut self.replication;
-        replication.upstream = Upstream::Connected { link, last_io, known: goal };
-        replication.down_since = 0;
-        replication.history.adopt(goal);
-        replication.history.remember(size);
-        self.log(
-            ctx,
-            Level::Notice,
-            format_args!("MASTER <-> REPLICA sync: Finished with success"),
-        );
-        if self.config.appendonly {
-            self.rewrite_append_only_file(ctx);
         }
     }
 

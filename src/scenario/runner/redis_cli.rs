@@ -77,6 +77,10 @@ impl Runner<'_> {
         }
         let tool = terminal.tool;
         if cli.manner == Manner::Background && typed.is_empty() {
+            if cli.is_session() {
+                // It ends with its last command.
+                self.tools.end_input(&mut self.world, tool);
+            }
             terminal.job = Job::Background;
             self.background = Some(terminal);
             return Ok(());

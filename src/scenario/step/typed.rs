@@ -137,11 +137,12 @@ pub(super) fn abort(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
     cluster_manager(cursor, Manner::Aborted(count))
 }
 
-/// `in background: redis-cli --cluster …`
+/// `in background: redis-cli …`
 pub(super) fn background(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     const EXAMPLE: &str = "for example `in background: redis-cli --cluster fix 127.0.0.1:7000`";
     cursor.keyword("background:").map_err(|mistake| mistake.hint(EXAMPLE))?;
-    cluster_manager(cursor, Manner::Background)
+    let program = cursor.keyword("redis-cli")?;
+    run(cursor, program, Manner::Background)
 }
 
 /// `redis-cli --cluster …`, and nothing else.

@@ -5,6 +5,7 @@ mod determinism;
 mod faults;
 mod kernel;
 mod links;
+mod loading;
 mod nagle;
 mod processes;
 mod puppet;

@@ -31,6 +31,8 @@ pub(super) enum Seen {
     Followed,
     Told(u64),
     Child(u32),
+    LoadStep,
+    ReadTimeout,
     ClientGone,
     Terminate,
     Answered(usize),
@@ -94,6 +96,11 @@ impl Puppet {
             b"close" => out.effects.push(Effect::Close(mine(self.opened.take()))),
             b"close-accepted" => out.effects.push(Effect::Close(mine(self.accepted.take()))),
             b"sleep" => out.effects.push(Effect::Sleep(Span::millis(value(1)))),
+            b"load" => out.effects.push(Effect::LoadFor(Span::millis(value(1)))),
+            b"read" => {
+                let limit = Span::millis(value(1));
+                out.effects.push(Effect::ReadFrom(mine(self.opened), limit));
+            }
             b"save" => {
                 let text = String::from_utf8_lossy(&words[1]).into_owned();
                 out.effects.push(Effect::SaveConfig { text, fsync: words.len() > 2 });
@@ -148,6 +155,8 @@ impl Program for Puppet {
             }),
             Input::ChildExit(pid) => Seen::Child(pid),
             Input::TransferDone(_) => return,
+            Input::LoadStep => Seen::LoadStep,
+            Input::ReadTimeout => Seen::ReadTimeout,
             Input::Accepted(end) => {
                 self.accepted = Some(end.id);
                 Seen::Accepted

@@ -1,6 +1,7 @@
 //! Replication between a few nodes, rule by rule.
 
 mod cut;
+mod diskless;
 mod full;
 
 use crate::node::Node;
