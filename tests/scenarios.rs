@@ -17,22 +17,25 @@ fn names(directory: &str) -> Vec<String> {
     names
 }
 
+fn goes_well_and_prints_what_it_did_before(directory: &str, name: &str) {
+    let (text, _) = common::run(&common::load(&format!("scenarios/{directory}{name}.toml"), &[]));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(format!("../snapshots/{directory}"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
 #[test]
 fn every_scenario_goes_well_and_prints_what_it_did_before() {
     let names = names("scenarios");
     assert!(names.len() >= 15, "the scenarios are there");
     // A day of virtual time; `tests/workloads.rs` runs a part of it.
     for name in names.into_iter().filter(|name| name != "antirez_partitions") {
-        let (text, _) = common::run(&common::load(&format!("scenarios/{name}.toml"), &[]));
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("../snapshots");
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(name, text));
+        goes_well_and_prints_what_it_did_before("", &name);
     }
 }
 
-/// What they print is long and says little; what they expect says all.
 #[test]
 fn the_clusters_of_redis_own_tests_behave_as_those_tests_demand() {
     let names = names("scenarios/redis-suite");
@@ -41,6 +44,6 @@ fn the_clusters_of_redis_own_tests_behave_as_those_tests_demand() {
         if cfg!(debug_assertions) && LONG.contains(&name.as_str()) {
             continue;
         }
-        common::run(&common::load(&format!("scenarios/redis-suite/{name}.toml"), &[]));
+        goes_well_and_prints_what_it_did_before("redis-suite/", &name);
     }
 }
