@@ -76,20 +76,26 @@ impl Table {
         let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
         self.census.replace(old, Census::of(flags, linked));
         self.topology += u64::from(before != flags);
-        self.refresh_fit(ix);
-        self.refresh_calm(ix);
+        self.vitals.settle(ix, self.may_be_told(ix), self.seems_well(ix));
     }
 
-    fn refresh_fit(&mut self, ix: PeerIx) {
+    /// Whether it is fit (see [`Table`]).
+    #[inline]
+    fn may_be_told(&self, ix: PeerIx) -> bool {
         let unfit = Flags::MYSELF | Flags::PFAIL | Flags::HANDSHAKE | Flags::NOADDR;
         let worth_it = self.link(ix).is_some() || self.peer(ix).slot_count > 0;
-        self.vitals.set_fit(ix, worth_it && !self.flags(ix).any(unfit));
+        worth_it && !self.flags(ix).any(unfit)
     }
 
+    /// Whether it is calm (see [`Table::is_calm`]).
+    #[inline]
+    fn seems_well(&self, ix: PeerIx) -> bool {
+        self.ping_sent(ix).is_never() && !self.is_reported(ix) && !self.flags(ix).is_failing()
+    }
+
+    #[inline]
     pub(super) fn refresh_calm(&mut self, ix: PeerIx) {
-        let calm =
-            self.ping_sent(ix).is_never() && !self.is_reported(ix) && !self.flags(ix).is_failing();
-        self.vitals.set_calm(ix, calm);
+        self.vitals.set_calm(ix, self.seems_well(ix));
     }
 
     /// Notes when the oldest unanswered ping left, or that none is pending.
@@ -150,7 +156,7 @@ impl Table {
         let old = std::mem::replace(&mut self.peer_mut(ix).slot_count, count);
         if (old == 0) != (count == 0) {
             self.topology += 1;
-            self.refresh_fit(ix);
+            self.vitals.set_fit(ix, self.may_be_told(ix));
         }
     }
 }

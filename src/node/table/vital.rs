@@ -150,6 +150,15 @@ impl Vitals {
         self.traits[ix.index()].has(FIT)
     }
 
+    /// Notes whether a peer is fit and calm.
+    #[inline]
+    pub(super) fn settle(&mut self, ix: PeerIx, fit: bool, calm: bool) {
+        self.change(ix, |own| {
+            own.set(FIT, fit);
+            own.set(CALM, calm);
+        });
+    }
+
     pub(super) fn set_fit(&mut self, ix: PeerIx, fit: bool) {
         self.change(ix, |own| own.set(FIT, fit));
     }
