@@ -30,7 +30,7 @@ impl Node {
         match (self.config.appendonly, self.keys.has_journal()) {
             (false, false) => {}
             (false, true) => self.keys.end_journal(),
-            (true, false) => self.keys.begin_journal(),
+            (true, false) => self.is_synced(ctx.now),
             (true, true) if self.keys.is_changed() => self.sync_if_due(ctx),
             (true, true) => {}
         }
@@ -39,21 +39,39 @@ impl Node {
     fn sync_if_due(&mut self, ctx: &mut Ctx<'_>) {
         let syncs = &mut self.server.storage.syncs;
         let now = ctx.now;
-        let dirty_since = *syncs.dirty_since.get_or_insert(now);
-        let is_written_back = now.0.saturating_sub(dirty_since.0) >= WRITE_BACK.0;
+        syncs.dirty_since.get_or_insert(now);
         let policy = self.config.append_fsync;
         let is_told = match policy {
-            AppendFsync::Always => true,
+            AppendFsync::Always => self.keys.take_touched(),
             AppendFsync::EverySecond => now.secs() > syncs.last,
             AppendFsync::No => false,
         };
         if is_told && policy == AppendFsync::Always {
             ctx.out.effects.push(Effect::SyncKeys);
         }
-        if is_written_back || (is_told && self.process.disk_syncs) {
-            *syncs = Syncs { last: now.secs(), dirty_since: None };
-            self.keys.begin_journal();
+        if syncs.is_written_back(now) || (is_told && self.process.disk_syncs) {
+            self.is_synced(now);
         }
+    }
+
+    /// The disk has the whole file.
+    fn is_synced(&mut self, now: Wall) {
+        self.server.storage.syncs = Syncs { last: now.secs(), dirty_since: None };
+        self.keys.begin_journal();
+    }
+
+    /// A child has written the file anew and synced it; it has heard of every write until now.
+    pub(crate) fn append_only_file_is_rewritten(&mut self, now: Wall) {
+        if self.keys.has_journal() && self.process.disk_syncs {
+            self.is_synced(now);
+        }
+    }
+}
+
+impl Syncs {
+    /// Whether the kernel has long written back what it was given.
+    pub(crate) fn is_written_back(&self, now: Wall) -> bool {
+        self.dirty_since.is_some_and(|since| now.0.saturating_sub(since.0) >= WRITE_BACK.0)
     }
 }
 
@@ -64,6 +82,7 @@ mod tests {
     use crate::node::keyspace::Keyspace;
     use crate::node::lab::Lab;
     use crate::node::process::{Boot, Death, Disk};
+    use crate::time::Span;
 
     fn alone(appendfsync: &str, disk_syncs: bool) -> Lab {
         let mut config = Config::default();
@@ -85,7 +104,7 @@ mod tests {
         lab.ask(0, "SET last v");
         lab.run(after);
         let node = lab.nodes[0].take().unwrap();
-        let keys = node.surviving_keys(Death::PowerFailure).unwrap();
+        let keys = node.surviving_keys(Death::PowerFailure(lab.now)).unwrap();
         let mut names: Vec<String> =
             keys.iter().map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect();
         names.sort();
@@ -107,6 +126,42 @@ mod tests {
         for policy in ["always", "everysec"] {
             assert_eq!(left(alone(policy, false), 10, 5_000), [""; 0], "{policy}");
             assert_eq!(left(alone(policy, false), 10, 30_200), ["first", "last"], "{policy}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_writes_back_also_if_the_process_does_nothing() {
+        for (seconds, keys) in [(29, 0), (31, 1)] {
+            let mut lab = alone("no", true);
+            lab.ask(0, "SET k v");
+            let node = lab.nodes[0].take().unwrap();
+            let later = Death::PowerFailure(lab.now + Span::secs(seconds));
+            assert_eq!(node.surviving_keys(later).unwrap().len(), keys);
+        }
+    }
+
+    #[test]
+    fn a_rewritten_file_is_synced() {
+        let mut lab = alone("no", true);
+        lab.ask(0, "SET k v");
+        lab.ask(0, "BGREWRITEAOF");
+        lab.run(2_000);
+        assert_eq!(left(lab, 10, 10), ["k"]);
+    }
+
+    #[test]
+    fn what_was_written_is_synced_once_also_if_the_disk_ignores_it() {
+        let mut lab = alone("always", false);
+        lab.ask(0, "SET k v");
+        let is_sync = |effect: &Effect| matches!(effect, Effect::SyncKeys);
+        for writes in [true, false, true] {
+            lab.act(0, |node, ctx| {
+                if writes {
+                    node.keys.insert_string(b"k", b"w");
+                }
+                node.flush_append_only_file(ctx);
+                assert_eq!(ctx.out.effects.iter().any(is_sync), writes);
+            });
         }
     }
 

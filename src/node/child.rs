@@ -160,6 +160,7 @@ impl Node {
             Task::Stream => {}
             Task::Rewrite => {
                 self.server.storage.rewritten_at = Some(child.started);
+                self.append_only_file_is_rewritten(ctx.now);
                 let text = format_args!("AOF rewrite child asks to stop sending diffs.");
                 self.log(ctx, Level::Notice, text);
                 for text in [

@@ -184,13 +184,20 @@ impl Node {
         purpose: Purpose,
     ) {
         self.touch_watched_keys();
+        let present = std::mem::take(&mut self.keys);
+        // A load that another one cuts short leaves nothing.
+        let mut before = self.loading.take().map_or(present, |cut_short| cut_short.before);
+        if self.process.disk_syncs {
+            // Nothing is appended meanwhile, so the file was synced and closed.
+            before.end_journal();
+        }
         self.loading = Some(Loading {
             dump,
             done: 0,
             source,
             purpose,
             marked: self.replication.upstream.is_marked_transfer(),
-            before: std::mem::take(&mut self.keys),
+            before,
             started: ctx.now,
             newline_at: 0,
             unread: Vec::new(),

@@ -10,6 +10,7 @@ use crate::node::config::Config;
 use crate::node::keyspace::Keyspace;
 use crate::rng::{Purpose, Seed, Stream};
 use crate::time::Millis;
+use crate::time::Wall;
 
 /// What a process is started with.
 #[derive(Debug, Clone)]
@@ -73,8 +74,8 @@ pub enum Death {
     Shutdown,
     /// SIGKILL, a crash: what was written to files before is there, nothing else.
     Killed,
-    /// The machine has lost its power: only what was synced is there.
-    PowerFailure,
+    /// The machine has lost its power, at this time of its clock: only what was synced is there.
+    PowerFailure(Wall),
 }
 
 /// How far a process has started (§13.3). Each stage is entered with the lines that are logged

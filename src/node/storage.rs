@@ -1,8 +1,8 @@
 //! What of a node's keys is on disk, and how it gets there (Appendix B.1, §12.4, §13.3).
 //!
 //! With `appendonly yes` every change is in the append-only file before anybody hears of it, so all
-//! keys survive whatever happens to the process (what happens to the machine is another matter, see
-//! [`append_only`](crate::node::append_only)). Without, what survives is the last RDB file, written by
+//! keys survive the process (what happens to the machine is another matter, see
+//! [`append_only`](crate::node::append_only); and see [`loading`](crate::node::loading)). Without, what survives is the last RDB file, written by
 //! SAVE, BGSAVE, a save point, FLUSHALL, or at shutdown.
 //!
 //! What child processes do is in [`child`](crate::node::child).
@@ -287,10 +287,13 @@ impl Node {
                 None => self.keys,
             };
             let mut keys = match death {
-                Death::PowerFailure => written.rolled_back(),
-                Death::Shutdown | Death::Killed => written,
+                Death::PowerFailure(now) if !self.server.storage.syncs.is_written_back(now) => {
+                    written.rolled_back()
+                }
+                _ => written,
             };
             keys.end_journal();
+            keys.position = None;
             keys.saved_at = self.server.storage.rewritten_at;
             return Some(keys);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::node::append_only::WRITE_BACK;
 use crate::node::keyspace::Keyspace;
 use crate::node::process::{Death, Disk};
-use crate::time::{Span, Time};
+use crate::time::{Span, Time, Wall};
 
 /// How disks behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +131,8 @@ impl VirtualDisk {
     }
 
     /// The power fails: what was not synced is gone. Says how much of the keys is.
-    pub(crate) fn lose_power(&mut self, now: Time) -> Death {
+    /// `clock` is the machine's own.
+    pub(crate) fn lose_power(&mut self, now: Time, clock: Wall) -> Death {
         if !self.ways.loses_unsynced {
             return Death::Killed;
         }
@@ -142,13 +143,14 @@ impl VirtualDisk {
             None => self.files.nodes_conf.clone_from(&self.synced),
         }
         self.sync();
-        Death::PowerFailure
+        Death::PowerFailure(clock)
     }
 }
 
 /// The first half of a file, up to the second word of the line that holds its middle.
 fn first_half(text: &str) -> Option<&str> {
-    let line = text[..text.len() / 2].rfind('\n').map_or(0, |end| end + 1);
+    let line = text.bytes().take(text.len() / 2).rposition(|byte| byte == b'\n');
+    let line = line.map_or(0, |end| end + 1);
     let (end, _) = text[line..].match_indices(' ').take(2).last()?;
     Some(&text[..line + end])
 }
@@ -177,9 +179,12 @@ mod tests {
         disk.write_config(whole.into(), Some(Span::ZERO), LATER);
         assert!(disk.tear_config());
         assert_eq!(text(&disk), Some("one two three four\nvars currentEpoch"));
-        disk.lose_power(LATER);
+        disk.lose_power(LATER, Wall::default());
         assert!(disk.lose_config());
         assert_eq!(text(&disk), None);
+        disk.write_config("öö öö öööööööö ö\n".into(), None, LATER);
+        assert!(disk.tear_config(), "its middle is within a letter");
+        assert_eq!(text(&disk), Some("öö öö"));
     }
 
     /// What is left of two files when the power fails so long after the second was written.
@@ -190,7 +195,7 @@ mod tests {
         let then = LATER + WRITE_BACK;
         disk.write_config("the second one".into(), fsync.then_some(SYNC), then);
         assert_eq!(text(&disk), Some("the second one"), "a process finds it");
-        disk.lose_power(then + after);
+        disk.lose_power(then + after, Wall::default());
         text(&disk).unwrap_or("nothing").to_owned()
     }
 

@@ -70,9 +70,7 @@ impl<P: Program> World<P> {
         if self.armed.is_empty() && self.slow_disks.is_empty() {
             return None;
         }
-        if self.disk_ways.save_first {
-            write_before_sending(effects);
-        }
+        write_before_sending(effects, self.disk_ways.save_first);
         self.cut_short(node, effects)
     }
 

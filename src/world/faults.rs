@@ -103,7 +103,8 @@ impl<P: Program> World<P> {
             self.vanish(link);
         }
         self.network.set_power(node, false);
-        let death = self.machines[node.index()].disk.lose_power(self.now);
+        let clock = self.clock(node);
+        let death = self.machines[node.index()].disk.lose_power(self.now, clock);
         self.bury(node, None, death);
     }
 

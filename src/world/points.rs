@@ -91,8 +91,9 @@ fn leaves_the_process(effect: &Effect) -> bool {
 }
 
 /// Puts what is logged and written in front of what is sent by the same pass (§0.1.2). While writing
-/// takes no time the order does not matter.
-pub(super) fn write_before_sending(effects: &mut [Effect]) {
+/// takes no time the order does not matter. Not so if `save_first` is off; but the append-only file is
+/// always synced before a reply leaves.
+pub(super) fn write_before_sending(effects: &mut [Effect], save_first: bool) {
     let is_end = |effect: &Effect| {
         matches!(
             effect,
@@ -106,13 +107,12 @@ pub(super) fn write_before_sending(effects: &mut [Effect]) {
     let end = effects.iter().position(is_end).unwrap_or(effects.len());
     if let Some(first) = effects[..end].iter().position(leaves_the_process) {
         let comes_first = |effect: &Effect| {
-            matches!(
-                effect,
-                Effect::SaveConfig { .. }
-                    | Effect::SyncKeys
-                    | Effect::Log { .. }
-                    | Effect::Notice(_)
-            )
+            matches!(effect, Effect::SyncKeys)
+                || save_first
+                    && matches!(
+                        effect,
+                        Effect::SaveConfig { .. } | Effect::Log { .. } | Effect::Notice(_)
+                    )
         };
         effects[first..end].sort_by_key(|effect| !comes_first(effect));
     }
@@ -201,7 +201,7 @@ mod tests {
     /// What of a vote is done before a point: `l`ogged, `s`ent, `w`ritten, written and s`y`nced.
     fn done(point: Point) -> String {
         let mut effects = vec![send(MessageType::AuthAck), log(), save(true)];
-        write_before_sending(&mut effects);
+        write_before_sending(&mut effects, true);
         if point.is_reached(&effects) {
             effects.retain_mut(|effect| point.comes_after(effect));
         }
@@ -245,7 +245,15 @@ mod tests {
     fn what_is_behind_a_sleep_is_not_written_before_it() {
         let mut effects =
             vec![send(MessageType::Ping), Effect::Sleep(crate::time::Span(1)), save(true)];
-        write_before_sending(&mut effects);
+        write_before_sending(&mut effects, true);
+        assert!(matches!(effects[2], Effect::SaveConfig { .. }));
+    }
+
+    #[test]
+    fn keys_are_synced_before_a_reply_also_if_the_configuration_is_not() {
+        let mut effects = vec![send(MessageType::Ping), save(true), Effect::SyncKeys];
+        write_before_sending(&mut effects, false);
+        assert!(matches!(effects[0], Effect::SyncKeys));
         assert!(matches!(effects[2], Effect::SaveConfig { .. }));
     }
 }

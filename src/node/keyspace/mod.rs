@@ -131,10 +131,15 @@ impl Keyspace {
     /// A key's entry, to be changed in place. Its time to die is changed by
     /// [`Keyspace::set_expiry`] only.
     pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        if self.journal.lacks(key) && self.get(key).is_some() {
-            self.note(key);
+        let slot = Slot::of_key(key);
+        // Only then, because a slot that copies share is copied to be changed.
+        let before = self.shelves.get(slot.index() / SHELF)?.as_ref()?[slot.index() % SHELF]
+            .as_ref()?
+            .get(key)?;
+        if self.journal.lacks(key) {
+            self.journal.note(key, Some(before));
         }
-        self.slot_mut(Slot::of_key(key))?.get_mut(key)
+        self.slot_mut(slot)?.get_mut(key)
     }
 
     /// Notes how a key is before it is changed.
@@ -212,6 +217,7 @@ impl Keyspace {
     /// Deletes a key.
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let slot = Slot::of_key(key);
+        self.slot(slot)?.get(key)?;
         let keys = self.slot_mut(slot)?;
         let entry = keys.remove(key)?;
         if keys.len() == 0 {

@@ -67,7 +67,8 @@ fn stream(reader: &mut Reader<'_>) -> Option<Value> {
     let count = reader.plain_length()?;
     let (ms, seq) = (reader.plain_length()? as u64, reader.plain_length()? as u64);
     stream.last_id = StreamId { ms, seq };
-    let ordered = stream.items.is_sorted_by(|one, next| one.id < next.id);
+    let ordered = stream.items.is_sorted_by(|one, next| one.id < next.id)
+        && stream.items.last().is_none_or(|last| last.id <= stream.last_id);
     let known = stream.items.len() == count && reader.plain_length()? == 0;
     (ordered && known).then_some(Value::Stream(stream))
 }

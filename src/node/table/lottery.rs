@@ -321,6 +321,20 @@ mod tests {
     }
 
     #[test]
+    fn hardly_ever_too_many_are_drawn_early() {
+        let mut vitals = vitals(301);
+        vitals.weigh(30);
+        let early = (0..1_000).filter(|&seed| {
+            let (mut briefs, mut quota) = (Briefs::default(), Quota { draws: 90, wanted: 30 });
+            briefs.open(&names(301), vitals.base());
+            let mut lottery = Lottery::new(&vitals, burst(seed));
+            lottery.draw_early(&mut briefs, &mut quota, &mut Vec::new());
+            briefs.count >= 8
+        });
+        assert!(early.count() > 900);
+    }
+
+    #[test]
     fn drawing_early_favours_the_same_nodes_4_4() {
         const PACKETS: u64 = 3_000;
         let mut vitals = vitals(301);

@@ -1,8 +1,8 @@
 //! The order of a process's node table: a chained hash table that grows by doubling (§0.6.1).
 //!
 //! Everything that walks over nodes walks in this order, and random picks follow its shape: who
-//! shares a bucket with others is drawn less often (§0.6.4). Redis moves its buckets to a grown table one by one while it works; here all move at
-//! once. The order afterwards is the same.
+//! shares a bucket with others is drawn less often (§0.6.4). Redis moves its buckets to a grown table
+//! one by one while it works; here all move at once. The order afterwards is the same.
 //!
 //! Insertions and removals only touch the chains. The sequence that walks need is laid out when it
 //! is asked for, so that loading a thousand nodes costs one layout and not a thousand.
