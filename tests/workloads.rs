@@ -183,6 +183,21 @@ fn clients_that_check_notice_what_is_lost() {
     assert_eq!(quiet[0].figure(Figure::NoticedApplied), 0);
 }
 
+#[test]
+fn a_workload_is_stopped_as_soon_as_nothing_is_under_way() {
+    for timeout in ["500ms", "30s", "2h"] {
+        let text = cluster(&format!("unbounded = true\ntimeout = \"{timeout}\""), "", "'wait 1ms'");
+        let text = text.replace("rate = 200\n", "");
+        for seed in 1..=5 {
+            let account = account(&text, seed);
+            let (begin, end) = (account.done("wait 1ms"), account.done("stop workload w"));
+            let took = end.since(begin);
+            assert!(took > Span::ZERO, "seed {seed}: a command is under way at any time");
+            assert!(took < Span::millis(10), "seed {seed}: {timeout}: {took:?}");
+        }
+    }
+}
+
 /// Half of the attempts reach nobody, the other half are answered by somebody else with MOVED.
 #[test]
 fn redis_rb_cluster_gives_a_command_up_after_sixteen_attempts() {
