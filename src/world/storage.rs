@@ -51,6 +51,12 @@ impl<P: Program> World<P> {
         Ok(())
     }
 
+    /// How long each sync of a node takes.
+    #[must_use]
+    pub fn sync_lasts(&self, node: NodeNo) -> Span {
+        self.slow_disks.get(&node).map_or(Span::ZERO, |disk| disk.takes)
+    }
+
     /// Whether a process has waited for a slow disk; `None` if the disk is not slow.
     #[must_use]
     pub fn was_waited_for(&self, node: NodeNo) -> Option<bool> {

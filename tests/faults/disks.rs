@@ -109,6 +109,45 @@ fn all_disks_may_be_slow_from_the_beginning() {
 }
 
 #[test]
+fn a_disk_that_is_slow_no_more_is_as_all_disks_are() {
+    let steps = |takes: &[&str]| -> Vec<String> {
+        let save = "send on 7000 cluster saveconfig".to_owned();
+        let slow = |takes: &&str| [format!("slow disk 7000 {takes}"), save.clone()];
+        [save.clone()].into_iter().chain(takes.iter().flat_map(slow)).collect()
+    };
+    let took = |disk: &str, takes: &[&str]| -> Vec<u64> {
+        let steps = steps(takes);
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let printed = goes_well(&cluster("everysec", disk), &steps);
+        let saves = printed.lines().filter(|line| line.contains("saveconfig"));
+        let millis = |line: &str| {
+            let took = line.rsplit_once('(').and_then(|(_, took)| took.strip_suffix("ms)"));
+            took.map_or(0, |took| took.parse::<u64>().unwrap())
+        };
+        // The network takes the rest.
+        saves.map(|line| millis(line) / 10 * 10).collect()
+    };
+    assert_eq!(took("", &["200ms", "0ms"]), [0, 200, 0]);
+    let default = "sync-takes = \"50ms\"";
+    assert_eq!(took(default, &["200ms", "0ms", "90ms"]), [50, 200, 50, 90]);
+
+    let vain = |disk: &str, takes: &[&str], already: &str| {
+        let steps = steps(takes);
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let (ending, printed, failure) = run(&cluster("everysec", disk), &steps);
+        let last = takes.last().unwrap();
+        let said = format!(
+            "this changes nothing: a sync of node 7000 takes {already} already at `slow disk 7000 {last}`"
+        );
+        assert_eq!((ending, failure), (Ending::Impossible, said), "{printed}");
+    };
+    vain("", &["0ms"], "0s");
+    vain("", &["200ms", "200ms"], "200ms");
+    vain(default, &["0ms"], "50ms");
+    vain(default, &["50ms"], "50ms");
+}
+
+#[test]
 fn a_write_that_is_always_synced_waits_for_a_slow_disk() {
     let took = |appendfsync: &str| {
         let steps = [

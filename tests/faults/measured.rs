@@ -198,8 +198,9 @@ fn two_replicas_may_ask_in_the_same_epoch_and_the_loser_comes_back_after_4_timeo
         let losers = tied.into_iter().filter(|one| one.len() > 1);
         waits.extend(losers.map(|one| one[1].0 - one[0].0));
     }
-    assert!((1..100).contains(&ties), "it happens in some runs: {ties}");
-    assert!(!waits.is_empty(), "somebody loses");
+    // In 20 of them, when this was written; other delays may make it some more or fewer.
+    assert!((14..=26).contains(&ties), "{ties} of 100 runs");
+    assert!(waits.len() >= ties, "somebody loses each time: {} of {ties}", waits.len());
     // Four timeouts from when it was to start, then another delay of 500 to 1000 ms and a tick.
     assert!(waits.iter().all(|wait| (4_000..5_250).contains(wait)), "{waits:?}");
 }

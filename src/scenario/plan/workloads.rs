@@ -88,6 +88,15 @@ fn settings(table: &WorkloadTable, roster: &Roster, reader: &mut Reader<'_>) -> 
     }
     settings.reads_per_mille =
         reader.unit("a share, such as `10%`", table.reads.as_ref(), 0, units::per_mille);
+    if let (Some(reads), Some(checks)) = (&table.reads, &table.checks)
+        && settings.checks
+        && settings.reads_per_mille > 0
+    {
+        let message = "a workload that checks decides by itself when it reads";
+        let mistake = Diagnostic::new(message, reads.span.clone(), "this cannot be chosen");
+        let mistake = mistake.see(checks.span.clone(), "it reads each key before it counts it up");
+        reader.complain(mistake);
+    }
     let back_off = table.back_off.as_ref();
     settings.back_off = reader.unit("a duration", back_off, settings.back_off, units::duration);
     let timeout = table.timeout.as_ref();

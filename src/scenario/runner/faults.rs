@@ -202,8 +202,9 @@ impl Runner<'_> {
     /// Partitions groups and mends what that cut, in turn. It is mended at the end.
     fn flap(&mut self, groups: &[Vec<NodeNo>], every: Span, lasts: Span) -> Outcome {
         let group_of = self.group_of(groups);
-        let is_whole = |&(from, to): &(NodeNo, NodeNo)| !self.path(from, to).cut;
-        let pairs: Pairs = self.between_groups(&group_of).filter(is_whole).collect();
+        let others = self.cut_before();
+        let pairs: Pairs =
+            self.between_groups(&group_of).filter(|pair| !others.contains(pair)).collect();
         let end = self.world.now() + lasts;
         let mut cut = false;
         while self.world.now() < end {
@@ -225,10 +226,9 @@ impl Runner<'_> {
                 order.swap(left, self.lots.below(left as u32 + 1) as usize);
             }
         }
-        // What was cut before stays as it is, and is no matter of this fault.
-        let is_whole = |&(from, to): &(NodeNo, NodeNo)| !self.path(from, to).cut;
-        let whole: BTreeSet<(NodeNo, NodeNo)> =
-            nodes.iter().flat_map(|&node| self.around(node)).filter(is_whole).collect();
+        let others = self.cut_before();
+        let around = nodes.iter().flat_map(|&node| self.around(node));
+        let whole: BTreeSet<_> = around.filter(|pair| !others.contains(pair)).collect();
         if whole.is_empty() {
             return self.no_effect("this cuts nothing", "all of it is cut already");
         }
@@ -256,6 +256,13 @@ impl Runner<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The paths that are cut already: they stay so, and are no matter of a fault that begins now and
+    /// mends what it has cut.
+    pub(super) fn cut_before(&self) -> BTreeSet<(NodeNo, NodeNo)> {
+        let cut = self.world.graph().impaired().filter(|(_, _, path)| path.cut);
+        cut.filter_map(|(from, to, _)| Some((from.node()?, to.node()?))).collect()
     }
 
     /// All paths from and to a node.

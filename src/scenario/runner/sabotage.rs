@@ -8,6 +8,7 @@ use crate::scenario::record::Ending;
 use crate::scenario::runner::faults::pairs;
 use crate::scenario::runner::{Outcome, Runner};
 use crate::scenario::source::Bytes;
+use crate::scenario::units::human;
 use crate::time::{Span, Time};
 use crate::world::points::Armed;
 use crate::world::traps::{Bait, Trap};
@@ -93,15 +94,19 @@ impl Runner<'_> {
     }
 
     pub(super) fn slow_disks(&mut self, nodes: &[NodeNo], takes: Span) -> Outcome {
+        // What ends it makes the disk as all of them are.
+        let ends = takes == Span::ZERO;
+        let takes = if ends { self.plan.header.disks.sync_takes } else { takes };
         for &node in nodes {
-            if takes == Span::ZERO && self.world.was_waited_for(node).is_none() {
-                let label = format!("the disk of node {} is not slow", self.plan.name(node));
+            if self.world.sync_lasts(node) == takes {
+                let (name, takes) = (self.plan.name(node), human(takes));
+                let label = format!("a sync of node {name} takes {takes} already");
                 return self.no_effect("this changes nothing", label);
             }
             self.check(|what| what == What::Sync(node))?;
             let result = self.world.slow_disk(node, takes);
             self.accept(node, result)?;
-            if takes > Span::ZERO {
+            if !ends {
                 self.wait_for_it(What::Sync(node));
             }
         }

@@ -118,17 +118,15 @@ impl Runner<'_> {
         };
         let nodes = (0..count).map(node).collect();
         let mut sky = Sky { weather, count, nodes, blocked: BTreeMap::new() };
-        // What was cut before stays as it is.
-        let cut = self.world.graph().impaired().filter(|(_, _, path)| path.cut);
-        let cut = cut.filter_map(|(from, to, _)| Some((from.node()?, to.node()?))).collect();
+        let others = self.cut_before();
         self.weather_is_in_force();
         while self.world.now() < weather.until {
             self.advance(sky.next())?;
             let now = self.world.now();
-            self.change(sky.mended(now), &cut, false);
-            self.change(sky.block(now), &cut, true);
+            self.change(sky.mended(now), &others, false);
+            self.change(sky.block(now), &others, true);
         }
-        self.change(sky.mended(Time(u64::MAX)), &cut, false);
+        self.change(sky.mended(Time(u64::MAX)), &others, false);
         Ok(())
     }
 

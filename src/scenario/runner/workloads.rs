@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::rng::Seed;
 use crate::scenario::plan::Plan;
 use crate::scenario::record::{self, Ending, What};
-use crate::scenario::runner::{FOREVER, Outcome, Runner};
+use crate::scenario::runner::{Halt, Outcome, Runner};
 use crate::scenario::step::{WorkloadOperand, WorkloadQuestion};
 use crate::workload::{Crew, Summary, Workload};
 use crate::world::World;
@@ -42,10 +42,8 @@ impl Runner<'_> {
             workload.stop();
         }
         while self.crew.named(name).is_some_and(|workload| !workload.is_idle()) {
-            let wakes = self.crew.wakes_at().unwrap_or(FOREVER).min(self.horizon);
-            self.advance(wakes)?;
-            if wakes >= self.horizon {
-                return Err(super::Halt::TimeUp);
+            if !self.go_on(self.horizon)? {
+                return Err(Halt::TimeUp);
             }
         }
         let Some(workload) = self.crew.named(name) else { return Ok(()) };
