@@ -366,6 +366,9 @@ pub fn node(word: &Word, roster: &Roster) -> Result<NodeNo, Diagnostic> {
     roster.find(&word.text).map_err(|why| {
         let names = roster.names();
         let hint = match word.text.starts_with('{') {
+            true if word.text.contains("..") => {
+                Some("ranges are for commands; here nodes are named one by one".into())
+            }
             true => Some("names come from steps before, such as `let victim = any master`".into()),
             false => {
                 suggest::hint(&word.text, names.iter().map(String::as_str).collect::<Vec<_>>())

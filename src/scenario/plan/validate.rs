@@ -48,6 +48,7 @@ pub(super) fn check(
         check.time(step);
         check.step(step);
     }
+    check.workloads_have_begun();
     check.nothing_is_left_behind();
     check.mistakes
 }
@@ -165,7 +166,7 @@ impl Check<'_> {
             }
             Step::StartWorkload(name) => self.start_workload(name, step),
             Step::StopWorkload(name) => self.stop_workload(name, step),
-            Step::ExpectWorkload(name, ..) => self.expect_workload(name, step),
+            Step::ExpectWorkload(name, asked) => self.expect_workload(name, *asked, step),
             Step::Weather(_) => {
                 if self.roster.len() < 2 {
                     let label = "there is nobody to be parted from";

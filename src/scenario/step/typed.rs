@@ -139,7 +139,8 @@ pub(super) fn abort(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
 
 /// `in background: redis-cli …`
 pub(super) fn background(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
-    const EXAMPLE: &str = "for example `in background: redis-cli --cluster fix 127.0.0.1:7000`";
+    const EXAMPLE: &str = "for example `in background: redis-cli --cluster fix 127.0.0.1:7000` \
+        or `in background: redis-cli -p 7000 blpop queue 0`";
     cursor.keyword("background:").map_err(|mistake| mistake.hint(EXAMPLE))?;
     let program = cursor.keyword("redis-cli")?;
     run(cursor, program, Manner::Background)
