@@ -111,6 +111,21 @@ fn what_is_waited_for_in_vain_ends_with_3() {
 }
 
 #[test]
+fn the_line_that_nobody_answers_is_pointed_at() {
+    let steps = r#"["in background: redis-cli -c -p 7000", "> blpop queue 0", "> get queue",
+        "wait for redis-cli"]"#;
+    let output = sim(&["run", &with_steps("unanswered.toml", steps)]);
+    assert_ends(&output, 3, "the run has reached its limit of 1h");
+    assert_ends(&output, 3, "^^^^^^^^^^^^^^^ redis-cli still waits for what comes of this line");
+}
+
+#[test]
+fn a_duration_for_a_point_in_time_is_told_how_to_be_one() {
+    let output = sim(&["run", "--until", "1s", &file("until_1s.toml", FINE)]);
+    assert_ends(&output, 2, "did you mean `+1s`");
+}
+
+#[test]
 fn a_step_that_cannot_be_done_ends_with_2() {
     let path = with_steps("impossible.toml", r#"["at +1us kill 7000"]"#);
     assert_ends(&sim(&["run", &path]), 2, "this step is due in the past");

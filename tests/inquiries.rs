@@ -104,6 +104,33 @@ fn replies_are_held_against_what_they_have_to_be() {
 }
 
 #[test]
+fn doubled_braces_are_braces_also_where_commands_count() {
+    goes_well(&[
+        "send 2 times via 7000 set {{n}}{n} {n}",
+        "expect via 7000 get {n}0 = 0",
+        "expect via 7000 get {n}1 = 1",
+        "expect 2 times via 7000 get {{n}}{n} = {n}",
+        "expect not 1 times via 7000 get {{n}}1 = {{n}}",
+        "send via 7000 set {n} once",
+        "expect via 7000 get {{n}} = once",
+        "expect not via 7000 get 0 = once",
+        "send via 7000 set {{0..3}} range",
+        "expect via 7000 get '{0..3}' = range",
+    ]);
+}
+
+#[test]
+fn what_a_remark_says_is_no_name() {
+    goes_well(&[
+        "# Now let tag be whatever",
+        "note let tag be",
+        "send via 7000 set {tag}x let",
+        "expect via 7000 get {tag}x = let",
+        "at +10s let heir = any replica",
+    ]);
+}
+
+#[test]
 fn what_does_not_come_true_is_waited_for_in_vain() {
     let in_vain = Ending::InVain;
     fails(&["wait until 7000 info role = slave within 2s"], in_vain, "7000: master");

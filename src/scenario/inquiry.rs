@@ -12,7 +12,7 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::step::not_modelled;
 use crate::scenario::suggest;
 use crate::scenario::units;
-use crate::scenario::words::{Cursor, Word, bad_unit, expand, node, unknown};
+use crate::scenario::words::{Counted, Cursor, Word, bad_unit, expand, node, unknown};
 use crate::time::Span;
 
 /// More repetitions than this are a slip.
@@ -26,16 +26,29 @@ const WAYS: [(&str, ()); 2] = [("on", ()), ("via", ())];
 pub struct Inquiry {
     /// Whether the opposite is meant.
     pub negated: bool,
-    /// How often it is asked. `{n}` in the command and in the test counts from 0.
+    /// How often it is asked.
     pub times: u64,
+    /// Whether that is said. `{n}` in the command and in the test counts from 0 then.
+    pub counts: bool,
     /// Who is asked.
     pub asked: Asked,
     /// The command.
-    pub command: Vec<String>,
+    pub command: Vec<Counted>,
     /// The line of INFO that is meant, if it is one.
     pub field: Option<String>,
     /// What the reply has to be.
     pub test: Test,
+}
+
+impl Inquiry {
+    /// The command when it was sent `n` times before.
+    pub fn command_at(&self, n: u64) -> impl Iterator<Item = String> + '_ {
+        self.command.iter().map(move |word| word.at(n))
+    }
+
+    fn counted(&self, word: &Word) -> Counted {
+        if self.counts { Counted::new(word) } else { Counted::plain(word.text.clone()) }
+    }
 }
 
 /// Who is asked.
@@ -55,13 +68,13 @@ pub enum Test {
     /// No error.
     Answered,
     /// This text.
-    Equal(String),
+    Equal(Counted),
     /// A number that compares so with this one.
     Number(Comparison, i64),
     /// A text that has this in it.
-    Contains(String),
+    Contains(Counted),
     /// A text that this glob pattern matches.
-    Matches(String),
+    Matches(Counted),
     /// The same from all who are asked.
     Same,
     /// Another from each who is asked.
@@ -169,13 +182,15 @@ fn refuse_listening(words: &[Word]) -> Result<(), Diagnostic> {
 /// `[N times] on NODE…`, `[N times] via NODE`, `NODE… info FIELD`
 fn opening(cursor: &mut Cursor<'_>) -> Result<Inquiry, Diagnostic> {
     let mut times = 1;
-    if cursor.ahead().get(1).is_some_and(|word| word.text == "times") {
+    let counts = cursor.ahead().get(1).is_some_and(|word| word.text == "times");
+    if counts {
         times = cursor.value("how often", |text| units::count(text, 1, TIMES_MAX))?;
         cursor.keyword("times")?;
     }
     let begin = |asked| Inquiry {
         negated: false,
         times,
+        counts,
         asked,
         command: Vec::new(),
         field: None,
@@ -233,16 +248,18 @@ fn with_test<'a>(
             let same = last.text == "same";
             Ok((command, if same { Test::Same } else { Test::Different }))
         }
-        [command @ .., operator, value] if !operator.quoted => match test(operator, value)? {
-            Some(test) => Ok((command, test)),
-            None => Err(untested(cursor)),
-        },
+        [command @ .., operator, value] if !operator.quoted => {
+            match test(operator, value, inquiry)? {
+                Some(test) => Ok((command, test)),
+                None => Err(untested(cursor)),
+            }
+        }
         _ => Err(untested(cursor)),
     }
 }
 
-fn test(operator: &Word, value: &Word) -> Result<Option<Test>, Diagnostic> {
-    let text = || value.text.clone();
+fn test(operator: &Word, value: &Word, inquiry: &Inquiry) -> Result<Option<Test>, Diagnostic> {
+    let text = || inquiry.counted(value);
     Ok(match operator.text.as_str() {
         "=" => Some(Test::Equal(text())),
         "contains" => Some(Test::Contains(text())),
@@ -269,7 +286,10 @@ fn untested(cursor: &Cursor<'_>) -> Diagnostic {
 fn finish(cursor: &Cursor<'_>, inquiry: Inquiry, words: &[Word]) -> Result<Inquiry, Diagnostic> {
     if inquiry.field.is_some() {
         return match words.first() {
-            None => Ok(Inquiry { command: vec!["info".into(), "everything".into()], ..inquiry }),
+            None => {
+                let command = ["info", "everything"].map(|word| Counted::plain(word.to_owned()));
+                Ok(Inquiry { command: command.into(), ..inquiry })
+            }
             Some(word) => {
                 let message = format!("unexpected `{}`", word.text);
                 Err(Diagnostic::new(message, word.span.clone(), "expected what the line has to be"))
@@ -286,5 +306,6 @@ fn finish(cursor: &Cursor<'_>, inquiry: Inquiry, words: &[Word]) -> Result<Inqui
     if !command::is_modelled(&first.text) {
         return Err(not_modelled(&first.text, first.span.clone()));
     }
-    Ok(Inquiry { command: expand(words)?, ..inquiry })
+    let command = expand(words)?.iter().map(|word| inquiry.counted(word)).collect();
+    Ok(Inquiry { command, ..inquiry })
 }

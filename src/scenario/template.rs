@@ -50,6 +50,8 @@ pub enum Piece<'t> {
     Plain(&'t str),
     /// A pair of braces that begins at this byte, and what is in it. It could stand for something.
     Pair(usize, &'t str),
+    /// What is in a doubled pair, which stands for a plain one.
+    Doubled(&'t str),
 }
 
 /// Cuts a text into its pieces.
@@ -63,7 +65,7 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
             pieces.extend([Piece::Plain("{"), Piece::Pair(open + 2, inner), Piece::Plain("}")]);
         } else if let Some(inner) = inside(&text[open..], "{{", "}}") {
             at = open + inner.len() + 4;
-            pieces.push(Piece::Plain(&text[open + 1..at - 1]));
+            pieces.push(Piece::Doubled(inner));
         } else if let Some(inner) = inside(&text[open..], "{", "}") {
             at = open + inner.len() + 2;
             pieces.push(Piece::Pair(open, inner));
@@ -83,20 +85,34 @@ fn inside<'t>(text: &'t str, opening: &str, closing: &str) -> Option<&'t str> {
     inner[end..].starts_with(closing).then_some(&inner[..end])
 }
 
+/// A text in which braces were replaced by what they stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expanded {
+    /// The text.
+    pub text: String,
+    /// Where braces open in it that stand for themselves, because they were doubled.
+    pub meant: Vec<usize>,
+}
+
 /// Replaces every pair of braces for which `value` knows something, and each doubled pair by a plain
 /// one.
-pub fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
+pub fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> Expanded {
     let mut expanded = String::with_capacity(text.len());
+    let mut meant = Vec::new();
     for piece in pieces(text) {
         match piece {
             Piece::Plain(text) => expanded.push_str(text),
+            Piece::Doubled(inner) => {
+                meant.push(expanded.len());
+                expanded.extend(["{", inner, "}"]);
+            }
             Piece::Pair(_, inner) => match value(inner) {
                 Some(value) => expanded.push_str(&value),
                 None => expanded.extend(["{", inner, "}"]),
             },
         }
     }
-    expanded
+    Expanded { text: expanded, meant }
 }
 
 #[cfg(test)]
@@ -106,17 +122,21 @@ mod tests {
     #[test]
     fn only_what_is_known_is_replaced() {
         let value = |text: &str| (text == "a").then(|| "1".to_owned());
-        assert_eq!(expand("{a} {b} {a", value), "1 {b} {a");
-        assert_eq!(expand("set {06S}x {a}{a}", value), "set {06S}x 11");
+        let expand = |text| super::expand(text, value).text;
+        assert_eq!(expand("{a} {b} {a"), "1 {b} {a");
+        assert_eq!(expand("set {06S}x {a}{a}"), "set {06S}x 11");
     }
 
     #[test]
     fn a_doubled_pair_stands_for_a_plain_one() {
         let value = |text: &str| (text == "a").then(|| "1".to_owned());
-        assert_eq!(expand("{{a}} {{b}} {{a} {a}}", value), "{a} {b} {1 1}");
-        assert_eq!(expand("{{{a}}}", value), "{1}", "a hash tag");
+        let expand = |text| super::expand(text, value);
+        let expanded = expand("{{a}} {{b}} {{a} {a}}");
+        assert_eq!(expanded.text, "{a} {b} {1 1}");
+        assert_eq!(expanded.meant, [0, 4]);
+        assert_eq!(expand("{{{a}}}"), Expanded { text: "{1}".into(), meant: vec![] }, "a hash tag");
         let json = r#"{"x":{"y":{}}} {{}}"#;
-        assert_eq!(expand(json, value), r#"{"x":{"y":{}}} {}"#);
+        assert_eq!(expand(json).text, r#"{"x":{"y":{}}} {}"#);
         let is_pair = |piece: &Piece<'_>| matches!(piece, Piece::Pair(..));
         let pairs: Vec<Piece<'_>> =
             pieces("{{a}} {b} {{c} {").into_iter().filter(is_pair).collect();

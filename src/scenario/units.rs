@@ -52,6 +52,9 @@ fn bad_hint<T>(problem: impl Into<String>, hint: impl Into<String>) -> Result<T,
 /// # Errors
 /// If it is none, is finer than a microsecond, or is too long to count.
 pub fn duration(text: &str) -> Result<Span, BadUnit> {
+    if let Some((low, _)) = text.split_once("..") {
+        return bad_hint("a range has no place here", format!("one duration, for example `{low}`"));
+    }
     let (number, unit) = split_unit(text);
     if number.is_empty() {
         return bad_hint("not a duration", "a number and its unit, for example `250ms`");
@@ -183,6 +186,10 @@ pub fn instant(text: &str, start: Wall) -> Result<Time, BadUnit> {
         };
     }
     if !text.contains(':') {
+        if duration(text).is_ok() {
+            let hint = format!("did you mean `+{text}`, counted from the start?");
+            return bad_hint("a duration, not a point in time", hint);
+        }
         return bad_hint("not a time", "`+90s`, `05:17:41`, or `2021-05-27T05:17:41Z`");
     }
     let Ok(time) = text.parse::<civil::Time>() else { return bad("there is no such time of day") };
@@ -310,6 +317,7 @@ mod tests {
     #[test]
     fn what_is_no_duration_says_why() {
         let problem = |text| duration(text).unwrap_err().problem;
+        assert_eq!(problem("1ms..2ms"), "a range has no place here");
         assert_eq!(problem("5"), "a duration needs a unit");
         assert_eq!(problem("5x"), "`x` is not a unit of time");
         assert_eq!(problem("0.1us"), "finer than a microsecond");
@@ -350,6 +358,8 @@ mod tests {
         // Before the start's time of day: that is tomorrow.
         assert_eq!(instant("04:44:38.996", START), Ok(Time(DAY - 1_000)));
         assert!(instant("2021-05-27T04:44:38.996Z", START).is_err());
+        let hint = instant("1s", START).unwrap_err().hint.unwrap();
+        assert!(hint.contains("`+1s`"), "{hint}");
         assert!(instant("25:00", START).is_err());
         assert!(instant("tomorrow", START).is_err());
     }

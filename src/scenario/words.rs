@@ -1,15 +1,21 @@
 //! A step's line, cut into words as a shell would, and a cursor to read them one after another.
 
+mod counted;
 mod groups;
 mod ranges;
 
+pub use counted::Counted;
 pub use ranges::expand;
+
+use std::iter::Peekable;
+use std::str::CharIndices;
 
 use crate::network::NodeNo;
 use crate::scenario::diagnostic::{Diagnostic, Topic};
 use crate::scenario::roster::{NoNode, Roster};
 use crate::scenario::source::{Bytes, Source};
 use crate::scenario::suggest;
+use crate::scenario::template::Expanded;
 use crate::scenario::units::BadUnit;
 
 /// The text of a step and where each of its bytes stands in the file.
@@ -21,6 +27,8 @@ pub struct Line {
     pub span: Bytes,
     /// Where each byte of `text` stands in the file, and where its end does.
     places: Vec<usize>,
+    /// Where braces open in `text` that stand for themselves.
+    meant: Vec<usize>,
 }
 
 /// A word and its place in the file.
@@ -34,6 +42,8 @@ pub struct Word {
     pub at: usize,
     /// Whether any of it was quoted.
     pub quoted: bool,
+    /// Where braces open in it that stand for themselves.
+    pub meant: Vec<usize>,
 }
 
 impl Line {
@@ -43,7 +53,14 @@ impl Line {
         let places = places(&text, source.text(&span), span.start);
         // Should the text not be found back in the file, every word points at the whole string.
         let places = places.unwrap_or_else(|| vec![span.start; text.len() + 1]);
-        Line { text, span, places }
+        Line { text, span, places, meant: Vec::new() }
+    }
+
+    /// The line that is left of a TOML string at `span` when its braces are replaced.
+    #[must_use]
+    pub fn expanded(expanded: Expanded, span: Bytes, source: &Source) -> Line {
+        let Expanded { text, meant } = expanded;
+        Line { meant, ..Line::new(text, span, source) }
     }
 
     /// The place in the file of a range of the text.
@@ -77,11 +94,12 @@ impl Line {
                 span: 0..0,
                 at,
                 quoted: false,
+                meant: Vec::new(),
             });
             match c {
                 '"' | '\'' => {
                     word.quoted = true;
-                    if !unquote(c, &mut chars, &mut word.text) {
+                    if !self.unquote(c, &mut chars, word) {
                         let span = self.place(at..self.text.len());
                         return Err(Diagnostic::new(
                             "this quote is not closed",
@@ -91,7 +109,7 @@ impl Line {
                     }
                 }
                 '\\' => word.text.extend(chars.next().map(|(_, c)| c)),
-                other => word.text.push(other),
+                other => self.push(word, at, other),
             }
         }
         words.extend(current.take().map(|word| self.end_word(word, self.text.len())));
@@ -101,28 +119,32 @@ impl Line {
     fn end_word(&self, word: Word, end: usize) -> Word {
         Word { span: self.place(word.at..end), ..word }
     }
-}
 
-/// Reads up to the closing quote; false if there is none.
-fn unquote(
-    quote: char,
-    chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
-    text: &mut String,
-) -> bool {
-    while let Some((_, c)) = chars.next() {
-        match c {
-            c if c == quote => return true,
-            '\\' if quote == '"' => match chars.next() {
-                Some((_, 'n')) => text.push('\n'),
-                Some((_, 't')) => text.push('\t'),
-                Some((_, 'r')) => text.push('\r'),
-                Some((_, c)) => text.push(c),
-                None => return false,
-            },
-            c => text.push(c),
+    /// Reads up to the closing quote; false if there is none.
+    fn unquote(&self, quote: char, chars: &mut Peekable<CharIndices<'_>>, word: &mut Word) -> bool {
+        while let Some((at, c)) = chars.next() {
+            match c {
+                c if c == quote => return true,
+                '\\' if quote == '"' => match chars.next() {
+                    Some((_, 'n')) => word.text.push('\n'),
+                    Some((_, 't')) => word.text.push('\t'),
+                    Some((_, 'r')) => word.text.push('\r'),
+                    Some((_, c)) => word.text.push(c),
+                    None => return false,
+                },
+                c => self.push(word, at, c),
+            }
         }
+        false
     }
-    false
+
+    /// Adds a letter of the line to a word.
+    fn push(&self, word: &mut Word, at: usize, letter: char) {
+        if self.meant.contains(&at) {
+            word.meant.push(word.text.len());
+        }
+        word.text.push(letter);
+    }
 }
 
 /// Where each byte of a TOML string's text stands in the file, or `None` if `raw` is not how the
@@ -344,6 +366,9 @@ pub fn node(word: &Word, roster: &Roster) -> Result<NodeNo, Diagnostic> {
     roster.find(&word.text).map_err(|why| {
         let names = roster.names();
         let hint = match word.text.starts_with('{') {
+            true if word.text.contains("..") => {
+                Some("ranges are for commands; here nodes are named one by one".into())
+            }
             true => Some("names come from steps before, such as `let victim = any master`".into()),
             false => {
                 suggest::hint(&word.text, names.iter().map(String::as_str).collect::<Vec<_>>())

@@ -185,8 +185,8 @@ fn does(step: &PlannedStep, deed: Deed) -> bool {
 /// Whether one of these words is in the commands of a step.
 fn says(step: &PlannedStep, words: &[&str]) -> bool {
     let (sent, typed) = match &step.step {
-        Step::Command(Command::RedisCli(cli)) => (&cli.words, &cli.typed[..]),
-        Step::Send(inquiry) => (&inquiry.command, &[][..]),
+        Step::Command(Command::RedisCli(cli)) => (cli.words.clone(), &cli.typed[..]),
+        Step::Send(inquiry) => (inquiry.command_at(0).collect(), &[][..]),
         _ => return false,
     };
     let lines = typed.iter().flat_map(|line| line.text.split_whitespace());

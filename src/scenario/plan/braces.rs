@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::scenario::diagnostic::{Diagnostic, Topic};
 use crate::scenario::roster::Roster;
+use crate::scenario::step;
 use crate::scenario::suggest;
 use crate::scenario::template::{self, Piece};
 use crate::scenario::words::Line;
@@ -107,12 +108,12 @@ impl Braces<'_> {
     }
 }
 
-/// The names that the lines of a script give.
+/// The names that the lines of a script give: `let NAME = …`, maybe with a time before.
 pub(super) fn names_given<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<String> {
     let name = |line: &'t str| {
-        let mut words = line.split_whitespace();
-        let word = words.find(|&word| word == "let").and_then(|_| words.next());
-        word.map(str::to_owned)
+        let mut words = step::from_verb(line);
+        words.next().filter(|&verb| verb == "let")?;
+        words.next().map(str::to_owned)
     };
     lines.filter_map(name).collect()
 }

@@ -151,12 +151,14 @@ pub fn build(
     let mut reader = Reader { source: &source, mistakes };
     let header = header::read(&file, &mut reader);
     let (roster, nodes, formation) = nodes::read(&file, &header, &mut reader);
+    let before = reader.mistakes.len();
     let workloads = workloads::read(&file, &roster, &mut reader);
-    let nodes_are_known = reader.mistakes.is_empty();
     let steps = script::read(&file.script, &source, &roster, header.start, &mut reader);
     let mut mistakes = reader.mistakes;
-    if !nodes_are_known {
-        mistakes.retain(|mistake| mistake.topic != Topic::UnknownNode);
+    if before > 0 {
+        // Not all nodes are known, so that a name which is none may well be one.
+        let behind = mistakes.split_off(before);
+        mistakes.extend(behind.into_iter().filter(|at| at.topic != Topic::UnknownNode));
     }
     if mistakes.is_empty() {
         mistakes = validate::check(&steps, &roster, formation, header.limit, &workloads);

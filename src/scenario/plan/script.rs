@@ -71,9 +71,9 @@ impl Block<'_, '_> {
                 continue;
             }
             let shown = template::expand(text, |braces| self.example(braces, repeated));
-            let has_names = shown != *text;
+            let has_names = shown.text != *text;
             let example = match has_names {
-                true => Line::new(shown, entry.span.clone(), self.source),
+                true => Line::expanded(shown, entry.span.clone(), self.source),
                 false => line.clone(),
             };
             match step::parse(&example, self.context) {

@@ -7,6 +7,7 @@ mod faults;
 mod prompts;
 mod workloads;
 
+use crate::admin::split_args;
 use crate::network::NodeNo;
 use crate::scenario::condition::Condition;
 use crate::scenario::diagnostic::Diagnostic;
@@ -47,6 +48,7 @@ pub(super) fn check(
         check.time(step);
         check.step(step);
     }
+    check.workloads_have_begun();
     check.nothing_is_left_behind();
     check.mistakes
 }
@@ -138,7 +140,7 @@ impl Check<'_> {
             | Step::WaitReply(inquiry, _)
                 if step.has_names =>
             {
-                self.mind(inquiry.command.iter());
+                self.mind(inquiry.command_at(0));
             }
             Step::Process(action, nodes) => {
                 for &node in nodes {
@@ -164,7 +166,7 @@ impl Check<'_> {
             }
             Step::StartWorkload(name) => self.start_workload(name, step),
             Step::StopWorkload(name) => self.stop_workload(name, step),
-            Step::ExpectWorkload(name, ..) => self.expect_workload(name, step),
+            Step::ExpectWorkload(name, asked) => self.expect_workload(name, *asked, step),
             Step::Weather(_) => {
                 if self.roster.len() < 2 {
                     let label = "there is nobody to be parted from";
@@ -224,9 +226,11 @@ impl Check<'_> {
             self.mistakes.push(mistake);
         }
         for line in cli.typed.iter().filter(|_| cli.is_session()) {
-            let mut words = line.text.split_whitespace();
-            let command = words.find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
-            let checked = command.map_or(Ok(()), |name| check_name(name, line.span.clone()));
+            let words = split_args(line.text.as_bytes()).unwrap_or_default();
+            let is_number = |word: &Vec<u8>| word.iter().all(u8::is_ascii_digit);
+            let command = words.iter().find(|word| !is_number(word));
+            let name = command.map(|word| String::from_utf8_lossy(word));
+            let checked = name.map_or(Ok(()), |name| check_name(&name, line.span.clone()));
             self.mistakes.extend(checked.err());
         }
         if cli.manner == Manner::Background
@@ -242,12 +246,12 @@ impl Check<'_> {
     }
 
     /// Commands may end processes.
-    fn mind<'w>(&mut self, mut words: impl Iterator<Item = &'w String>) {
-        let fatal = |text: &String| {
-            let text = text.to_ascii_lowercase();
+    fn mind(&mut self, mut words: impl Iterator<Item = impl AsRef<str>>) {
+        let fatal = |text: &dyn AsRef<str>| {
+            let text = text.as_ref().to_ascii_lowercase();
             text.contains("shutdown") || text.contains("debug")
         };
-        if words.any(fatal) {
+        if words.any(|text| fatal(&text)) {
             for status in &mut self.status {
                 if matches!(status, Status::Runs(_)) {
                     *status = Status::Unclear;
@@ -283,7 +287,7 @@ impl Check<'_> {
             Asked::Cluster(node) => self.must_have_run(*node, step),
             Asked::Nodes(nodes) => nodes.iter().for_each(|&node| self.must_have_run(node, step)),
         }
-        self.mind(inquiry.command.iter());
+        self.mind(inquiry.command_at(0));
     }
 
     fn somebody_must_have_run(&mut self, step: &PlannedStep) {

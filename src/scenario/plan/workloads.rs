@@ -189,7 +189,7 @@ fn pace(table: &WorkloadTable, default: Pace, reader: &mut Reader<'_>) -> Pace {
 fn site(beside: Option<&Located<String>>, roster: &Roster, reader: &mut Reader<'_>) -> Site {
     let Some(beside) = beside else { return Site::Clients };
     let span = reader.inside_quotes(&beside.span);
-    let word = Word { text: beside.value.clone(), span, at: 0, quoted: false };
+    let word = Word { text: beside.value.clone(), span, at: 0, quoted: false, meant: Vec::new() };
     match node(&word, roster) {
         Ok(node) => Site::Beside(node),
         Err(mistake) => {

@@ -85,7 +85,7 @@ impl Runner<'_> {
         for n in 0..inquiry.times {
             let mut replies = Vec::new();
             for (&node, client) in nodes.iter().zip(&mut clients) {
-                let command = args(inquiry.command.iter().map(|word| numbered(word, n)));
+                let command = args(inquiry.command_at(n));
                 let reply = self.call(client, command, deadline)?;
                 replies.push((node, reply));
             }
@@ -207,11 +207,6 @@ fn part(inquiry: &Inquiry, reply: &Reply, name: &str) -> Result<String, String> 
     }
 }
 
-/// `{n}` is how many times something was asked before.
-fn numbered(word: &str, n: u64) -> String {
-    word.replace("{n}", &n.to_string())
-}
-
 /// A reply as redis-cli prints it into a pipe.
 pub(super) fn text(reply: &Reply) -> String {
     String::from_utf8_lossy(&format::raw(reply)).trim_end().to_owned()
@@ -227,9 +222,9 @@ fn shown(text: &str) -> String {
 
 fn holds(test: &Test, text: &str, n: u64) -> bool {
     match test {
-        Test::Equal(value) => text == numbered(value, n),
-        Test::Contains(part) => text.contains(&numbered(part, n)),
-        Test::Matches(pattern) => glob::matches(numbered(pattern, n).as_bytes(), text.as_bytes()),
+        Test::Equal(value) => text == value.at(n),
+        Test::Contains(part) => text.contains(&part.at(n)),
+        Test::Matches(pattern) => glob::matches(pattern.at(n).as_bytes(), text.as_bytes()),
         Test::Number(comparison, number) => {
             text.parse().is_ok_and(|found: i64| comparison.holds(found, *number))
         }

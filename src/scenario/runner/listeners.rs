@@ -26,7 +26,7 @@ impl Runner<'_> {
         for node in self.asked(&inquiry.asked) {
             let address = self.world.address(node);
             let client = self.world.client_connect(address.ip(), address.port());
-            self.world.client_send(client, args(&inquiry.command));
+            self.world.client_send(client, args(inquiry.command_at(0)));
             self.listeners.push(Listener { node, client, heard: Vec::new() });
         }
     }

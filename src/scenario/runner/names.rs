@@ -58,8 +58,9 @@ impl Runner<'_> {
     pub(super) fn resolved(&self, planned: &PlannedStep) -> Outcome<PlannedStep> {
         let expand =
             |text: &str| template::expand(text, |braces| self.value(braces, planned.round));
-        let text = expand(&planned.text);
-        let line = Line::new(text.clone(), planned.span.clone(), &self.plan.source);
+        let expanded = expand(&planned.text);
+        let text = expanded.text.clone();
+        let line = Line::expanded(expanded, planned.span.clone(), &self.plan.source);
         let context = Context { roster: &self.plan.roster, start: self.plan.header.start };
         let mut step = match step::parse(&line, context) {
             Ok(Entry::Step { step, .. }) => step,
@@ -72,7 +73,7 @@ impl Runner<'_> {
             (&mut step, &planned.step)
         {
             now.typed.clone_from(&then.typed);
-            now.typed.iter_mut().for_each(|typed| typed.text = expand(&typed.text));
+            now.typed.iter_mut().for_each(|typed| typed.text = expand(&typed.text).text);
         }
         Ok(PlannedStep { text, step, ..planned.clone() })
     }

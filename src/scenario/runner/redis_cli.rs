@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 
-use crate::admin::tools::{Invocation, Sent, Source, Status, ToolNo};
+use crate::admin::tools::{Invocation, Sent, Source, Status, ToolNo, Tools};
 use crate::admin::{ExitCode, Shell, Stuck};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::record::{Channel, Ending, Job, What};
 use crate::scenario::runner::{FOREVER, Halt, Outcome, Runner};
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Manner, RedisCli, TypedLine};
+use crate::world::World;
 
 /// The terminal at which a redis-cli runs.
 pub(super) struct Terminal {
@@ -54,17 +55,21 @@ impl Runner<'_> {
             output: String::new(),
         };
         let mut typed: VecDeque<&TypedLine> = cli.typed.iter().collect();
+        let mut last = None;
         loop {
             self.show(&mut terminal)?;
             match self.tools.status(terminal.tool) {
                 Status::Running if cli.manner == Manner::Background && typed.is_empty() => break,
                 Status::Running => {
                     let tool = terminal.tool;
-                    self.advance_until(FOREVER, |_, tools| tools.status(tool) != Status::Running)?;
+                    let pauses = |_: &World, tools: &Tools| tools.status(tool) != Status::Running;
+                    let outcome = self.advance_until(FOREVER, pauses);
+                    outcome.map_err(|halt| self.unanswered_line(halt, last))?;
                 }
                 Status::Asks { question } => match typed.pop_front() {
                     Some(line) => {
                         self.pass(self.plan.header.typing)?;
+                        last = Some(line);
                         self.tools.type_line(&mut self.world, terminal.tool, &line.text);
                     }
                     None if cli.is_session() => {
@@ -176,6 +181,18 @@ impl Runner<'_> {
             _ => format!("it has sent {requests} requests only"),
         };
         self.fail(Ending::Unexpected, "redis-cli has ended before it was aborted", label)
+    }
+
+    /// Says what redis-cli waits for when the time is up.
+    fn unanswered_line(&self, halt: Halt, last: Option<&TypedLine>) -> Halt {
+        let is_asked_for = self.options.until == Some(self.horizon);
+        let (Halt::TimeUp, Some(line), false) = (&halt, last, is_asked_for) else { return halt };
+        let mut mistake = self.limit_reached();
+        let step = std::mem::replace(&mut mistake.span, line.span.clone());
+        mistake.label = "redis-cli still waits for what comes of this line".to_owned();
+        let hint = "it is done with a line before it reads the next one; \
+            `limit` at the top of the file sets how long";
+        Halt::Failed(Ending::Limit, mistake.see(step, "typed into this").hint(hint))
     }
 
     fn unread(&self, line: &TypedLine) -> Halt {

@@ -190,12 +190,17 @@ pub fn parse(line: &Line, context: Context<'_>) -> Result<Entry, Diagnostic> {
 /// Whether a line is a remark, maybe one that is due at some time.
 #[must_use]
 pub fn is_remark(line: &Line) -> bool {
-    let mut words = line.text.split_whitespace();
-    let verb = match words.next() {
-        Some("at") => words.nth(1),
-        verb => verb,
-    };
+    let verb = from_verb(&line.text).next();
     verb.is_some_and(|verb| verb == "note" || verb.starts_with('#'))
+}
+
+/// The words of a line from its verb on, which may stand behind the time at which the step is due.
+pub fn from_verb(line: &str) -> impl Iterator<Item = &str> {
+    let mut words = line.split_whitespace().peekable();
+    if words.next_if(|&word| word == "at").is_some() {
+        words.next();
+    }
+    words
 }
 
 /// A remark is one word and its text: quotes mean nothing in it.
@@ -212,6 +217,7 @@ fn remark(line: &Line) -> Option<Vec<Word>> {
         span: line.place(at..at + text.len()),
         at,
         quoted: false,
+        meant: Vec::new(),
     };
     let rest = &text[verb.len()..];
     let rest_at = at + verb.len() + (rest.len() - rest.trim_start().len());

@@ -141,10 +141,7 @@ fn point(cursor: &mut Cursor<'_>) -> Result<Point, Diagnostic> {
 pub(super) fn slow(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     cursor.keyword("disk")?;
     let mut nodes: Vec<NodeNo> = Vec::new();
-    let is_duration = |word: &Word| {
-        word.text.starts_with(|c: char| c.is_ascii_digit()) && word.text.ends_with('s')
-    };
-    while nodes.is_empty() || cursor.peek().is_some_and(|word| !is_duration(word)) {
+    while nodes.is_empty() || !ends_in_duration(cursor) {
         nodes.extend(cursor.node_or_group()?.into_iter().map(|(node, _)| node));
         if cursor.peek().is_none() {
             return Err(cursor.missing("how long a sync takes, such as `200ms`"));
@@ -152,6 +149,14 @@ pub(super) fn slow(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     }
     let takes = cursor.value("how long a sync takes, such as `200ms`", units::duration)?;
     Ok(Step::Network(Fault::SlowDisk(nodes, takes)))
+}
+
+/// Whether a duration is all that is left, maybe one whose unit is missing.
+fn ends_in_duration(cursor: &Cursor<'_>) -> bool {
+    let [first, rest @ ..] = cursor.ahead() else { return false };
+    let begins = first.text.starts_with(|c: char| c.is_ascii_digit());
+    let is_node = || cursor.roster().find(&first.text).is_ok();
+    begins && (first.text.ends_with('s') || (rest.is_empty() && !is_node()))
 }
 
 /// `lose nodes.conf NODE…`, `lose disk NODE…`

@@ -139,7 +139,8 @@ pub(super) fn abort(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
 
 /// `in background: redis-cli …`
 pub(super) fn background(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
-    const EXAMPLE: &str = "for example `in background: redis-cli --cluster fix 127.0.0.1:7000`";
+    const EXAMPLE: &str = "for example `in background: redis-cli --cluster fix 127.0.0.1:7000` \
+        or `in background: redis-cli -p 7000 blpop queue 0`";
     cursor.keyword("background:").map_err(|mistake| mistake.hint(EXAMPLE))?;
     let program = cursor.keyword("redis-cli")?;
     run(cursor, program, Manner::Background)
@@ -165,7 +166,7 @@ fn run(cursor: &mut Cursor<'_>, program: &Word, manner: Manner) -> Result<Step, 
     check_command(words)?;
     Ok(Step::Command(Command::RedisCli(RedisCli {
         line: cursor.text_from(program).to_owned(),
-        words: expand(words)?,
+        words: expand(words)?.into_iter().map(|word| word.text).collect(),
         typed: Vec::new(),
         manner,
     })))
@@ -192,7 +193,15 @@ fn check_addresses(words: &[Word], roster: &Roster) -> Result<(), Diagnostic> {
 
 fn check_command(words: &[Word]) -> Result<(), Diagnostic> {
     let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    match client_options(&texts).command.map(|at| &words[at]) {
+    let command = match texts.iter().position(|&text| text == "--cluster") {
+        // `--cluster call ADDRESS COMMAND …`
+        Some(at) if texts.get(at + 1) == Some(&"call") => {
+            words.get(at + 3).filter(|word| !word.text.starts_with('-'))
+        }
+        Some(_) => None,
+        None => client_options(&texts).command.map(|at| &words[at]),
+    };
+    match command {
         None => Ok(()),
         Some(word) => check_name(&word.text, word.span.clone()),
     }

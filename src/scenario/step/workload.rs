@@ -45,11 +45,12 @@ pub(super) fn expect(cursor: &mut Cursor<'_>) -> Result<Step, Diagnostic> {
     let name = cursor.take(NAME)?.text.clone();
     let figure = cursor.one_of("a number of the workload", &Figure::ALL)?;
     let comparison = cursor.one_of("a comparison: `=`, `<`, `<=`, `>` or `>=`", &COMPARISONS)?;
+    const OPERAND: &str = "a number, or another one of the workload";
     let is_name = |word: &Word| word.text.starts_with(|first: char| first.is_ascii_alphabetic());
     let operand = if cursor.peek().is_some_and(is_name) {
-        Operand::Figure(cursor.one_of("a number, or another one of the workload", &Figure::ALL)?)
+        Operand::Figure(cursor.one_of(OPERAND, &Figure::ALL)?)
     } else {
-        Operand::Number(cursor.value("a number", |text| units::count(text, 0, u64::MAX))?)
+        Operand::Number(cursor.value(OPERAND, |text| units::count(text, 0, u64::MAX))?)
     };
     Ok(Step::ExpectWorkload(name, Question { figure, comparison, operand }))
 }

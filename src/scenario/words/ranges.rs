@@ -7,18 +7,20 @@ use crate::slot::SLOTS;
 const EXAMPLES: &str = "for example `{0..99}` or `{0..16383..5}`; in quotes it is left alone";
 
 /// Words as a shell hands them to a program: `{1..4}` and `{0..9..3}` become the numbers that they
-/// stand for, unless they are quoted.
+/// stand for, unless they are quoted or their braces were doubled.
 ///
 /// # Errors
 /// If a range has no numbers in it, or is a part of a word.
-pub fn expand(words: &[Word]) -> Result<Vec<String>, Diagnostic> {
+pub fn expand(words: &[Word]) -> Result<Vec<Word>, Diagnostic> {
     let mut expanded = Vec::new();
     for word in words {
         match range(word)? {
             Some((low, high, step)) => {
-                expanded.extend((low..=high).step_by(step).map(|number| number.to_string()));
+                let numbers = (low..=high).step_by(step);
+                let number = |number: u16| Word { text: number.to_string(), ..word.clone() };
+                expanded.extend(numbers.map(number));
             }
-            None => expanded.push(word.text.clone()),
+            None => expanded.push(word.clone()),
         }
     }
     Ok(expanded)
@@ -26,7 +28,7 @@ pub fn expand(words: &[Word]) -> Result<Vec<String>, Diagnostic> {
 
 /// `{LOW..HIGH}` or `{LOW..HIGH..STEP}`.
 fn range(word: &Word) -> Result<Option<(u16, u16, usize)>, Diagnostic> {
-    let Some(inner) = looks_like(&word.text).filter(|_| !word.quoted) else { return Ok(None) };
+    let Some(inner) = looks_like(word).filter(|_| !word.quoted) else { return Ok(None) };
     let wrong = |label: String| {
         let message = format!("`{{{inner}}}` is no range of numbers");
         Err(Diagnostic::new(message, word.span.clone(), label).hint(EXAMPLES))
@@ -47,9 +49,10 @@ fn range(word: &Word) -> Result<Option<(u16, u16, usize)>, Diagnostic> {
 }
 
 /// What is in the first pair of braces that holds two or three numbers with dots in between.
-fn looks_like(text: &str) -> Option<&str> {
+fn looks_like(word: &Word) -> Option<&str> {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let insides = text.split('{').skip(1).filter_map(|text| Some(text.split_once('}')?.0));
+    let opens = word.text.match_indices('{').filter(|(at, _)| !word.meant.contains(at));
+    let insides = opens.filter_map(|(at, _)| Some(word.text[at + 1..].split_once('}')?.0));
     insides.into_iter().find(|inside| {
         let parts: Vec<&str> = inside.split("..").collect();
         matches!(parts.len(), 2 | 3) && parts.iter().all(|part| is_number(part))
@@ -60,13 +63,17 @@ fn looks_like(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::scenario::source::Source;
+    use crate::scenario::template;
     use crate::scenario::words::Line;
 
     fn expanded(text: &str) -> Result<Vec<String>, String> {
         let source = Source::new("a.toml", format!("x = '{text}'"));
-        let line = Line::new(text.to_owned(), 4..6 + text.len(), &source);
+        let line = Line::expanded(template::expand(text, |_| None), 4..6 + text.len(), &source);
         let words = line.words().unwrap();
-        expand(&words).map_err(|error| format!("{}: {}", source.text(&error.span), error.label))
+        let texts = |words: Vec<Word>| words.into_iter().map(|word| word.text).collect();
+        expand(&words)
+            .map(texts)
+            .map_err(|error| format!("{}: {}", source.text(&error.span), error.label))
     }
 
     #[test]
@@ -75,6 +82,13 @@ mod tests {
         assert_eq!(expanded("addslots {3..5} {0..10..5}"), Ok(numbers.into()));
         let same = r#""{3..5}" {06S}k {a..b} {1..} {..} k{1.2}"#;
         assert_eq!(expanded(same).map(|words| words.join(" ")), Ok(same.replace('"', "")));
+    }
+
+    #[test]
+    fn doubled_braces_are_no_range() {
+        let words = |text| expanded(text).map(|words| words.join(" "));
+        assert_eq!(words("set {{0..3}} {{9..0}}x {1..2}"), Ok("set {0..3} {9..0}x 1 2".to_owned()));
+        assert!(words("set {{0..3}}{1..2}").unwrap_err().contains("a word of its own"));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What can be told of workloads before they run.
 
 use crate::network::Site;
+use crate::scenario::condition::Comparison;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::plan::validate::{Check, Status};
 use crate::scenario::plan::{PlannedStep, WorkloadPlan};
 use crate::scenario::source::Bytes;
+use crate::scenario::step::{WorkloadOperand as Operand, WorkloadQuestion as Question};
 use crate::scenario::suggest;
+use crate::workload::{Figure, Settings};
 
 /// The workloads and which of them run.
 pub(super) struct Workloads<'a> {
@@ -94,12 +97,53 @@ impl Check<'_> {
         self.workloads.runs[number] = Runs::NoMore;
     }
 
-    pub(super) fn expect_workload(&mut self, name: &str, step: &PlannedStep) {
+    /// Workloads that no step starts.
+    pub(super) fn workloads_have_begun(&mut self) {
+        for (plan, runs) in self.workloads.plans.iter().zip(&self.workloads.runs) {
+            if *runs == Runs::NotYet {
+                let name = &plan.settings.name;
+                let message = format!("workload `{name}` is never started");
+                let mistake = Diagnostic::new(message, plan.span.clone(), "it does nothing");
+                let hint = format!("`start workload {name}` is a step; or say `started = true`");
+                self.mistakes.push(mistake.hint(hint));
+            }
+        }
+    }
+
+    pub(super) fn expect_workload(&mut self, name: &str, asked: Question, step: &PlannedStep) {
         let Some(number) = self.workload(name, step) else { return };
+        if let Some(why) = nothing_to_expect(&self.workloads.plans[number].settings, asked) {
+            let message = "this expectation says nothing";
+            self.mistakes.push(Diagnostic::new(message, step.span.clone(), why));
+        }
         if self.workloads.runs[number] == Runs::NotYet {
             let message = format!("workload `{name}` was never started");
             let mistake = Diagnostic::new(message, step.span.clone(), "it has done nothing");
             self.mistakes.push(mistake.hint(format!("start it first: `start workload {name}`")));
         }
     }
+}
+
+/// Why it is certain whether something that is asked of a workload is so.
+fn nothing_to_expect(settings: &Settings, asked: Question) -> Option<String> {
+    if asked.operand == Operand::Figure(asked.figure) {
+        return Some("a number is compared with itself".to_owned());
+    }
+    if asked.comparison == Comparison::AtLeast && asked.operand == Operand::Number(0) {
+        return Some("no number is less than 0".to_owned());
+    }
+    let is_counted = |figure| match figure {
+        Figure::Reads | Figure::StaleReads if settings.reads_per_mille == 0 && !settings.checks => {
+            Err("`reads`")
+        }
+        Figure::NoticedLost | Figure::NoticedApplied if !settings.checks => Err("`checks`"),
+        Figure::TooFewReplicas if settings.quorum.is_none() => Err("`wait`"),
+        _ => Ok(()),
+    };
+    let other = match asked.operand {
+        Operand::Figure(other) => is_counted(other),
+        Operand::Number(_) => Ok(()),
+    };
+    let key = is_counted(asked.figure).and(other).err()?;
+    Some(format!("this is 0 without {key} in `[[workload]]`"))
 }
