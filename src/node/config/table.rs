@@ -103,73 +103,41 @@ const ANNOUNCE_IP: Directive = special(
     },
 );
 
-const APPEND_FSYNC: Directive = special(
-    "appendfsync",
-    Kind::Choice(&["everysec", "always", "no"]),
-    |config| {
-        let name = match config.append_fsync {
-            AppendFsync::Always => "always",
-            AppendFsync::EverySecond => "everysec",
-            AppendFsync::No => "no",
-        };
-        name.to_owned()
-    },
-    |config, setting| {
-        if let Setting::Text(text) = setting {
-            config.append_fsync = match text {
-                "always" => AppendFsync::Always,
-                "no" => AppendFsync::No,
-                _ => AppendFsync::EverySecond,
-            };
-        }
-    },
-);
+/// A directive that is one of some words, each of which stands for a value of a field.
+macro_rules! choice {
+    ($name:literal, $field:ident, [$($word:literal => $value:path),+ $(,)?]) => {
+        special(
+            $name,
+            Kind::Choice(&[$($word),+]),
+            |config| match config.$field {
+                $($value => $word.to_owned()),+
+            },
+            |config, setting| match setting {
+                $(Setting::Text($word) => config.$field = $value,)+
+                _ => {}
+            },
+        )
+    };
+}
 
-const DISKLESS_LOAD: Directive = special(
-    "repl-diskless-load",
-    Kind::Choice(&["disabled", "on-empty-db", "swapdb"]),
-    |config| {
-        let name = match config.repl_diskless_load {
-            DisklessLoad::Disabled => "disabled",
-            DisklessLoad::OnEmptyDb => "on-empty-db",
-            DisklessLoad::SwapDb => "swapdb",
-        };
-        name.to_owned()
-    },
-    |config, setting| {
-        if let Setting::Text(text) = setting {
-            config.repl_diskless_load = match text {
-                "on-empty-db" => DisklessLoad::OnEmptyDb,
-                "swapdb" => DisklessLoad::SwapDb,
-                _ => DisklessLoad::Disabled,
-            };
-        }
-    },
-);
+const APPEND_FSYNC: Directive = choice!("appendfsync", append_fsync, [
+    "everysec" => AppendFsync::EverySecond,
+    "always" => AppendFsync::Always,
+    "no" => AppendFsync::No,
+]);
 
-const LOG_LEVEL: Directive = special(
-    "loglevel",
-    Kind::Choice(&["debug", "verbose", "notice", "warning"]),
-    |config| {
-        let name = match config.loglevel {
-            Level::Debug => "debug",
-            Level::Verbose => "verbose",
-            Level::Notice => "notice",
-            Level::Warning => "warning",
-        };
-        name.to_owned()
-    },
-    |config, setting| {
-        if let Setting::Text(text) = setting {
-            config.loglevel = match text {
-                "debug" => Level::Debug,
-                "verbose" => Level::Verbose,
-                "warning" => Level::Warning,
-                _ => Level::Notice,
-            };
-        }
-    },
-);
+const DISKLESS_LOAD: Directive = choice!("repl-diskless-load", repl_diskless_load, [
+    "disabled" => DisklessLoad::Disabled,
+    "on-empty-db" => DisklessLoad::OnEmptyDb,
+    "swapdb" => DisklessLoad::SwapDb,
+]);
+
+const LOG_LEVEL: Directive = choice!("loglevel", loglevel, [
+    "debug" => Level::Debug,
+    "verbose" => Level::Verbose,
+    "notice" => Level::Notice,
+    "warning" => Level::Warning,
+]);
 
 /// Out of range it is brought into range, not refused.
 const HZ: Directive = special(

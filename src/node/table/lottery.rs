@@ -112,9 +112,15 @@ impl<'a> Lottery<'a> {
     /// If the table never held anybody.
     #[inline]
     pub fn draw(&mut self) -> PeerIx {
+        self.draw_of(FEW)
+    }
+
+    /// Draws somebody, of so many at once if nobody is left of those who were drawn.
+    #[inline]
+    fn draw_of(&mut self, block: usize) -> PeerIx {
         loop {
             match self.left.next() {
-                None => self.draw_block(FEW),
+                None => self.draw_block(block),
                 Some(at) if self.is_gone(self.drawn[at]) => {}
                 Some(at) => return self.drawn[at],
             }
@@ -136,16 +142,7 @@ impl<'a> Lottery<'a> {
             return None;
         }
         quota.draws -= 1;
-        loop {
-            if self.left.is_empty() {
-                self.draw_block(quota.wanted);
-            }
-            if let Some(at) = self.left.next()
-                && !self.is_gone(self.drawn[at])
-            {
-                return Some(self.drawn[at]);
-            }
-        }
+        Some(self.draw_of(quota.wanted))
     }
 
     /// Draws plain peers and speaks of them, up to the quota; gives back anybody else who is drawn.
