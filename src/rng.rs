@@ -113,6 +113,11 @@ impl SmallStream {
     #[inline]
     pub fn span(&mut self, low: Span, high: Span) -> Span {
         match u32::try_from(high.0.saturating_sub(low.0)) {
+            Ok(0) => {
+                // Nothing is left to chance, but a word is used all the same.
+                self.0 = self.0.wrapping_add(GOLDEN);
+                low
+            }
             Ok(width) if width < u32::MAX => Span(low.0 + u64::from(self.below(width + 1))),
             _ => Span(low.0 + self.bits() % (high.0 - low.0)),
         }

@@ -11,19 +11,15 @@ pub(crate) struct AddressIx(pub(crate) u32);
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook {
     all: Vec<IpAddr>,
-    numbers: BTreeMap<IpAddr, AddressIx>,
+    /// By their bits, which are faster to compare.
+    numbers: BTreeMap<u128, AddressIx>,
 }
 
 impl AddressBook {
     /// The number of an address.
     pub(crate) fn number(&mut self, ip: IpAddr) -> AddressIx {
-        // Most clusters live at one address or a few.
-        const FEW: usize = 8;
-        if let Some(at) = self.all.iter().take(FEW).position(|&other| other == ip) {
-            return AddressIx(at as u32);
-        }
         let all = &mut self.all;
-        *self.numbers.entry(ip).or_insert_with(|| {
+        *self.numbers.entry(bits(ip)).or_insert_with(|| {
             all.push(ip);
             AddressIx(all.len() as u32 - 1)
         })
@@ -33,6 +29,14 @@ impl AddressBook {
     #[inline]
     pub(crate) fn ip(&self, number: AddressIx) -> IpAddr {
         self.all[number.0 as usize]
+    }
+}
+
+/// The bits of an address, be it of the old kind or of the new one.
+pub(crate) fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(old) => old.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(new) => new.to_bits(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! each packet touches one twice, so it is kept small: places and addresses are numbers here.
 
 use crate::network::addresses::AddressIx;
+use crate::network::doors::DoorIx;
 use crate::network::held::HeldList;
 use crate::network::message::Kind;
 use crate::network::{NodeNo, Site};
@@ -135,9 +136,8 @@ pub(crate) struct Connection {
     /// How many events and buffered inputs refer to it.
     pub(crate) references: u32,
     pub(crate) opener_ip: AddressIx,
-    pub(crate) acceptor_ip: AddressIx,
+    pub(crate) door: DoorIx,
     pub(crate) opener_port: u16,
-    pub(crate) acceptor_port: u16,
     pub(crate) kind: Kind,
     /// Whether what the opener sends is held back until what it sent before is acknowledged.
     pub(crate) holds_back: bool,
@@ -145,20 +145,12 @@ pub(crate) struct Connection {
     pub(crate) retired: bool,
 }
 
-/// A connection's addresses.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Addresses {
-    pub(crate) opener_ip: AddressIx,
-    pub(crate) acceptor_ip: AddressIx,
-    pub(crate) acceptor_port: u16,
-}
-
 impl Connection {
     pub(crate) fn new(
         kind: Kind,
         tag: u32,
         (from, to): (Option<Site>, Option<Site>),
-        addresses: Addresses,
+        (opener_ip, door): (AddressIx, DoorIx),
         mut flows: [Flow; 2],
     ) -> Connection {
         let opener_port = EPHEMERAL_FIRST + flows[0].draws.below(EPHEMERAL_COUNT) as u16;
@@ -168,10 +160,9 @@ impl Connection {
             nagle: Nagle::default(),
             tag,
             references: 0,
-            opener_ip: addresses.opener_ip,
-            acceptor_ip: addresses.acceptor_ip,
+            opener_ip,
+            door,
             opener_port,
-            acceptor_port: addresses.acceptor_port,
             kind,
             holds_back: false,
             retired: false,
@@ -180,8 +171,7 @@ impl Connection {
 
     /// What stands for a number that was never used.
     pub(crate) fn none() -> Connection {
-        let nowhere =
-            Addresses { opener_ip: AddressIx(0), acceptor_ip: AddressIx(0), acceptor_port: 0 };
+        let nowhere = (AddressIx(0), DoorIx(0));
         let flows = [(); 2].map(|()| Flow::new(Seed(0).small_stream(Purpose::Latency, 0, 0)));
         let mut none = Connection::new(Kind::Bus, 0, (None, None), nowhere, flows);
         none.ends[0].state = EndState::Absent;

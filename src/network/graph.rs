@@ -119,9 +119,18 @@ impl Hasher for SiteHasher {
     }
 }
 
+/// Up to so many sites all paths stand in rows, too.
+const FEW_SITES: usize = 64;
+
 /// All sites and the impaired paths between them.
 #[derive(Debug, Clone)]
-pub struct Paths(GraphMap<Site, Path, Directed, BuildHasherDefault<SiteHasher>>);
+pub struct Paths {
+    graph: GraphMap<Site, Path, Directed, BuildHasherDefault<SiteHasher>>,
+    /// Where there are few sites, the paths from the first one to all, from the second one to all, and
+    /// so on: on an impaired path each message asks.
+    rows: Vec<Path>,
+    sites: usize,
+}
 
 impl Paths {
     /// The undisturbed network of this many nodes.
@@ -132,24 +141,55 @@ impl Paths {
             graph.add_node(Site::Node(node));
         }
         graph.add_node(Site::Clients);
-        Paths(graph)
+        let sites = graph.node_count();
+        let rows = if sites <= FEW_SITES { vec![Path::INTACT; sites * sites] } else { Vec::new() };
+        Paths { graph, rows, sites }
     }
 
     /// The path from one site to another.
     #[must_use]
+    #[inline]
     pub fn between(&self, from: Site, to: Site) -> Path {
-        self.0.edge_weight(from, to).copied().unwrap_or_default()
+        match self.place(from, to) {
+            Some(place) => self.rows[place],
+            None => self.graph.edge_weight(from, to).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Where a path stands in the rows, if it does.
+    #[inline]
+    fn place(&self, from: Site, to: Site) -> Option<usize> {
+        let number = |site| match site {
+            Site::Clients => Some(0),
+            Site::Node(node) => Some(node.index() + 1).filter(|&number| number < self.sites),
+            Site::Beside(_) => None,
+        };
+        match self.rows.is_empty() {
+            true => None,
+            false => Some(number(from)? * self.sites + number(to)?),
+        }
+    }
+
+    fn set(&mut self, from: Site, to: Site, path: Path) {
+        if path == Path::INTACT {
+            self.graph.remove_edge(from, to);
+        } else {
+            self.graph.add_edge(from, to, path);
+        }
+        if let Some(place) = self.place(from, to) {
+            self.rows[place] = path;
+        }
     }
 
     /// Whether no path is impaired.
     #[must_use]
     pub fn all_intact(&self) -> bool {
-        self.0.edge_count() == 0
+        self.graph.edge_count() == 0
     }
 
     /// The impaired paths, in the order in which they were first impaired.
     pub fn impaired(&self) -> impl Iterator<Item = (Site, Site, Path)> {
-        self.0.all_edges().map(|(from, to, path)| (from, to, *path))
+        self.graph.all_edges().map(|(from, to, path)| (from, to, *path))
     }
 
     /// Changes one path.
@@ -159,11 +199,7 @@ impl Paths {
         }
         let mut path = self.between(from, to);
         change(&mut path);
-        if path == Path::INTACT {
-            self.0.remove_edge(from, to);
-        } else {
-            self.0.add_edge(from, to, path);
-        }
+        self.set(from, to, path);
     }
 
     /// Cuts every path between nodes of different groups, in both directions. Nodes that are in no
@@ -192,21 +228,21 @@ impl Paths {
             .map(|(from, to, path)| (from, to, Path { cut: false, ..path }))
             .filter(|(_, _, path)| *path != Path::INTACT)
             .collect();
-        *self = Paths::new(self.0.node_count() as u32 - 1);
+        *self = Paths::new(self.sites as u32 - 1);
         for (from, to, path) in slow {
-            self.0.add_edge(from, to, path);
+            self.set(from, to, path);
         }
     }
 
     fn nodes(&self) -> impl Iterator<Item = NodeNo> {
-        self.0.nodes().filter_map(Site::node)
+        self.graph.nodes().filter_map(Site::node)
     }
 
     /// The full graph: an edge for every ordered pair of sites, intact or not.
     #[must_use]
     pub fn complete(&self) -> DiGraph<Site, Path> {
         let mut graph = DiGraph::new();
-        let sites: Vec<_> = self.0.nodes().map(|site| (site, graph.add_node(site))).collect();
+        let sites: Vec<_> = self.graph.nodes().map(|site| (site, graph.add_node(site))).collect();
         for &(from, from_ix) in &sites {
             for &(to, to_ix) in sites.iter().filter(|(to, _)| *to != from) {
                 graph.add_edge(from_ix, to_ix, self.between(from, to));
@@ -220,7 +256,7 @@ impl Paths {
     #[must_use]
     pub fn dot(&self, name: impl Fn(Site) -> String) -> String {
         let mut graph = DiGraph::new();
-        let sites: Vec<_> = self.0.nodes().map(|site| (site, graph.add_node(site))).collect();
+        let sites: Vec<_> = self.graph.nodes().map(|site| (site, graph.add_node(site))).collect();
         for (at, &(a, a_ix)) in sites.iter().enumerate() {
             for &(b, b_ix) in &sites[at + 1..] {
                 let (there, back) = (self.between(a, b), self.between(b, a));
@@ -303,6 +339,26 @@ mod tests {
         paths.change(site(0), site(1), |path| path.delay = Delay::NONE);
         assert!(paths.all_intact());
         assert_eq!(paths.sides(), [group(&[0, 1, 2])]);
+    }
+
+    #[test]
+    fn few_sites_and_many_are_told_the_same() {
+        let [mut few, mut many] = [3, 100].map(Paths::new);
+        assert!(!few.rows.is_empty() && many.rows.is_empty());
+        for paths in [&mut few, &mut many] {
+            paths.change(site(0), site(2), |path| path.cut = true);
+            paths.change(site(2), Site::Clients, |path| path.loss_per_mille = 3);
+            paths.change(site(1), site(0), |path| path.cut = true);
+            paths.change(site(1), site(0), |path| path.cut = false);
+        }
+        let sites = [site(0), site(1), site(2), Site::Clients, Site::Beside(NodeNo(1))];
+        for (from, to) in sites.into_iter().flat_map(|from| sites.map(|to| (from, to))) {
+            assert_eq!(few.between(from, to), many.between(from, to), "{from:?} {to:?}");
+        }
+        assert!(few.impaired().eq(many.impaired()));
+        few.heal();
+        assert!(!few.between(site(0), site(2)).cut);
+        assert_eq!(few.between(site(2), Site::Clients).loss_per_mille, 3);
     }
 
     #[test]

@@ -18,6 +18,7 @@
 
 mod addresses;
 pub mod connection;
+pub(crate) mod doors;
 pub mod fate;
 pub mod graph;
 mod held;
@@ -163,8 +164,6 @@ pub struct Dial {
     pub from: Site,
     /// The opener's address.
     pub from_ip: IpAddr,
-    /// Where the address that is dialled belongs; nowhere if nobody ever had it.
-    pub to: Option<Site>,
     /// The address that is dialled.
     pub to_ip: IpAddr,
     /// The port that is dialled.

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasherDefault;
-use std::net::IpAddr;
 
 use indexmap::IndexMap;
 
 use crate::network::addresses::AddressBook;
-use crate::network::connection::{Addresses, Connection, EndState, Flow};
+use crate::network::connection::{Connection, EndState, Flow};
+use crate::network::doors::{Door, Doors};
 use crate::network::fate::{
     DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
 };
@@ -32,6 +32,7 @@ pub struct Network {
     paths: Paths,
     connections: Vec<Connection>,
     addresses: AddressBook,
+    doors: Doors,
     held: Held,
     /// When the first message was sent of those whose acknowledgements cannot come back, by the
     /// sender's end.
@@ -54,6 +55,7 @@ impl Network {
             paths,
             connections: Vec::new(),
             addresses: AddressBook::default(),
+            doors: Doors::default(),
             held: Held::default(),
             unanswered: BTreeMap::new(),
             dark: BTreeSet::new(),
@@ -101,21 +103,21 @@ impl Network {
     pub(crate) fn link_end(&self, link: LinkId) -> LinkEnd {
         let connection = self.connection(link);
         let opener_ip = self.addresses.ip(connection.opener_ip);
-        let acceptor_ip = self.addresses.ip(connection.acceptor_ip);
+        let door = self.doors.door(connection.door);
         if link.is_opener() {
             LinkEnd {
                 id: link,
                 // A bus connection is tagged with the index of the peer it was opened to.
                 peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag as u16)),
                 local_ip: opener_ip,
-                remote_ip: acceptor_ip,
-                remote_port: connection.acceptor_port,
+                remote_ip: door.ip,
+                remote_port: door.port,
             }
         } else {
             LinkEnd {
                 id: link,
                 peer: None,
-                local_ip: acceptor_ip,
+                local_ip: door.ip,
                 remote_ip: opener_ip,
                 remote_port: connection.opener_port,
             }
@@ -123,9 +125,14 @@ impl Network {
     }
 
     /// The address that was dialled.
-    pub(crate) fn dialled(&self, link: LinkId) -> (IpAddr, u16) {
-        let connection = self.connection(link);
-        (self.addresses.ip(connection.acceptor_ip), connection.acceptor_port)
+    #[inline]
+    pub(crate) fn dialled(&self, link: LinkId) -> &Door {
+        self.doors.door(self.connection(link).door)
+    }
+
+    /// All addresses.
+    pub(crate) fn doors_mut(&mut self) -> &mut Doors {
+        &mut self.doors
     }
 
     /// Makes the record of a new connection. Nothing has been sent yet.
@@ -136,13 +143,10 @@ impl Network {
             let subject = site_number(from) << 32 | site_number(to);
             self.seed.small_stream(Purpose::Latency, subject, now.0)
         };
-        let (from, to) = (Some(dial.from), dial.to);
+        let door = self.doors.number(dial.to_ip, dial.to_port);
+        let (from, to) = (Some(dial.from), self.doors.door(door).owner.map(Site::Node));
         let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
-        let addresses = Addresses {
-            opener_ip: self.addresses.number(dial.from_ip),
-            acceptor_ip: self.addresses.number(dial.to_ip),
-            acceptor_port: dial.to_port,
-        };
+        let addresses = (self.addresses.number(dial.from_ip), door);
         let mut connection = Connection::new(dial.kind, dial.tag, (from, to), addresses, flows);
         connection.holds_back =
             self.config.nagle && dial.kind == Kind::Bus && dial.from_ip == dial.to_ip;
@@ -158,6 +162,9 @@ impl Network {
 
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
+        if self.paths.all_intact() && self.dark.is_empty() {
+            return Attempt::Arrives(self.hop(now, link));
+        }
         let (way, back) = (self.path(link), self.path(link.other()));
         self.note_hit(now, link, way);
         if !way.is_closed() {

@@ -77,7 +77,6 @@ impl<P: Program> World<P> {
                 Site::Node(node) | Site::Beside(node) => self.machines[node.index()].setup.ip,
                 Site::Clients => self.network.config().client_ip,
             },
-            to: self.places.get(&(ip, port)).map(|&node| Site::Node(node)),
             to_ip: ip,
             to_port: port,
         });
@@ -110,9 +109,7 @@ impl<P: Program> World<P> {
     /// When the budget of events is used up.
     pub fn run_until_news(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
         let before = self.turns;
-        while self.next_event().is_some_and(|next| next <= limit) {
-            self.check_budget()?;
-            self.step();
+        while self.step_until(limit)? {
             if !self.clients.news.is_empty() || self.turns != before {
                 return Ok(true);
             }
@@ -136,9 +133,7 @@ impl<P: Program> World<P> {
     /// When the budget of events is used up.
     pub fn run_until_client_event(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
         let before = self.clients.events;
-        while self.next_event().is_some_and(|next| next <= limit) {
-            self.check_budget()?;
-            self.step();
+        while self.step_until(limit)? {
             if self.clients.events != before {
                 return Ok(true);
             }
@@ -166,7 +161,10 @@ impl<P: Program> World<P> {
     pub(super) fn client_message(&mut self, link: LinkId, message: Message) {
         let client = self.network.connection(link).tag;
         match message {
-            Message::Reply(reply) => self.client_event(client, ClientEvent::Reply(*reply)),
+            Message::Reply(reply) => {
+                let reply = self.spare_replies.unpack(reply, Reply::Nil);
+                self.client_event(client, ClientEvent::Reply(reply));
+            }
             Message::Replication(_) => {}
             Message::Close | Message::Reset => {
                 self.forget_end(link);

@@ -7,7 +7,6 @@ use crate::network::message::{Kind, Message};
 use crate::network::{Dial, NodeNo, Site};
 use crate::node::effect::{Effect, Exit, LinkId};
 use crate::node::packet::Packet;
-use crate::node::replication::message::ReplMessage;
 use crate::node::table::PeerIx;
 use crate::resp::Reply;
 use crate::time::Span;
@@ -86,7 +85,7 @@ impl<P: Program> World<P> {
             }
             Effect::ReplSend(link, message) => {
                 self.stats.replication += 1;
-                let message = self.boxed(message);
+                let message = self.spare_messages.pack(message);
                 self.transmit(link, Message::Replication(message));
             }
             Effect::ReplClose(link) => self.close(link),
@@ -168,11 +167,11 @@ impl<P: Program> World<P> {
 
     fn connect(&mut self, node: NodeNo, link: LinkId, peer: PeerIx, to: Endpoint) {
         let to_ip = to.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        let dial = self.dial_from(node, link, Kind::Bus, u32::from(peer.0), to_ip, to.cport);
+        self.dial(self.dial_from(node, link, Kind::Bus, u32::from(peer.0), to_ip, to.cport));
         if self.observers.wants.links {
-            self.record(What::Connecting { link, from: node, to: dial.to });
+            let to = self.network.connection(link).end(link.other()).site();
+            self.record(What::Connecting { link, from: node, to });
         }
-        self.dial(dial);
     }
 
     /// A connection that a node opens.
@@ -191,20 +190,8 @@ impl<P: Program> World<P> {
             tag,
             from: Site::Node(node),
             from_ip: self.machines[node.index()].setup.ip,
-            to: self.places.get(&(to_ip, to_port)).map(|&node| Site::Node(node)),
             to_ip,
             to_port,
-        }
-    }
-
-    /// Puts a message into a box that has been used before, if there is one.
-    fn boxed(&mut self, message: ReplMessage) -> Box<ReplMessage> {
-        match self.spare.pop() {
-            Some(mut spare) => {
-                *spare = message;
-                spare
-            }
-            None => Box::new(message),
         }
     }
 
@@ -222,7 +209,8 @@ impl<P: Program> World<P> {
         if self.observers.wants.commands {
             self.record(What::Reply { node, client: link, reply: &reply });
         }
-        self.transmit(link, Message::Reply(Box::new(reply)));
+        let reply = self.spare_replies.pack(reply);
+        self.transmit(link, Message::Reply(reply));
     }
 
     pub(super) fn due_in(&mut self, node: NodeNo, span: Span, due: Due) {

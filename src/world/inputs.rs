@@ -162,11 +162,10 @@ impl<P: Program> World<P> {
                     Kind::Client | Kind::Call => {}
                 }
             }
-            Message::Replication(mut message) => {
+            Message::Replication(message) => {
                 self.fingerprint.absorb(u64::from(link.0) << 8 | 25);
                 self.fingerprint.absorb(message.wire_bytes());
-                let content = std::mem::replace(&mut *message, ReplMessage::Newline);
-                self.spare.push(message);
+                let content = self.spare_messages.unpack(message, ReplMessage::Newline);
                 let end = self.network.link_end(link);
                 self.handle(node, Input::ReplMessage(end, content));
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::id::Endpoint;
+use crate::network::doors::Port;
 use crate::network::message::Message;
 use crate::network::{NodeNo, Site};
 use crate::node::effect::{Ctx, Exit};
@@ -13,7 +14,7 @@ use crate::world::disk::{DiskWays, VirtualDisk};
 use crate::world::event::Due;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
 use crate::world::setup::NodeSetup;
-use crate::world::{Port, Program, What, World};
+use crate::world::{Program, What, World};
 
 /// Sets the stream that ticks are drawn from apart from the one of starting up.
 const TICKS: u64 = 1 << 32;
@@ -92,9 +93,9 @@ impl<P: Program> World<P> {
         };
         running.listening = true;
         let (ip, port) = (setup.ip, setup.config.port);
-        self.listeners.insert((ip, port), (node, Port::Clients));
-        self.listeners
-            .insert((ip, port.saturating_add(Endpoint::BUS_PORT_OFFSET)), (node, Port::Bus));
+        let doors = self.network.doors_mut();
+        doors.open(ip, port, node, Port::Clients);
+        doors.open(ip, port.saturating_add(Endpoint::BUS_PORT_OFFSET), node, Port::Bus);
     }
 
     /// The process begins to write its crash report. It does nothing else any more.
@@ -128,7 +129,7 @@ impl<P: Program> World<P> {
             machine.setup.config.clone_from(config);
         }
         machine.disk.write_keys(running.program.surviving_keys(death));
-        self.listeners.retain(|_, (owner, _)| *owner != node);
+        self.network.doors_mut().close(node);
         let mut unread = BTreeSet::new();
         for pending in running.inbox {
             if let Some(link) = pending.arrived.link() {

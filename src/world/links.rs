@@ -11,7 +11,7 @@ use crate::node::effect::{CallError, LinkId, Loss};
 use crate::time::Time;
 use crate::world::event::Happening;
 use crate::world::machine::Arrived;
-use crate::world::{ClientEvent, Port, Program, What, World};
+use crate::world::{ClientEvent, Program, What, World};
 
 impl<P: Program> World<P> {
     /// Begins to open a connection.
@@ -43,14 +43,12 @@ impl<P: Program> World<P> {
         if connection.end(link).state != EndState::Connecting {
             return;
         }
-        let address = self.network.dialled(link);
-        let wanted = Port::of(connection.kind);
-        match self.listeners.get(&address) {
-            Some(&(node, port)) if port == wanted => {
+        match self.network.dialled(link).listener(connection.kind) {
+            Some(node) => {
                 let at = self.network.accept(self.now, link, Site::Node(node));
                 self.schedule(at, Happening::SynAck(link));
             }
-            _ => {
+            None => {
                 let at = self.network.hop(self.now, link.other());
                 self.schedule(at, Happening::Refused(link));
             }

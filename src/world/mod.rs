@@ -1,6 +1,6 @@
 //! The engine: nodes, their disks and clocks, the network between them, clients, and time.
 //!
-//! This is the only place where time advances. [`World::step`] takes the earliest event, hands it to
+//! This is the only place where time advances. [`World::step_until`] takes the earliest event, hands it to
 //! the process that it concerns, and carries out what that process does: mostly by putting further
 //! events into the queue. Nothing else happens, so a run is decided by its [`Setup`] and by what is
 //! done to the world from outside, and by nothing else.
@@ -28,6 +28,7 @@ pub mod points;
 pub mod program;
 pub mod queue;
 pub mod setup;
+mod spare;
 pub mod stats;
 mod storage;
 pub mod traps;
@@ -36,7 +37,6 @@ pub mod traps;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 pub use crate::network::graph;
 pub use crate::network::{NodeNo, Site};
@@ -52,11 +52,11 @@ pub use crate::world::stats::Stats;
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::network::Network;
 use crate::network::graph::Paths;
-use crate::network::message::Kind;
 use crate::node::Node;
 use crate::node::effect::{LinkId, Outbox};
 use crate::node::process::Disk;
 use crate::node::replication::message::ReplMessage;
+use crate::resp::Reply;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
@@ -68,6 +68,7 @@ use crate::world::machine::Machine;
 use crate::world::observe::Observers;
 use crate::world::points::Armed;
 use crate::world::queue::{EventId, Key, Queue};
+use crate::world::spare::Spare;
 use crate::world::storage::{SlowDisk, Snapshot};
 use crate::world::traps::Traps;
 
@@ -87,16 +88,11 @@ pub struct World<P: Program = Node> {
     ticks: Lane<NextTick>,
     network: Network,
     machines: Vec<Machine<P>>,
-    /// Who listens where.
-    listeners: BTreeMap<(IpAddr, u16), (NodeNo, Port)>,
-    /// Where addresses belong, whether anybody listens there or not.
-    places: BTreeMap<(IpAddr, u16), NodeNo>,
     clients: Clients,
     ids: Ids,
     out: Outbox,
-    /// Boxes of replication messages that were read, to be used again.
-    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
-    spare: Vec<Box<ReplMessage>>,
+    spare_messages: Spare<ReplMessage>,
+    spare_replies: Spare<Reply>,
     traps: Traps,
     /// Where nodes are to die.
     armed: BTreeMap<NodeNo, Armed>,
@@ -119,25 +115,6 @@ struct NextTick {
     cause: EventId,
 }
 
-/// What is spoken on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Port {
-    /// Clients' commands.
-    Clients,
-    /// The cluster bus.
-    Bus,
-}
-
-impl Port {
-    /// What is spoken on the port that such a connection is meant for.
-    fn of(kind: Kind) -> Port {
-        match kind {
-            Kind::Bus => Port::Bus,
-            Kind::Client | Kind::Call | Kind::Replication => Port::Clients,
-        }
-    }
-}
-
 impl<P: Program> World<P> {
     /// A world at time zero. No process runs yet; those of a formed cluster start by themselves.
     #[must_use]
@@ -149,11 +126,11 @@ impl<P: Program> World<P> {
             formation.write_disks(seed, &mut ids, &mut setup.nodes);
         }
         let count = u32::try_from(setup.nodes.len()).unwrap_or(u32::MAX);
-        let mut places = BTreeMap::new();
+        let mut network = Network::new(setup.network, seed, count);
         for (node, its) in (0..count).map(NodeNo).zip(&setup.nodes) {
             for port in [its.config.port, its.config.port.saturating_add(Endpoint::BUS_PORT_OFFSET)]
             {
-                places.entry((its.ip, port)).or_insert(node);
+                network.doors_mut().found(its.ip, port, node);
             }
         }
         let ways = setup.disks;
@@ -170,14 +147,13 @@ impl<P: Program> World<P> {
             cause: EventId(0),
             queue: Queue::default(),
             ticks: Lane::default(),
-            network: Network::new(setup.network, seed, count),
+            network,
             machines: machines.collect(),
-            listeners: BTreeMap::new(),
-            places,
             clients: Clients::default(),
             ids,
             out: Outbox::default(),
-            spare: Vec::new(),
+            spare_messages: Spare::default(),
+            spare_replies: Spare::default(),
             traps: Traps::new(),
             armed: BTreeMap::new(),
             disk_ways: ways,
@@ -304,29 +280,35 @@ impl<P: Program> World<P> {
         }
     }
 
-    /// Processes the next event. Says whether there was one.
+    /// Processes the next event, if it happens at this time at the latest. Says whether there was one.
+    ///
+    /// # Errors
+    /// When the budget of events is used up.
     #[inline]
-    pub fn step(&mut self) -> bool {
-        let tick_is_first = match (self.queue.peek(), self.ticks.peek()) {
-            (_, None) => false,
-            (None, Some(_)) => true,
+    pub fn step_until(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
+        let (event, tick) = (self.queue.peek(), self.ticks.peek());
+        let tick_is_first = match (event, tick) {
             (Some(event), Some(tick)) => tick < event,
+            (None, tick) => tick.is_some(),
+            (Some(_), None) => false,
         };
+        let next = if tick_is_first { tick } else { event };
+        if next.is_none_or(|next| next.at > limit) {
+            return Ok(false);
+        }
+        if self.stats.events >= self.event_budget {
+            return Err(BudgetSpent { budget: self.event_budget });
+        }
         if tick_is_first {
             if let Some((key, tick)) = self.ticks.pop() {
                 self.begin(key, tick.cause);
                 self.tick_due(tick);
             }
-            return true;
+        } else if let Some((key, event)) = self.queue.pop() {
+            self.begin(key, event.cause);
+            self.happen(event.what);
         }
-        match self.queue.pop() {
-            Some((key, event)) => {
-                self.begin(key, event.cause);
-                self.happen(event.what);
-                true
-            }
-            None => false,
-        }
+        Ok(true)
     }
 
     /// Processes everything that happens until `time`, which it is afterwards.
@@ -334,19 +316,9 @@ impl<P: Program> World<P> {
     /// # Errors
     /// When the budget of events is used up.
     pub fn run_until(&mut self, time: Time) -> Result<(), BudgetSpent> {
-        while self.next_event().is_some_and(|next| next <= time) {
-            self.check_budget()?;
-            self.step();
-        }
+        while self.step_until(time)? {}
         self.now = self.now.max(time);
         Ok(())
-    }
-
-    pub(crate) fn check_budget(&self) -> Result<(), BudgetSpent> {
-        match self.stats.events < self.event_budget {
-            true => Ok(()),
-            false => Err(BudgetSpent { budget: self.event_budget }),
-        }
     }
 
     #[inline]

@@ -178,14 +178,12 @@ impl<P: Program> World<P> {
     /// address meanwhile.
     pub(super) fn take_place(&mut self, node: NodeNo) {
         let address = self.address(node);
-        let place = |port: u16| (address.ip(), port);
-        let bus_port = address.port().saturating_add(Endpoint::BUS_PORT_OFFSET);
-        if self.places.get(&place(address.port())) == Some(&node) {
-            return;
+        let (ip, port) = (address.ip(), address.port());
+        let doors = self.network.doors_mut();
+        if !doors.belongs_to(ip, port, node) {
+            let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
+            doors.move_to(ip, [port, bus_port], node);
         }
-        self.places.retain(|_, owner| *owner != node);
-        self.places.insert(place(address.port()), node);
-        self.places.insert(place(bus_port), node);
     }
 
     /// Where a node is: the address and the port for clients.

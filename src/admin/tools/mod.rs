@@ -178,16 +178,11 @@ impl Tools {
         limit: Time,
     ) -> Result<bool, BudgetSpent> {
         let wake = self.next_wake().unwrap_or(Time(u64::MAX));
-        let happened = match world.next_event() {
-            Some(next) if next <= wake.min(limit) => {
-                world.check_budget()?;
-                world.step()
-            }
-            _ => {
-                world.run_until(wake.min(limit))?;
-                wake <= limit
-            }
-        };
+        let mut happened = world.step_until(wake.min(limit))?;
+        if !happened {
+            world.run_until(wake.min(limit))?;
+            happened = wake <= limit;
+        }
         for tool in &mut self.tools {
             tool.advance(world);
         }
