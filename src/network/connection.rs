@@ -99,6 +99,12 @@ impl Flow {
         Flow { last_arrival: Time::ZERO, draws, held: HeldList::default() }
     }
 
+    /// When the last message arrives that was sent so far.
+    #[inline]
+    pub(crate) fn last_arrival(&self) -> Time {
+        self.last_arrival
+    }
+
     /// The time at which something arrives that would arrive at `at` if nothing were in front of
     /// it.
     #[inline]

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::network::NodeNo;
 use crate::network::addresses::bits;
 use crate::network::message::Kind;
+use crate::time::Time;
 
 /// The number of an address and a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +38,22 @@ pub(crate) struct Door {
     pub(crate) port: u16,
     /// To whom what is sent there comes, whether anybody listens there or not.
     pub(crate) owner: Option<NodeNo>,
-    listener: Option<(NodeNo, Port)>,
+    listener: Option<Listener>,
+}
+
+/// Who listens somewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listener {
+    pub(crate) node: NodeNo,
+    pub(crate) since: Time,
+    port: Port,
 }
 
 impl Door {
     /// Who accepts such a connection here.
     #[inline]
-    pub(crate) fn listener(&self, kind: Kind) -> Option<NodeNo> {
-        self.listener.filter(|&(_, port)| port == Port::of(kind)).map(|(node, _)| node)
+    pub(crate) fn listener(&self, kind: Kind) -> Option<Listener> {
+        self.listener.filter(|listener| listener.port == Port::of(kind))
     }
 }
 
@@ -99,14 +108,14 @@ impl Doors {
     }
 
     /// A node listens from now on.
-    pub(crate) fn open(&mut self, ip: IpAddr, port: u16, node: NodeNo, spoken: Port) {
-        self.door_mut(ip, port).listener = Some((node, spoken));
+    pub(crate) fn open(&mut self, now: Time, ip: IpAddr, number: u16, node: NodeNo, port: Port) {
+        self.door_mut(ip, number).listener = Some(Listener { node, since: now, port });
     }
 
     /// A node does not listen any more.
     pub(crate) fn close(&mut self, node: NodeNo) {
         for door in &mut self.all {
-            door.listener.take_if(|(listener, _)| *listener == node);
+            door.listener.take_if(|listener| listener.node == node);
         }
     }
 }
@@ -133,14 +142,17 @@ mod tests {
     #[test]
     fn who_listens_is_found_by_those_who_speak_the_same() {
         let mut doors = Doors::default();
-        doors.open(HERE, 1, A, Port::Bus);
+        doors.open(Time(5), HERE, 1, A, Port::Bus);
         let door = doors.number(HERE, 1);
-        assert_eq!(doors.door(door).listener(Kind::Bus), Some(A));
-        assert_eq!(doors.door(door).listener(Kind::Client), None);
+        let listener = |doors: &Doors, kind| {
+            doors.door(door).listener(kind).map(|listener| (listener.node, listener.since))
+        };
+        assert_eq!(listener(&doors, Kind::Bus), Some((A, Time(5))));
+        assert_eq!(listener(&doors, Kind::Client), None);
         doors.close(B);
-        assert_eq!(doors.door(door).listener(Kind::Bus), Some(A));
+        assert_eq!(listener(&doors, Kind::Bus), Some((A, Time(5))));
         doors.close(A);
-        assert_eq!(doors.door(door).listener(Kind::Bus), None);
+        assert_eq!(listener(&doors, Kind::Bus), None);
     }
 
     #[test]

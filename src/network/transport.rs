@@ -251,14 +251,13 @@ impl Network {
         }
     }
 
-    /// A host accepts a connection. Says when the opener learns it.
-    pub(crate) fn accept(&mut self, now: Time, opener: LinkId, at: Site) -> Time {
+    /// A host accepts a connection. The opener learns it a hop later.
+    pub(crate) fn accept(&mut self, opener: LinkId, at: Site) {
         let acceptor = opener.other();
         let end = self.connection_mut(acceptor).end_mut(acceptor);
         end.set_site(Some(at));
         end.state = EndState::Open;
         self.look_at_paths(opener);
-        self.hop(now, acceptor)
     }
 
     /// The opener learns that its connection was accepted. Says whether it still wants it.

@@ -25,6 +25,9 @@ pub(crate) enum Happening {
     Syn(LinkId),
     /// The answer to a SYN reaches the opener: the connection is established.
     SynAck(LinkId),
+    /// The RST for a SYN reaches the opener that was sent when nobody listened. It arrived in between,
+    /// perhaps when somebody did.
+    Unheard(LinkId),
     /// The RST for a SYN reaches the opener, or its last attempt has timed out.
     Refused(LinkId),
     /// The opener sends its SYN again, for the given time.
@@ -66,6 +69,7 @@ impl Happening {
             Happening::Start(_) | Happening::Due(..) => None,
             Happening::Syn(link)
             | Happening::SynAck(link)
+            | Happening::Unheard(link)
             | Happening::Refused(link)
             | Happening::Retry(link, _)
             | Happening::Arrival(link, _)

@@ -93,9 +93,10 @@ impl<P: Program> World<P> {
         };
         running.listening = true;
         let (ip, port) = (setup.ip, setup.config.port);
-        let doors = self.network.doors_mut();
-        doors.open(ip, port, node, Port::Clients);
-        doors.open(ip, port.saturating_add(Endpoint::BUS_PORT_OFFSET), node, Port::Bus);
+        let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
+        for (number, port) in [(port, Port::Clients), (bus_port, Port::Bus)] {
+            self.network.doors_mut().open(self.now, ip, number, node, port);
+        }
     }
 
     /// The process begins to write its crash report. It does nothing else any more.

@@ -5,6 +5,7 @@
 //! that is stopped.
 
 use crate::network::connection::EndState;
+use crate::network::doors::Listener;
 use crate::network::message::{Kind, Message};
 use crate::network::{Attempt, Dial, Sent, Site};
 use crate::node::effect::{CallError, LinkId, Loss};
@@ -23,7 +24,13 @@ impl<P: Program> World<P> {
 
     fn attempt(&mut self, link: LinkId, attempt: u32) {
         match self.network.attempt(self.now, link, attempt) {
-            Attempt::Arrives(at) => self.schedule(at, Happening::Syn(link)),
+            Attempt::Arrives(at) => match self.listener(link) {
+                Some(_) => self.schedule(at, Happening::Syn(link)),
+                None => {
+                    let back = self.network.hop(at, link.other());
+                    self.schedule(back, Happening::Unheard(link));
+                }
+            },
             Attempt::RetryAt(at) => self.schedule(at, Happening::Retry(link, attempt + 1)),
             Attempt::FailsAt(at) => self.schedule(at, Happening::Refused(link)),
         }
@@ -43,15 +50,33 @@ impl<P: Program> World<P> {
         if connection.end(link).state != EndState::Connecting {
             return;
         }
-        match self.network.dialled(link).listener(connection.kind) {
-            Some(node) => {
-                let at = self.network.accept(self.now, link, Site::Node(node));
-                self.schedule(at, Happening::SynAck(link));
+        let answer = match self.listener(link) {
+            Some(listener) => {
+                self.network.accept(link, Site::Node(listener.node));
+                Happening::SynAck(link)
             }
-            None => {
-                let at = self.network.hop(self.now, link.other());
-                self.schedule(at, Happening::Refused(link));
+            None => Happening::Refused(link),
+        };
+        let at = self.network.hop(self.now, link.other());
+        self.schedule(at, answer);
+    }
+
+    /// Who listens now where a connection is to be opened to.
+    #[inline]
+    fn listener(&self, link: LinkId) -> Option<Listener> {
+        self.network.dialled(link).listener(self.network.connection(link).kind)
+    }
+
+    /// An answer comes from where nobody listened when the SYN was sent. If somebody did when it
+    /// arrived, the connection is established after all.
+    pub(super) fn unheard(&mut self, link: LinkId) {
+        let arrived = self.network.connection(link).flow(link).last_arrival();
+        match self.listener(link).filter(|listener| listener.since <= arrived) {
+            Some(listener) => {
+                self.network.accept(link, Site::Node(listener.node));
+                self.syn_ack(link);
             }
+            None => self.refused(link),
         }
     }
 

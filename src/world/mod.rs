@@ -362,6 +362,7 @@ impl<P: Program> World<P> {
             Happening::Due(node, incarnation, due) => self.due(node, incarnation, due),
             Happening::Syn(link) => self.syn(link),
             Happening::SynAck(link) => self.syn_ack(link),
+            Happening::Unheard(link) => self.unheard(link),
             Happening::Refused(link) => self.refused(link),
             Happening::Retry(link, attempt) => self.retry(link, attempt),
             Happening::Arrival(link, message) => self.arrival(link, message),

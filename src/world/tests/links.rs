@@ -22,6 +22,26 @@ fn a_connect_is_refused_when_nobody_listens() {
 }
 
 #[test]
+fn who_listens_when_the_syn_arrives_is_reached() {
+    for (starts_after, seen) in [(5, Seen::Up), (40, Seen::Refused)] {
+        let mut stage = Stage::new(2);
+        stage.order(|world| world.kill(NodeNo(1)));
+        stage.world.delay(NodeNo(0), NodeNo(1), Span::millis(30));
+        stage.world.delay(NodeNo(1), NodeNo(0), Span::millis(30));
+        let dialled = stage.world.now();
+        stage.pull(0, "connect 17001");
+        stage.world.run_until(dialled + Span::millis(starts_after)).expect("there is no budget");
+        stage.order(|world| world.start(NodeNo(1)));
+        stage.run(Span::millis(100));
+        assert_eq!(stage.seen(0), [seen]);
+        let after = stage.seen_after(0, seen, dialled).as_millis();
+        assert!((60..64).contains(&after), "a round trip: {after}");
+        let accepted = stage.seen(1);
+        assert_eq!(accepted, [Seen::Accepted][..usize::from(seen == Seen::Up)]);
+    }
+}
+
+#[test]
 fn messages_of_one_direction_keep_their_order() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
