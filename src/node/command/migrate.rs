@@ -4,7 +4,7 @@ use crate::id::Endpoint;
 use crate::node::Node;
 use crate::node::command::error::{Answer, integer, text};
 use crate::node::command::transaction::{self, Execution};
-use crate::node::command::{Call, CommandError, Outcome, conclude, finish, wait};
+use crate::node::command::{Call, CommandError, Outcome, conclude, finish, known, wait};
 use crate::node::effect::{CallError, CallResult, Ctx, Effect, LinkId};
 use crate::node::rdb::{self, Unreadable};
 use crate::resp::{Args, Reply, args};
@@ -226,7 +226,7 @@ pub fn call_done(node: &mut Node, result: CallResult, ctx: &mut Ctx<'_>) {
         (Ok(reply), None) => reply,
     };
     if reply.error().is_some() {
-        node.server.stats.of_command("migrate").failed += 1;
+        node.server.stats.of_command(known("migrate")).failed += 1;
     }
     let outcome = match execution {
         Some(execution) => transaction::resume(node, client, execution, reply, ctx),

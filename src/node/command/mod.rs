@@ -107,6 +107,12 @@ pub(crate) fn spec_of(args: &[Vec<u8>]) -> Option<&'static Spec> {
     args.first().and_then(|name| table::find(name))
 }
 
+/// The command of this name, which Redis has.
+pub(crate) fn known(name: &str) -> &'static Spec {
+    // A name that Redis does not have is a mistake of ours.
+    table::find(name.as_bytes()).expect("a command of Redis")
+}
+
 /// A client closed its connection.
 pub fn client_gone(node: &mut Node, client: LinkId) {
     node.clients.leave(client);
@@ -182,7 +188,7 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
     }
     if let Err(instead) = check(node, client, spec, args, ctx) {
         if matches!(instead, Outcome::Reply(_)) {
-            node.server.stats.of_command(spec.name).rejected += 1;
+            node.server.stats.of_command(spec).rejected += 1;
         }
         return instead;
     }
@@ -298,7 +304,7 @@ fn call(
         propagate::changed(node, ctx, args, instead);
     }
     let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
-    node.server.stats.count_call(spec.name, failed);
+    node.server.stats.count_call(spec, failed);
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::command::LOADING;
 use crate::node::command::propagate::Transacting;
+use crate::node::command::{self, LOADING};
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
 use crate::node::log::Level;
@@ -158,7 +158,7 @@ impl Node {
         let loading = asks && self.is_loading();
         let refused = loading || matches!(message, ReplMessage::Psync(_)) && self.lacks_master();
         if let Some(name) = message.command() {
-            self.count_command(ctx, name, refused);
+            self.count_command(ctx, command::known(name), refused);
         }
         if loading {
             return self.refuse_caller(ctx, link, LOADING);
