@@ -163,7 +163,7 @@ pub(super) fn migrate(call: &mut Call<'_, '_>) -> Outcome {
         Err(error) => return Outcome::Reply(error.into()),
     };
     let present: Vec<Vec<u8>> =
-        order.keys.iter().filter(|key| call.read(key).is_some()).cloned().collect();
+        order.keys.iter().filter(|key| call.read(*key).is_some()).cloned().collect();
     if present.is_empty() {
         return Outcome::Reply(Reply::Status("NOKEY".to_owned()));
     }

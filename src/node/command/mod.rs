@@ -44,6 +44,7 @@ use crate::node::command::spec::Action;
 use crate::node::effect::{Ctx, Effect, LinkId};
 use crate::node::redirect;
 use crate::resp::{Args, Reply};
+use crate::slot::Slot;
 
 /// What a process says that is loading its data set (§9.0.2).
 pub(crate) const LOADING: &str = "LOADING Redis is loading the dataset in memory";
@@ -186,12 +187,15 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
     if let Some(state) = node.clients.get_mut(client) {
         state.last_command = spec.name;
     }
-    if let Err(instead) = check(node, client, spec, args, ctx) {
-        if matches!(instead, Outcome::Reply(_)) {
-            node.server.stats.of_command(spec).rejected += 1;
+    let slot = match check(node, client, spec, args, ctx) {
+        Ok(slot) => slot,
+        Err(instead) => {
+            if matches!(instead, Outcome::Reply(_)) {
+                node.server.stats.of_command(spec).rejected += 1;
+            }
+            return instead;
         }
-        return instead;
-    }
+    };
     let state = node.clients.get_mut(client);
     if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
         && !transaction::runs_at_once(spec)
@@ -201,17 +205,18 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
         }
         return Outcome::Reply(Reply::Status("QUEUED".to_owned()));
     }
-    call(node, client, spec, args, false, ctx)
+    call(node, client, spec, args, slot, false, ctx)
 }
 
-/// Whether a command may be carried out now, or queued; if not, what to answer instead.
+/// Whether a command may be carried out now, or queued; then the slot of its keys, if it has any. If
+/// not, what to answer instead.
 fn check(
     node: &mut Node,
     client: LinkId,
     spec: &'static Spec,
     args: &Arc<Args>,
     ctx: &mut Ctx<'_>,
-) -> Result<(), Outcome> {
+) -> Result<Option<Slot>, Outcome> {
     if !spec.takes(args.len()) {
         return Err(reject(node, client, Some(spec), CommandError::arity(spec.name)));
     }
@@ -219,11 +224,12 @@ fn check(
         let error = CommandError::err(format_args!("'{}' is not modelled here", spec.name));
         return Err(reject(node, client, Some(spec), error));
     }
-    if (spec.may_have_keys() || spec.name == "exec")
-        && let Err(redirect) = redirect::check(node, client, spec, args, ctx)
-    {
-        let error = CommandError::coded(redirect.text(node, ctx));
-        return Err(transaction::redirected(node, client, spec, error));
+    let mut slot = None;
+    if spec.may_have_keys() || spec.name == "exec" {
+        slot = redirect::check(node, client, spec, args, ctx).map_err(|redirect| {
+            let error = CommandError::coded(redirect.text(node, ctx));
+            transaction::redirected(node, client, spec, error)
+        })?;
     }
     let traits = transaction::traits(node, client, spec);
     if let Err(error) = check_role(node, client, spec, traits) {
@@ -237,7 +243,7 @@ fn check(
     if held_back {
         return Err(Outcome::Blocked(Block::Paused(Arc::clone(args))));
     }
-    Ok(())
+    Ok(slot)
 }
 
 /// Checks that have to do with the node being a master or a replica, and with the client listening
@@ -286,12 +292,13 @@ fn call(
     client: LinkId,
     spec: &'static Spec,
     args: &Arc<Args>,
+    slot: Option<Slot>,
     in_exec: bool,
     ctx: &mut Ctx<'_>,
 ) -> Outcome {
     node.process.cached_time = ctx.now.millis();
     let dirty = node.server.storage.dirty;
-    let mut call = Call { node, ctx, client, args, spec, in_exec, instead: Vec::new() };
+    let mut call = Call { node, ctx, client, args, spec, slot, in_exec, instead: Vec::new() };
     let outcome = match spec.action {
         Action::Answer(command) => command(&mut call).into(),
         Action::Control(command) => command(&mut call),

@@ -75,8 +75,16 @@ impl Node {
         spec: &'static Spec,
         args: &[Vec<u8>],
     ) {
-        let mut call =
-            Call { node: self, ctx, client: link, args, spec, in_exec: false, instead: Vec::new() };
+        let mut call = Call {
+            node: self,
+            ctx,
+            client: link,
+            args,
+            spec,
+            slot: None,
+            in_exec: false,
+            instead: Vec::new(),
+        };
         if let Action::Answer(command) = spec.action {
             // A write that failed at the master was not sent.
             let _ = command(&mut call);

@@ -165,7 +165,7 @@ fn run(node: &mut Node, client: LinkId, mut execution: Execution, ctx: &mut Ctx<
     while let Some(args) = execution.rest.pop_front() {
         // It was found when it was queued.
         let Some(spec) = table::find(&args[0]) else { continue };
-        match call(node, client, spec, &args, true, ctx) {
+        match call(node, client, spec, &args, None, true, ctx) {
             Outcome::Reply(reply) | Outcome::Farewell(reply) => execution.push(node, reply),
             Outcome::Replies(replies) => {
                 for reply in replies {

@@ -4,6 +4,7 @@
 //! too; KEYS and SCAN, which answer in the random order of a hash table there, follow it here.
 
 mod journal;
+mod key;
 mod slot_keys;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use crate::node::replication::message::Position;
 use crate::slot::Slot;
 use crate::time::Millis;
 
+pub use crate::node::keyspace::key::Key;
 pub use crate::node::value::Value;
 
 /// A key's value and its time to die.
@@ -70,11 +72,16 @@ impl PartialEq for Keyspace {
 
 impl Eq for Keyspace {}
 
+#[inline]
+fn in_slot(shelves: &[Option<Box<Shelf>>], slot: Slot) -> Option<&SlotKeys> {
+    let shelf = shelves.get(slot.index() / SHELF)?.as_ref()?;
+    shelf[slot.index() % SHELF].as_deref()
+}
+
 impl Keyspace {
     #[inline]
     fn slot(&self, slot: Slot) -> Option<&SlotKeys> {
-        let shelf = self.shelves.get(slot.index() / SHELF)?.as_ref()?;
-        shelf[slot.index() % SHELF].as_deref()
+        in_slot(&self.shelves, slot)
     }
 
     #[inline]
@@ -124,55 +131,56 @@ impl Keyspace {
 
     /// Looks a key up, expired or not.
     #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
-        self.slot(Slot::of_key(key))?.get(key)
+    pub fn get<'k>(&self, key: impl Into<Key<'k>>) -> Option<&Entry> {
+        let key = key.into();
+        self.slot(key.slot)?.get(&key)
     }
 
     /// A key's entry, to be changed in place. Its time to die is changed by
     /// [`Keyspace::set_expiry`] only.
-    pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        let slot = Slot::of_key(key);
+    pub(crate) fn entry_mut<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&mut Entry> {
+        let key = key.into();
         // Only then, because a slot that copies share is copied to be changed.
-        let before = self.shelves.get(slot.index() / SHELF)?.as_ref()?[slot.index() % SHELF]
-            .as_ref()?
-            .get(key)?;
-        if self.journal.lacks(key) {
-            self.journal.note(key, Some(before));
+        let before = in_slot(&self.shelves, key.slot)?.get(&key)?;
+        if self.journal.lacks(&key) {
+            self.journal.note(&key, Some(before));
         }
-        self.slot_mut(slot)?.get_mut(key)
+        self.slot_mut(key.slot)?.get_mut(&key)
     }
 
     /// Notes how a key is before it is changed.
-    fn note(&mut self, key: &[u8]) {
-        if self.journal.lacks(key) {
+    fn note(&mut self, key: Key<'_>) {
+        if self.journal.lacks(&key) {
             let before = self.get(key).cloned();
-            self.journal.note(key, before.as_ref());
+            self.journal.note(&key, before.as_ref());
         }
     }
 
     /// A key's value, to be changed in place.
-    pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+    pub fn value_mut<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&mut Value> {
         self.entry_mut(key).map(|entry| &mut entry.value)
     }
 
     /// Gives a key a new value. A key that was there keeps its time to die.
-    pub fn insert(&mut self, key: &[u8], value: Value) {
+    pub fn insert<'k>(&mut self, key: impl Into<Key<'k>>, value: Value) {
+        let key = key.into();
         self.note(key);
-        let keys = self.slot_or_new(Slot::of_key(key));
-        match keys.get_mut(key) {
+        let keys = self.slot_or_new(key.slot);
+        match keys.get_mut(&key) {
             Some(entry) => {
                 entry.value = value;
                 entry.raw = false;
             }
             None => {
-                keys.insert(key, Entry { value, expires: None, raw: false });
+                keys.insert(&key, Entry { value, expires: None, raw: false });
                 self.len += 1;
             }
         }
     }
 
     /// Gives a key a string, into the memory of the string that was there.
-    pub fn insert_string(&mut self, key: &[u8], string: &[u8]) {
+    pub fn insert_string<'k>(&mut self, key: impl Into<Key<'k>>, string: &[u8]) {
+        let key = key.into();
         match self.entry_mut(key) {
             Some(Entry { value: Value::String(old), raw, .. }) => {
                 string.clone_into(old);
@@ -183,7 +191,7 @@ impl Keyspace {
     }
 
     /// A string was changed in place.
-    pub fn make_raw(&mut self, key: &[u8]) {
+    pub fn make_raw<'k>(&mut self, key: impl Into<Key<'k>>) {
         if let Some(entry) = self.entry_mut(key) {
             entry.raw = true;
         }
@@ -215,15 +223,15 @@ impl Keyspace {
     }
 
     /// Deletes a key.
-    pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let slot = Slot::of_key(key);
-        self.slot(slot)?.get(key)?;
-        let keys = self.slot_mut(slot)?;
-        let entry = keys.remove(key)?;
+    pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<Entry> {
+        let key = key.into();
+        self.slot(key.slot)?.get(&key)?;
+        let keys = self.slot_mut(key.slot)?;
+        let entry = keys.remove(&key)?;
         if keys.len() == 0 {
-            *self.place_mut(slot)? = None;
+            *self.place_mut(key.slot)? = None;
         }
-        self.journal.note(key, Some(&entry));
+        self.journal.note(&key, Some(&entry));
         self.len -= 1;
         if let Some(deadline) = entry.expires {
             self.drop_deadline(deadline, key.to_vec());
@@ -232,7 +240,12 @@ impl Keyspace {
     }
 
     /// Sets or takes away a key's time to die; returns the one it had.
-    pub fn set_expiry(&mut self, key: &[u8], expires: Option<Millis>) -> Option<Millis> {
+    pub fn set_expiry<'k>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        expires: Option<Millis>,
+    ) -> Option<Millis> {
+        let key = key.into();
         let entry = self.entry_mut(key)?;
         let before = std::mem::replace(&mut entry.expires, expires);
         if before != expires {
