@@ -332,9 +332,9 @@ impl Node {
         }
         if self.replication.transacting == Transacting::Begun {
             self.replication.transacting = Transacting::Announced;
-            self.feed(ctx, StreamCommand::Write(Arc::new(crate::resp::args(["MULTI"]))));
+            self.feed(ctx, StreamCommand::write(crate::resp::args(["MULTI"])));
         }
-        self.feed(ctx, StreamCommand::Write(args.into()));
+        self.feed(ctx, StreamCommand::write(args));
     }
 
     /// Adds a command to the stream and sends it to all who get the stream.

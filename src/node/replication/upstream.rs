@@ -378,11 +378,11 @@ impl Node {
                 self.count_command(ctx, command::known("replconf"), false);
                 self.acknowledge(ctx, link);
             }
-            StreamCommand::Write(args) => {
-                if let Some(spec) = command::spec_of(args) {
+            StreamCommand::Write(write) => {
+                if let Some(spec) = command::spec_of(write.args()) {
                     self.count_command(ctx, spec, false);
                     if !command.is("MULTI") && !command.is("EXEC") {
-                        self.apply_from_master(ctx, link, spec, args);
+                        self.apply_from_master(ctx, link, spec, write.args());
                     }
                 }
             }
