@@ -4,6 +4,7 @@
 //! is sent to the wrong node, as in Redis.
 
 use crate::node::Node;
+use crate::node::client::Standing;
 use crate::node::command::{Spec, Traits, transaction};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::keyspace::Key;
@@ -69,6 +70,7 @@ fn pointer(code: &str, slot: Slot, to: PeerIx, node: &Node, ctx: &Ctx<'_>) -> St
 pub(crate) fn check(
     node: &mut Node,
     client: LinkId,
+    standing: Standing,
     spec: &'static Spec,
     args: &[Vec<u8>],
     ctx: &mut Ctx<'_>,
@@ -83,9 +85,9 @@ pub(crate) fn check(
     } else {
         look_at(node, spec, args, &mut keys, ctx)?;
     }
-    let Some((slot, owner)) = keys.target else { return Ok(None) };
-    decide(node, client, spec, &keys, slot, owner)?;
-    Ok(Some(slot))
+    let Some(target) = keys.target else { return Ok(None) };
+    decide(node, client, standing, spec, &keys, target)?;
+    Ok(Some(target.0))
 }
 
 /// Where somebody must go on waiting for a key, if not here (§11.13). Who only reads, and has said that
@@ -141,10 +143,10 @@ fn look_at<'a>(
 fn decide(
     node: &Node,
     client: LinkId,
+    standing: Standing,
     spec: &Spec,
     keys: &Keys<'_>,
-    slot: Slot,
-    owner: PeerIx,
+    (slot, owner): (Slot, PeerIx),
 ) -> Result<(), Redirect> {
     if !node.bus.state_ok {
         if !node.config.allow_reads_when_down {
@@ -162,14 +164,16 @@ fn decide(
     {
         return Err(Redirect::Ask(slot, target));
     }
-    let (asking, readonly) =
-        node.clients.get(client).map_or((false, false), |state| (state.asking, state.readonly));
-    if keys.importing && (asking || spec.traits.any(Traits::ASKING)) {
+    if keys.importing && (standing.asking || spec.traits.any(Traits::ASKING)) {
         return if keys.multiple && keys.missing { Err(Redirect::TryAgain) } else { Ok(()) };
     }
-    let writes = transaction::traits(node, client, spec).any(Traits::WRITE);
-    let mine = owner == node.bus.myself;
-    if mine || (readonly && !writes && node.bus.my_master() == Some(owner)) {
+    if owner == node.bus.myself {
+        return Ok(());
+    }
+    if standing.readonly
+        && node.bus.my_master() == Some(owner)
+        && !transaction::traits(node, client, spec).any(Traits::WRITE)
+    {
         return Ok(());
     }
     Err(Redirect::Moved(slot, owner))

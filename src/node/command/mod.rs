@@ -37,7 +37,7 @@ pub(crate) use spec::{Spec, Traits};
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::client::{Block, Client, Pause, Replies};
+use crate::node::client::{Block, Client, Pause, Replies, Standing};
 use crate::node::command::error::text;
 use crate::node::command::migrate::Awaited;
 use crate::node::command::spec::Action;
@@ -91,10 +91,13 @@ pub fn execute(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<
         return;
     }
     let now = ctx.now.secs();
-    if node.clients.get(client).is_none() {
-        node.server.stats.connections += 1;
-    }
-    let state = node.clients.enter(client, now);
+    let state = match node.clients.get_mut(client) {
+        Some(state) => state,
+        None => {
+            node.server.stats.connections += 1;
+            node.clients.enter(client, now)
+        }
+    };
     state.last_seen = now;
     if state.block.is_some() {
         state.pending.push_back(Arc::clone(args));
@@ -184,10 +187,12 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
     let Some(spec) = table::find(&args[0]) else {
         return reject(node, client, None, unknown(args));
     };
+    let mut standing = Standing::default();
     if let Some(state) = node.clients.get_mut(client) {
         state.last_command = spec.name;
+        standing = state.standing();
     }
-    let slot = match check(node, client, spec, args, ctx) {
+    let slot = match check(node, client, standing, spec, args, ctx) {
         Ok(slot) => slot,
         Err(instead) => {
             if matches!(instead, Outcome::Reply(_)) {
@@ -196,13 +201,8 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
             return instead;
         }
     };
-    let state = node.clients.get_mut(client);
-    if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
-        && !transaction::runs_at_once(spec)
-    {
-        if !transaction.aborted {
-            transaction.queue.push(Arc::clone(args));
-        }
+    if standing.in_transaction && !transaction::runs_at_once(spec) {
+        transaction::enqueue(node, client, args);
         return Outcome::Reply(Reply::Status("QUEUED".to_owned()));
     }
     call(node, client, spec, args, slot, false, ctx)
@@ -213,6 +213,7 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
 fn check(
     node: &mut Node,
     client: LinkId,
+    standing: Standing,
     spec: &'static Spec,
     args: &Arc<Args>,
     ctx: &mut Ctx<'_>,
@@ -226,13 +227,13 @@ fn check(
     }
     let mut slot = None;
     if spec.may_have_keys() || spec.name == "exec" {
-        slot = redirect::check(node, client, spec, args, ctx).map_err(|redirect| {
+        slot = redirect::check(node, client, standing, spec, args, ctx).map_err(|redirect| {
             let error = CommandError::coded(redirect.text(node, ctx));
             transaction::redirected(node, client, spec, error)
         })?;
     }
     let traits = transaction::traits(node, client, spec);
-    if let Err(error) = check_role(node, client, spec, traits) {
+    if let Err(error) = check_role(node, client, standing, spec, traits) {
         return Err(reject(node, client, Some(spec), error));
     }
     let held_back = match node.clients.pause {
@@ -251,6 +252,7 @@ fn check(
 fn check_role(
     node: &Node,
     client: LinkId,
+    standing: Standing,
     spec: &Spec,
     traits: Traits,
 ) -> Result<(), CommandError> {
@@ -263,8 +265,7 @@ fn check_role(
     if writes && is_replica && config.replica_read_only {
         return Err(CommandError::fixed("READONLY You can't write against a read only replica."));
     }
-    let listens = node.clients.get(client).is_some_and(|state| state.subscriptions() > 0);
-    if listens && !publish::may_be_said_while_listening(spec) {
+    if standing.listens && !publish::may_be_said_while_listening(spec) {
         return Err(CommandError::err(format_args!(
             "Can't execute '{}': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are \
              allowed in this context",

@@ -87,6 +87,16 @@ pub(crate) fn redirected(
     Outcome::Reply(error.into())
 }
 
+/// Keeps a command for EXEC.
+pub(super) fn enqueue(node: &mut Node, client: LinkId, args: &Arc<Args>) {
+    let state = node.clients.get_mut(client);
+    if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
+        && !transaction.aborted
+    {
+        transaction.queue.push(Arc::clone(args));
+    }
+}
+
 fn abort(node: &mut Node, client: LinkId) {
     let state = node.clients.get_mut(client);
     if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
