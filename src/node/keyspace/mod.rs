@@ -5,12 +5,14 @@
 
 mod journal;
 mod key;
+mod shelves;
 mod slot_keys;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::node::keyspace::journal::Journal;
+use crate::node::keyspace::shelves::Shelves;
 use crate::node::keyspace::slot_keys::SlotKeys;
 use crate::node::replication::message::Position;
 use crate::slot::Slot;
@@ -38,18 +40,10 @@ impl Entry {
     }
 }
 
-/// So many slots stand side by side.
-const SHELF: usize = 64;
-
-/// The keys of some slots that follow each other. Copies of a keyspace have what neither has changed
-/// in common.
-type Shelf = [Option<Arc<SlotKeys>>; SHELF];
-
 /// All keys of database 0, the only one of a cluster node.
 #[derive(Debug, Clone, Default)]
 pub struct Keyspace {
-    /// As far as there are keys.
-    shelves: Vec<Option<Box<Shelf>>>,
+    shelves: Shelves,
     len: usize,
     deadlines: BTreeSet<(Millis, Vec<u8>)>,
     /// The sum of all deadlines.
@@ -72,51 +66,7 @@ impl PartialEq for Keyspace {
 
 impl Eq for Keyspace {}
 
-#[inline]
-fn in_slot(shelves: &[Option<Box<Shelf>>], slot: Slot) -> Option<&SlotKeys> {
-    let shelf = shelves.get(slot.index() / SHELF)?.as_ref()?;
-    shelf[slot.index() % SHELF].as_deref()
-}
-
 impl Keyspace {
-    #[inline]
-    fn slot(&self, slot: Slot) -> Option<&SlotKeys> {
-        in_slot(&self.shelves, slot)
-    }
-
-    #[inline]
-    fn place_mut(&mut self, slot: Slot) -> Option<&mut Option<Arc<SlotKeys>>> {
-        let shelf = self.shelves.get_mut(slot.index() / SHELF)?.as_mut()?;
-        Some(&mut shelf[slot.index() % SHELF])
-    }
-
-    /// The keys of a slot, to be changed: no longer those of copies.
-    #[inline]
-    fn slot_mut(&mut self, slot: Slot) -> Option<&mut SlotKeys> {
-        self.place_mut(slot)?.as_mut().map(Arc::make_mut)
-    }
-
-    /// The keys of a slot, to be added to.
-    fn slot_or_new(&mut self, slot: Slot) -> &mut SlotKeys {
-        let at = slot.index() / SHELF;
-        if at >= self.shelves.len() {
-            self.shelves.resize_with(at + 1, || None);
-        }
-        let shelf = self.shelves[at].get_or_insert_with(|| Box::new([const { None }; SHELF]));
-        Arc::make_mut(shelf[slot.index() % SHELF].get_or_insert_default())
-    }
-
-    /// The slots that hold keys, ascending, and their keys.
-    fn occupied(&self) -> impl Iterator<Item = (Slot, &SlotKeys)> {
-        let shelves = (0..).step_by(SHELF).zip(&self.shelves);
-        shelves.filter_map(|(first, shelf)| Some((first, shelf.as_ref()?))).flat_map(
-            |(first, shelf)| {
-                let keys = (first..).zip(shelf.iter());
-                keys.filter_map(|(slot, keys)| Some((Slot::new(slot)?, keys.as_deref()?)))
-            },
-        )
-    }
-
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -133,19 +83,23 @@ impl Keyspace {
     #[must_use]
     pub fn get<'k>(&self, key: impl Into<Key<'k>>) -> Option<&Entry> {
         let key = key.into();
-        self.slot(key.slot)?.get(&key)
+        self.shelves.slot(key.slot)?.get(&key)
     }
 
     /// A key's entry, to be changed in place. Its time to die is changed by
     /// [`Keyspace::set_expiry`] only.
     pub(crate) fn entry_mut<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&mut Entry> {
         let key = key.into();
-        // Only then, because a slot that copies share is copied to be changed.
-        let before = in_slot(&self.shelves, key.slot)?.get(&key)?;
-        if self.journal.lacks(&key) {
-            self.journal.note(&key, Some(before));
+        let has_journal = self.has_journal();
+        let keys = self.shelves.place_mut(key.slot)?.as_mut()?;
+        // First of all, because what copies share is copied to be changed.
+        if has_journal || Arc::strong_count(keys) > 1 {
+            let before = keys.get(&key)?;
+            if self.journal.lacks(&key) {
+                self.journal.note(&key, Some(before));
+            }
         }
-        self.slot_mut(key.slot)?.get_mut(&key)
+        Arc::make_mut(keys).get_mut(&key)
     }
 
     /// Notes how a key is before it is changed.
@@ -165,7 +119,7 @@ impl Keyspace {
     pub fn insert<'k>(&mut self, key: impl Into<Key<'k>>, value: Value) {
         let key = key.into();
         self.note(key);
-        let keys = self.slot_or_new(key.slot);
+        let keys = self.shelves.slot_or_new(key.slot);
         match keys.get_mut(&key) {
             Some(entry) => {
                 entry.value = value;
@@ -201,9 +155,9 @@ impl Keyspace {
     #[must_use]
     pub fn loaded(&self) -> Keyspace {
         let mut keys = self.replayed();
-        let places = keys.shelves.iter_mut().flatten().flat_map(|shelf| shelf.iter_mut());
-        for place in places.flatten().filter(|keys| keys.iter().any(|(_, entry)| entry.raw)) {
-            Arc::make_mut(place).values_mut().for_each(|entry| entry.raw = false);
+        let is_raw = |keys: &&mut Arc<SlotKeys>| keys.iter().any(|(_, entry)| entry.raw);
+        for keys in keys.shelves.occupied_mut().filter(is_raw) {
+            Arc::make_mut(keys).values_mut().for_each(|entry| entry.raw = false);
         }
         keys
     }
@@ -225,11 +179,12 @@ impl Keyspace {
     /// Deletes a key.
     pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<Entry> {
         let key = key.into();
-        self.slot(key.slot)?.get(&key)?;
-        let keys = self.slot_mut(key.slot)?;
+        self.shelves.slot(key.slot)?.get(&key)?;
+        let place = self.shelves.place_mut(key.slot)?;
+        let keys = Arc::make_mut(place.as_mut()?);
         let entry = keys.remove(&key)?;
         if keys.len() == 0 {
-            *self.place_mut(key.slot)? = None;
+            *place = None;
         }
         self.journal.note(&key, Some(&entry));
         self.len -= 1;
@@ -271,12 +226,12 @@ impl Keyspace {
 
     /// All keys in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
-        self.occupied().flat_map(|(_, keys)| keys.iter())
+        self.shelves.occupied().flat_map(|(_, keys)| keys.iter())
     }
 
     /// The slots that hold keys, ascending.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.occupied().map(|(slot, _)| slot)
+        self.shelves.occupied().map(|(slot, _)| slot)
     }
 
     /// How many keys have a time to die.
@@ -304,18 +259,18 @@ impl Keyspace {
 
     /// The keys of a slot in byte order (§9.14).
     pub fn keys_in_slot(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
-        self.slot(slot).into_iter().flat_map(SlotKeys::iter).map(|(key, _)| key)
+        self.shelves.slot(slot).into_iter().flat_map(SlotKeys::iter).map(|(key, _)| key)
     }
 
     /// How many keys a slot holds (§9.13).
     #[must_use]
     pub fn count_in_slot(&self, slot: Slot) -> usize {
-        self.slot(slot).map_or(0, SlotKeys::len)
+        self.shelves.slot(slot).map_or(0, SlotKeys::len)
     }
 
     /// Deletes all keys of a slot (§5.8.6); returns how many they were.
     pub fn delete_slot(&mut self, slot: Slot) -> usize {
-        let Some(keys) = self.place_mut(slot).and_then(Option::take) else { return 0 };
+        let Some(keys) = self.shelves.place_mut(slot).and_then(Option::take) else { return 0 };
         self.len -= keys.len();
         for (key, entry) in keys.iter() {
             self.journal.note(key, Some(entry));
