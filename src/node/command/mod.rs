@@ -135,6 +135,7 @@ fn process(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>)
 }
 
 /// Hands a command's outcome to the client.
+#[inline]
 fn conclude(node: &mut Node, client: LinkId, outcome: Outcome, ctx: &mut Ctx<'_>) {
     match outcome {
         Outcome::Reply(reply) => answer(node, client, reply, ctx),
@@ -166,6 +167,7 @@ fn finish(node: &mut Node, client: LinkId, asking: bool) {
     };
 }
 
+#[inline]
 fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
     if let Some(error) = reply.error() {
         node.server.stats.count_error(error);
@@ -369,7 +371,12 @@ pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
 
 /// What is due before the process sleeps: clients whose wait is over are answered, and the commands
 /// that a pause held back are carried out (§0.2).
+#[inline]
 pub fn before_sleep(node: &mut Node, ctx: &mut Ctx<'_>) {
-    wait::release(node, ctx);
-    node.ask_for_acks(ctx);
+    if !node.clients.waiting.is_empty() {
+        wait::release(node, ctx);
+    }
+    if node.replication.acks_wanted {
+        node.ask_for_acks(ctx);
+    }
 }

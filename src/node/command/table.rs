@@ -310,9 +310,13 @@ static PLACES: [[u8; LONGEST + 1]; 26] = {
 pub(crate) fn find(name: &[u8]) -> Option<&'static Spec> {
     let letter = name.first()?.to_ascii_lowercase().checked_sub(b'a')?;
     let place = PLACES.get(usize::from(letter))?.get(name.len())?;
-    COMMANDS[usize::from(*place)..]
-        .iter()
-        .find(|spec| spec.name.as_bytes().eq_ignore_ascii_case(name))
+    COMMANDS[usize::from(*place)..].iter().find(|spec| is_name(spec.name, name))
+}
+
+/// Whether a word is this name, which has no capitals.
+fn is_name(name: &str, word: &[u8]) -> bool {
+    let lower = word.iter().map(u8::to_ascii_lowercase);
+    name.len() == word.len() && name.bytes().zip(lower).all(|(known, said)| known == said)
 }
 
 #[cfg(test)]

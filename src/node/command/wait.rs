@@ -10,7 +10,7 @@ use crate::time::Millis;
 
 /// Lets those go on whose wait is over, in the order in which they began to wait.
 pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
-    if node.clients.waiting.is_empty() || node.clients.awaited.is_some() {
+    if node.clients.awaited.is_some() {
         return;
     }
     let now = ctx.now.millis();

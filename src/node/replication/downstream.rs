@@ -359,10 +359,10 @@ impl Node {
         self.replication.online().filter(|one| one.acknowledged >= offset).count() as i64
     }
 
-    /// Asks all replicas to acknowledge, if somebody has begun to wait for that and no pause keeps the
-    /// stream as it is (§0.2).
+    /// Asks all replicas to acknowledge, because somebody has begun to wait for that, unless a pause keeps
+    /// the stream as it is (§0.2).
     pub(crate) fn ask_for_acks(&mut self, ctx: &mut Ctx<'_>) {
-        if !self.replication.acks_wanted || self.clients_paused() {
+        if self.clients_paused() {
             return;
         }
         self.replication.acks_wanted = false;
