@@ -311,7 +311,7 @@ fn call(
     let instead = call.instead;
     // What EXEC changed was propagated command by command.
     if node.server.storage.dirty > dirty && spec.name != "exec" {
-        propagate::changed(node, ctx, args, instead);
+        propagate::changed(node, ctx, slot, args, instead);
     }
     let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
     node.server.stats.count_call(spec, failed);

@@ -13,8 +13,9 @@ use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
 use crate::node::log::Level;
 use crate::node::replication::Replication;
 use crate::node::replication::history::Refusal;
-use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
+use crate::node::replication::message::{Position, ReplMessage, StreamCommand, Write};
 use crate::resp::Args;
+use crate::slot::Slot;
 
 /// A connection whose other end has not asked for synchronization yet.
 #[derive(Debug, Clone, Copy)]
@@ -321,9 +322,19 @@ impl Node {
         self.replication.master.is_none() && self.replication.history.backlog.is_some()
     }
 
-    /// A write of this master goes into the stream, if anybody is interested (A.3). Replicas do not
-    /// add to the stream; they pass on what they get.
+    /// A write of this master goes into the stream, if anybody is interested (A.3).
     pub(crate) fn propagate(&mut self, ctx: &mut Ctx<'_>, args: impl Into<Arc<Args>>) {
+        self.propagate_in(ctx, None, args);
+    }
+
+    /// A write to keys of a slot goes into the stream, if anybody is interested (A.3). Replicas do not
+    /// add to the stream; they pass on what they get.
+    pub(crate) fn propagate_in(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        slot: Option<Slot>,
+        args: impl Into<Arc<Args>>,
+    ) {
         if !self.has_stream() {
             return;
         }
@@ -334,7 +345,7 @@ impl Node {
             self.replication.transacting = Transacting::Announced;
             self.feed(ctx, StreamCommand::write(crate::resp::args(["MULTI"])));
         }
-        self.feed(ctx, StreamCommand::write(args));
+        self.feed(ctx, StreamCommand::Write(Write::new(args, slot)));
     }
 
     /// Adds a command to the stream and sends it to all who get the stream.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::node::dump::Dump;
 use crate::node::replication::id::ReplicationId;
 use crate::resp::Args;
+use crate::slot::Slot;
 
 /// A message on a replication link.
 #[derive(Debug, Clone)]
@@ -67,18 +68,34 @@ pub enum StreamCommand {
     Write(Write),
 }
 
-/// A write in the stream. It is counted at every stage of its way, so it knows its length.
+/// A write in the stream. What every stage of its way asks for is found out once: its length, and the
+/// slot of its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     args: Arc<Args>,
     wire_bytes: u64,
+    slot: Option<Slot>,
 }
 
 impl Write {
+    /// A write of these words, all keys among which are in this slot, if that is known.
+    #[must_use]
+    pub fn new(args: impl Into<Arc<Args>>, slot: Option<Slot>) -> Write {
+        let args = args.into();
+        let wire_bytes = command_bytes(args.iter().map(Vec::len));
+        Write { args, wire_bytes, slot }
+    }
+
     /// The words of the command.
     #[must_use]
     pub fn args(&self) -> &Arc<Args> {
         &self.args
+    }
+
+    /// The slot of all its keys, if that is known.
+    #[must_use]
+    pub fn slot(&self) -> Option<Slot> {
+        self.slot
     }
 }
 
@@ -130,9 +147,7 @@ impl StreamCommand {
     /// A write of these words.
     #[must_use]
     pub fn write(args: impl Into<Arc<Args>>) -> StreamCommand {
-        let args = args.into();
-        let wire_bytes = command_bytes(args.iter().map(Vec::len));
-        StreamCommand::Write(Write { args, wire_bytes })
+        StreamCommand::Write(Write::new(args, None))
     }
 
     /// Whether it is a command of one word, this one.

@@ -382,7 +382,7 @@ impl Node {
                 if let Some(spec) = command::spec_of(write.args()) {
                     self.count_command(ctx, spec, false);
                     if !command.is("MULTI") && !command.is("EXEC") {
-                        self.apply_from_master(ctx, link, spec, write.args());
+                        self.apply_from_master(ctx, link, spec, write);
                     }
                 }
             }
