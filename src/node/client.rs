@@ -261,11 +261,14 @@ impl Clients {
     /// A key was changed: the transactions of those who watch it will fail.
     #[inline]
     pub(crate) fn touch(&mut self, key: &[u8]) {
+        if !self.blocked.is_empty() || !self.watchers.is_empty() {
+            self.touch_awaited(key);
+        }
+    }
+
+    fn touch_awaited(&mut self, key: &[u8]) {
         if self.blocked.contains_key(key) && !self.ready.iter().any(|ready| ready == key) {
             self.ready.push(key.to_vec());
-        }
-        if self.watchers.is_empty() {
-            return;
         }
         let Some(watchers) = self.watchers.get(key) else { return };
         for link in watchers {

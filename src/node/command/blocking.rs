@@ -123,19 +123,20 @@ pub(super) fn brpoplpush(call: &mut Call<'_, '_>) -> Outcome {
     outcome(call, attempt, Reply::Nil)
 }
 
-/// Serves those who wait for what a command has changed.
+/// Serves those who wait for what a command has changed, if there is anything.
 #[inline]
 pub(crate) fn serve(node: &mut Node, ctx: &mut Ctx<'_>) {
-    while !node.clients.ready.is_empty() {
-        let ready = std::mem::take(&mut node.clients.ready);
-        serve_all(node, &ready, ctx);
+    if !node.clients.ready.is_empty() {
+        serve_all(node, ctx);
     }
 }
 
-fn serve_all(node: &mut Node, ready: &[Vec<u8>], ctx: &mut Ctx<'_>) {
-    for key in ready {
-        for client in node.clients.blocked_on(key) {
-            serve_one(node, client, key, ctx);
+fn serve_all(node: &mut Node, ctx: &mut Ctx<'_>) {
+    while !node.clients.ready.is_empty() {
+        for key in std::mem::take(&mut node.clients.ready) {
+            for client in node.clients.blocked_on(&key) {
+                serve_one(node, client, &key, ctx);
+            }
         }
     }
 }

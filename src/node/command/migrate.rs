@@ -3,8 +3,9 @@
 use crate::id::Endpoint;
 use crate::node::Node;
 use crate::node::command::error::{Answer, integer, text};
+use crate::node::command::outcome::{Outcome, conclude};
 use crate::node::command::transaction::{self, Execution};
-use crate::node::command::{Call, CommandError, Outcome, conclude, finish, known, wait};
+use crate::node::command::{Call, CommandError, known, wait};
 use crate::node::effect::{CallError, CallResult, Ctx, Effect, LinkId};
 use crate::node::rdb::{self, Unreadable};
 use crate::resp::{Args, Reply, args};
@@ -232,11 +233,7 @@ pub fn call_done(node: &mut Node, result: CallResult, ctx: &mut Ctx<'_>) {
         Some(execution) => transaction::resume(node, client, execution, reply, ctx),
         None => Outcome::Reply(reply),
     };
-    let waits = matches!(outcome, Outcome::Awaits(_));
-    conclude(node, client, outcome, ctx);
-    if !waits {
-        finish(node, client, false);
-    }
+    conclude(node, client, outcome, false, ctx);
     wait::catch_up(node, client, ctx);
 }
 

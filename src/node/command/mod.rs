@@ -14,6 +14,7 @@ mod help;
 mod key;
 mod list;
 pub(crate) mod migrate;
+mod outcome;
 pub(crate) mod propagate;
 mod publish;
 mod replicate;
@@ -31,43 +32,23 @@ pub(crate) use call::Call;
 pub(crate) use error::CommandError;
 pub(crate) use list::End;
 pub use migrate::call_done;
+pub(crate) use outcome::Outcome;
 pub(crate) use server::VERSION;
 pub(crate) use spec::{Spec, Traits};
 
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::client::{Block, Client, Pause, Replies, Standing};
+use crate::node::client::{Block, Client, Pause, Standing};
 use crate::node::command::error::text;
-use crate::node::command::migrate::Awaited;
 use crate::node::command::spec::Action;
-use crate::node::effect::{Ctx, Effect, LinkId};
+use crate::node::effect::{Ctx, LinkId};
 use crate::node::redirect;
 use crate::resp::{Args, Reply};
 use crate::slot::Slot;
 
 /// What a process says that is loading its data set (§9.0.2).
 pub(crate) const LOADING: &str = "LOADING Redis is loading the dataset in memory";
-
-/// What comes of a command.
-pub(crate) enum Outcome {
-    /// An answer.
-    Reply(Reply),
-    /// Several answers, or none at all.
-    Replies(Vec<Reply>),
-    /// An answer, then the connection is closed.
-    Farewell(Reply),
-    /// The client waits.
-    Blocked(Block),
-    /// The process waits for another server.
-    Awaits(Box<Awaited>),
-}
-
-impl From<Result<Reply, CommandError>> for Outcome {
-    fn from(answer: Result<Reply, CommandError>) -> Outcome {
-        Outcome::Reply(answer.unwrap_or_else(Reply::from))
-    }
-}
 
 /// The names of all commands, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -125,60 +106,9 @@ pub fn client_gone(node: &mut Node, client: LinkId) {
 /// Carries out a command of a client that does not wait, and answers.
 fn process(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>) {
     let outcome = dispatch(node, client, args, ctx);
-    let waits = matches!(outcome, Outcome::Blocked(_) | Outcome::Awaits(_));
-    conclude(node, client, outcome, ctx);
-    if !waits {
-        let asking = args[0].eq_ignore_ascii_case(b"asking");
-        finish(node, client, asking);
-    }
+    let asking = args[0].eq_ignore_ascii_case(b"asking");
+    outcome::conclude(node, client, outcome, asking, ctx);
     blocking::serve(node, ctx);
-}
-
-/// Hands a command's outcome to the client.
-#[inline]
-fn conclude(node: &mut Node, client: LinkId, outcome: Outcome, ctx: &mut Ctx<'_>) {
-    match outcome {
-        Outcome::Reply(reply) => answer(node, client, reply, ctx),
-        Outcome::Replies(replies) => {
-            for reply in replies {
-                answer(node, client, reply, ctx);
-            }
-        }
-        Outcome::Farewell(reply) => {
-            answer(node, client, reply, ctx);
-            node.clients.leave(client);
-            ctx.out.effects.push(Effect::CloseClient(client));
-        }
-        Outcome::Blocked(block) => node.clients.block(client, block),
-        Outcome::Awaits(awaited) => node.clients.awaited = Some(awaited),
-    }
-}
-
-/// A command is over: what was said for it alone no longer holds. One that waits, be it only for the
-/// end of a pause, is not over.
-fn finish(node: &mut Node, client: LinkId, asking: bool) {
-    let Some(state) = node.clients.get_mut(client) else { return };
-    // ASKING holds for one command, or for a whole transaction (§11.11).
-    state.asking &= asking || state.transaction.is_some();
-    state.replies = match state.replies {
-        Replies::SkipNext => Replies::Skip,
-        Replies::Skip => Replies::On,
-        other => other,
-    };
-}
-
-#[inline]
-fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
-    if let Some(error) = reply.error() {
-        node.server.stats.count_error(error);
-    }
-    let wanted = node
-        .clients
-        .get(client)
-        .is_none_or(|state| matches!(state.replies, Replies::On | Replies::SkipNext));
-    if wanted {
-        ctx.out.effects.push(Effect::Reply(client, reply));
-    }
 }
 
 /// The checks before a command, in Redis's order, then the command itself.
