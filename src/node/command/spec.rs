@@ -122,6 +122,7 @@ impl Spec {
     }
 
     /// The indices of its keys among its words.
+    #[inline]
     pub(crate) fn key_positions(&self, args: &[Vec<u8>]) -> Positions {
         if self.keys.first == 0 {
             return every(1, self.keys_behind_a_keyword(args));

@@ -26,11 +26,16 @@ pub(crate) fn runs_at_once(spec: &Spec) -> bool {
 }
 
 /// What a command does, for the checks before it: EXEC does what was queued.
+#[inline]
 pub(crate) fn traits(node: &Node, client: LinkId, spec: &Spec) -> Traits {
-    if spec.name != "exec" {
-        return spec.traits;
+    match spec.name {
+        "exec" => spec.traits | queued_traits(node, client),
+        _ => spec.traits,
     }
-    queued(node, client).fold(spec.traits, |traits, (queued, _)| traits | queued.traits)
+}
+
+fn queued_traits(node: &Node, client: LinkId) -> Traits {
+    queued(node, client).fold(Traits(0), |traits, (queued, _)| traits | queued.traits)
 }
 
 /// Whether a command has a trait, and if it is EXEC, whether everything that was queued has it, too.
