@@ -27,7 +27,7 @@ pub struct Stats {
     pub sync_refused: u64,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
-    /// What became of each command, by its number, as far as any was given.
+    /// What became of each command, by its number, as far as any was called or refused.
     by_command: Vec<CommandStats>,
 }
 

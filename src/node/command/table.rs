@@ -293,8 +293,8 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
 /// The longest name.
 const LONGEST: usize = 24;
 
-/// Where the first command of each first letter and length of name is. There is none: behind the last
-/// one.
+/// Where the first command is whose name has this first letter and this length; behind the last one if
+/// there is none.
 static PLACES: [[u8; LONGEST + 1]; 26] = {
     let mut places = [[COMMANDS.len() as u8; LONGEST + 1]; 26];
     let mut at = COMMANDS.len();

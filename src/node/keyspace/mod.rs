@@ -92,7 +92,7 @@ impl Keyspace {
         let key = key.into();
         let has_journal = self.has_journal();
         let keys = self.shelves.place_mut(key.slot)?.as_mut()?;
-        // First of all, because what copies share is copied to be changed.
+        // What copies share is copied to be changed, and not for a key that is not there.
         if has_journal || Arc::strong_count(keys) > 1 {
             let before = keys.get(&key)?;
             if self.journal.lacks(&key) {
