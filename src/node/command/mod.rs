@@ -1,7 +1,8 @@
 //! Commands of clients: the checks before a command, in Redis's order, and carrying it out.
 //!
-//! Arguments come in as words, replies leave as [`Effect::Reply`]. One file for each family of
-//! commands; `table` knows all commands of 6.2, also those that a virtual node does not model.
+//! Arguments come in as words, replies leave as [effects](crate::node::effect::Effect::Reply). One file
+//! for each family of commands; `table` knows all commands of 6.2, also those that a virtual node does
+//! not model.
 
 mod blocking;
 mod call;
