@@ -83,6 +83,19 @@ pub struct Client {
     pub replies: Replies,
 }
 
+/// What of a client's state decides whether its command is carried out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Standing {
+    /// ASKING was said.
+    pub(crate) asking: bool,
+    /// READONLY was said.
+    pub(crate) readonly: bool,
+    /// It listens to channels.
+    pub(crate) listens: bool,
+    /// It has said MULTI.
+    pub(crate) in_transaction: bool,
+}
+
 /// CLIENT REPLY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Replies {
@@ -248,11 +261,14 @@ impl Clients {
     /// A key was changed: the transactions of those who watch it will fail.
     #[inline]
     pub(crate) fn touch(&mut self, key: &[u8]) {
+        if !self.blocked.is_empty() || !self.watchers.is_empty() {
+            self.touch_awaited(key);
+        }
+    }
+
+    fn touch_awaited(&mut self, key: &[u8]) {
         if self.blocked.contains_key(key) && !self.ready.iter().any(|ready| ready == key) {
             self.ready.push(key.to_vec());
-        }
-        if self.watchers.is_empty() {
-            return;
         }
         let Some(watchers) = self.watchers.get(key) else { return };
         for link in watchers {
@@ -320,6 +336,15 @@ impl Clients {
 }
 
 impl Client {
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            asking: self.asking,
+            readonly: self.readonly,
+            listens: self.subscriptions() > 0,
+            in_transaction: self.transaction.is_some(),
+        }
+    }
+
     /// To how many channels and patterns it listens.
     #[must_use]
     pub fn subscriptions(&self) -> usize {

@@ -216,7 +216,7 @@ fn cpu(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
 
 /// Commands take no time of the processor here.
 fn commands(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
-    node.server.stats.by_command.iter().try_for_each(|(name, stats)| {
+    node.server.stats.of_commands().try_for_each(|(name, stats)| {
         write!(out, "cmdstat_{name}:calls={},usec=0,usec_per_call=0.00,", stats.calls)?;
         write!(out, "rejected_calls={},failed_calls={}\r\n", stats.rejected, stats.failed)
     })

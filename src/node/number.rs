@@ -6,12 +6,13 @@ pub fn parse(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     match digits {
         [b'0'] => return (digits.len() == text.len()).then_some(0),
-        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) && rest.len() < 19 => {}
+        [b'1'..=b'9', ..] => {}
         _ => return None,
     }
     // Negative numbers reach further.
     let negative = digits.iter().try_fold(0_i64, |number, digit| {
-        number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))
+        let digit = digit.is_ascii_digit().then(|| i64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_sub(digit)
     })?;
     if digits.len() < text.len() { Some(negative) } else { negative.checked_neg() }
 }

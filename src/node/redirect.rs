@@ -4,8 +4,10 @@
 //! is sent to the wrong node, as in Redis.
 
 use crate::node::Node;
+use crate::node::client::Standing;
 use crate::node::command::{Spec, Traits, transaction};
 use crate::node::effect::{Ctx, LinkId};
+use crate::node::keyspace::Key;
 use crate::node::table::PeerIx;
 use crate::slot::Slot;
 
@@ -63,14 +65,16 @@ fn pointer(code: &str, slot: Slot, to: PeerIx, node: &Node, ctx: &Ctx<'_>) -> St
     format!("{code} {slot} {}:{}", endpoint.ip_text(), endpoint.port)
 }
 
-/// Whether a command, or the transaction that it executes, is served here (§11.2).
+/// Whether a command, or the transaction that it executes, is served here (§11.2); if so, the slot of
+/// its keys.
 pub(crate) fn check(
     node: &mut Node,
     client: LinkId,
+    standing: Standing,
     spec: &'static Spec,
     args: &[Vec<u8>],
     ctx: &mut Ctx<'_>,
-) -> Result<(), Redirect> {
+) -> Result<Option<Slot>, Redirect> {
     let queue;
     let mut keys = Keys::default();
     if spec.name == "exec" {
@@ -81,8 +85,9 @@ pub(crate) fn check(
     } else {
         look_at(node, spec, args, &mut keys, ctx)?;
     }
-    let Some((slot, owner)) = keys.target else { return Ok(()) };
-    decide(node, client, spec, &keys, slot, owner)
+    let Some(target) = keys.target else { return Ok(None) };
+    decide(node, client, standing, spec, &keys, target)?;
+    Ok(Some(target.0))
 }
 
 /// Where somebody must go on waiting for a key, if not here (§11.13). Who only reads, and has said that
@@ -110,13 +115,13 @@ fn look_at<'a>(
     ctx: &mut Ctx<'_>,
 ) -> Result<(), Redirect> {
     for at in spec.key_positions(args) {
-        let key = &args[at];
-        let slot = Slot::of_key(key);
+        let key = Key::from(&args[at]);
+        let slot = key.slot;
         match keys.target {
             None => {
                 let owner = node.bus.slots.owner(slot).ok_or(Redirect::NotServed)?;
                 keys.target = Some((slot, owner));
-                keys.first = key;
+                keys.first = key.bytes;
                 if owner == node.bus.myself {
                     keys.migrating = node.bus.slots.migrating.get(&slot).copied();
                 }
@@ -125,7 +130,7 @@ fn look_at<'a>(
             }
             Some((first, _)) if first != slot => return Err(Redirect::CrossSlot),
             // Several keys of one slot; naming one key twice does no harm to what follows.
-            Some(_) => keys.multiple |= keys.first != key.as_slice(),
+            Some(_) => keys.multiple |= keys.first != key.bytes,
         }
         if keys.migrating.is_some() || keys.importing {
             keys.missing |= node.look_up(ctx, key).is_none();
@@ -138,10 +143,10 @@ fn look_at<'a>(
 fn decide(
     node: &Node,
     client: LinkId,
+    standing: Standing,
     spec: &Spec,
     keys: &Keys<'_>,
-    slot: Slot,
-    owner: PeerIx,
+    (slot, owner): (Slot, PeerIx),
 ) -> Result<(), Redirect> {
     if !node.bus.state_ok {
         if !node.config.allow_reads_when_down {
@@ -159,14 +164,16 @@ fn decide(
     {
         return Err(Redirect::Ask(slot, target));
     }
-    let (asking, readonly) =
-        node.clients.get(client).map_or((false, false), |state| (state.asking, state.readonly));
-    if keys.importing && (asking || spec.traits.any(Traits::ASKING)) {
+    if keys.importing && (standing.asking || spec.traits.any(Traits::ASKING)) {
         return if keys.multiple && keys.missing { Err(Redirect::TryAgain) } else { Ok(()) };
     }
-    let writes = transaction::traits(node, client, spec).any(Traits::WRITE);
-    let mine = owner == node.bus.myself;
-    if mine || (readonly && !writes && node.bus.my_master() == Some(owner)) {
+    if owner == node.bus.myself {
+        return Ok(());
+    }
+    if standing.readonly
+        && node.bus.my_master() == Some(owner)
+        && !transaction::traits(node, client, spec).any(Traits::WRITE)
+    {
         return Ok(());
     }
     Err(Redirect::Moved(slot, owner))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::node::command::{self, Spec};
+
 /// Counters that INFO shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -25,8 +27,8 @@ pub struct Stats {
     pub sync_refused: u64,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
-    /// What became of each command, by its name.
-    pub by_command: BTreeMap<&'static str, CommandStats>,
+    /// What became of each command, by its number, as far as any was called or refused.
+    by_command: Vec<CommandStats>,
 }
 
 /// What became of a command so far.
@@ -41,15 +43,24 @@ pub struct CommandStats {
 }
 
 impl Stats {
-    /// What became of the command of this name so far.
-    pub(crate) fn of_command(&mut self, name: &'static str) -> &mut CommandStats {
-        self.by_command.entry(name).or_default()
+    /// What became of this command so far.
+    pub(crate) fn of_command(&mut self, spec: &Spec) -> &mut CommandStats {
+        if spec.number >= self.by_command.len() {
+            self.by_command.resize_with(spec.number + 1, CommandStats::default);
+        }
+        &mut self.by_command[spec.number]
+    }
+
+    /// The names of the commands of which anything became, sorted, and what.
+    pub(crate) fn of_commands(&self) -> impl Iterator<Item = (&'static str, CommandStats)> {
+        let given = command::names().zip(self.by_command.iter().copied());
+        given.filter(|(_, stats)| *stats != CommandStats::default())
     }
 
     /// Counts a command that was carried out.
-    pub(crate) fn count_call(&mut self, name: &'static str, failed: bool) {
+    pub(crate) fn count_call(&mut self, spec: &Spec, failed: bool) {
         self.commands += 1;
-        let stats = self.of_command(name);
+        let stats = self.of_command(spec);
         stats.calls += 1;
         stats.failed += u64::from(failed);
     }

@@ -123,8 +123,15 @@ pub(super) fn brpoplpush(call: &mut Call<'_, '_>) -> Outcome {
     outcome(call, attempt, Reply::Nil)
 }
 
-/// Serves those who wait for what a command has changed.
+/// Serves those who wait for what a command has changed, if there is anything.
+#[inline]
 pub(crate) fn serve(node: &mut Node, ctx: &mut Ctx<'_>) {
+    if !node.clients.ready.is_empty() {
+        serve_all(node, ctx);
+    }
+}
+
+fn serve_all(node: &mut Node, ctx: &mut Ctx<'_>) {
     while !node.clients.ready.is_empty() {
         for key in std::mem::take(&mut node.clients.ready) {
             for client in node.clients.blocked_on(&key) {

@@ -4,8 +4,9 @@ use crate::node::Node;
 use crate::node::command::error::{self, CommandError};
 use crate::node::command::spec::Spec;
 use crate::node::effect::{Ctx, LinkId};
-use crate::node::keyspace::{Entry, Value};
+use crate::node::keyspace::{Entry, Key, Value};
 use crate::resp::{Args, args};
+use crate::slot::Slot;
 use crate::time::Millis;
 
 /// A command being carried out.
@@ -17,6 +18,8 @@ pub(crate) struct Call<'a, 'c> {
     /// Its words, its name first.
     pub(crate) args: &'a [Vec<u8>],
     pub(crate) spec: &'static Spec,
+    /// The slot of all its keys, if that is known already.
+    pub(crate) slot: Option<Slot>,
     /// Whether it is part of a transaction that is being carried out.
     pub(crate) in_exec: bool,
     /// What goes to the replicas in its place.
@@ -34,6 +37,12 @@ impl<'a> Call<'a, '_> {
         &self.args[at]
     }
 
+    /// A word that is one of its keys.
+    pub(crate) fn key(&self, at: usize) -> Key<'a> {
+        let bytes = self.word(at);
+        self.slot.map_or_else(|| Key::from(bytes), |slot| Key { bytes, slot })
+    }
+
     /// Whether a word is this keyword, in any case.
     pub(crate) fn is(&self, at: usize, keyword: &str) -> bool {
         self.args[at].eq_ignore_ascii_case(keyword.as_bytes())
@@ -45,45 +54,49 @@ impl<'a> Call<'a, '_> {
     }
 
     /// The value of a key, for a command that reads. Counts as a hit or a miss.
-    pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Value> {
+    pub(crate) fn read<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&Value> {
         self.node.look_up(self.ctx, key).map(|entry| &entry.value)
     }
 
     /// The value of a key, for a command that writes.
-    pub(crate) fn write(&mut self, key: &[u8]) -> Option<&mut Value> {
+    pub(crate) fn write<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&mut Value> {
+        let key = key.into();
         self.node.expire_if_needed(self.ctx, key);
         self.node.keys.value_mut(key)
     }
 
     /// Whether a key is there, for a command that writes.
-    pub(crate) fn exists(&mut self, key: &[u8]) -> bool {
+    pub(crate) fn exists<'k>(&mut self, key: impl Into<Key<'k>>) -> bool {
         self.write(key).is_some()
     }
 
     /// Gives a key a new value, without a time to die.
-    pub(crate) fn put(&mut self, key: &[u8], value: Value) {
+    pub(crate) fn put<'k>(&mut self, key: impl Into<Key<'k>>, value: Value) {
+        let key = key.into();
         self.node.keys.insert(key, value);
         self.persist(key);
     }
 
     /// Gives a key a new string, without a time to die.
-    pub(crate) fn put_string(&mut self, key: &[u8], string: &[u8]) {
+    pub(crate) fn put_string<'k>(&mut self, key: impl Into<Key<'k>>, string: &[u8]) {
+        let key = key.into();
         self.node.keys.insert_string(key, string);
         self.persist(key);
     }
 
-    fn persist(&mut self, key: &[u8]) {
+    fn persist(&mut self, key: Key<'_>) {
         if self.node.keys.expiring() > 0 {
             self.node.keys.set_expiry(key, None);
         }
-        self.touched(key);
+        self.touched(&key);
     }
 
     /// Deletes a key; says whether it was there.
-    pub(crate) fn delete(&mut self, key: &[u8]) -> bool {
+    pub(crate) fn delete<'k>(&mut self, key: impl Into<Key<'k>>) -> bool {
+        let key = key.into();
         let deleted = self.node.keys.remove(key).is_some();
         if deleted {
-            self.touched(key);
+            self.touched(&key);
         }
         deleted
     }
@@ -102,7 +115,12 @@ impl<'a> Call<'a, '_> {
 
 impl Node {
     /// Looks a key up for somebody who reads. Counts as a hit or a miss.
-    pub(crate) fn look_up(&mut self, ctx: &mut Ctx<'_>, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn look_up<'k>(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        key: impl Into<Key<'k>>,
+    ) -> Option<&Entry> {
+        let key = key.into();
         let dead = self.expire_if_needed(ctx, key);
         let found = if dead { None } else { self.keys.get(key) };
         let stats = &mut self.server.stats;
@@ -115,17 +133,22 @@ impl Node {
 
     /// Whether a key's time to die has come. On a master it is deleted, unless a pause keeps the
     /// dataset as it is; a replica leaves that to its master.
-    pub(crate) fn expire_if_needed(&mut self, ctx: &mut Ctx<'_>, key: &[u8]) -> bool {
+    pub(crate) fn expire_if_needed<'k>(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        key: impl Into<Key<'k>>,
+    ) -> bool {
         if self.keys.expiring() == 0 {
             return false;
         }
+        let key = key.into();
         let now = ctx.now.millis();
         let deadline = self.keys.get(key).and_then(|entry| entry.expires);
         if deadline.is_none_or(|deadline| now <= deadline) {
             return false;
         }
         if self.replication.master.is_none() && !self.clients.is_paused(now) {
-            self.expire(ctx, key);
+            self.expire(ctx, &key);
         }
         true
     }

@@ -35,7 +35,11 @@ impl CommandError {
 
     /// An error with this text, with its code. Line breaks become spaces: a reply is one line.
     pub(crate) fn coded(text: impl fmt::Display) -> CommandError {
-        CommandError(Cow::Owned(text.to_string().replace(['\r', '\n'], " ")))
+        let mut text = text.to_string();
+        if text.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
+            text = text.replace(['\r', '\n'], " ");
+        }
+        CommandError(Cow::Owned(text))
     }
 
     /// An error with the generic code.

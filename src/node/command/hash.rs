@@ -2,12 +2,12 @@
 
 use crate::node::command::error::Answer;
 use crate::node::command::{Call, CommandError};
-use crate::node::keyspace::Value;
+use crate::node::keyspace::{Key, Value};
 use crate::node::number;
 use crate::node::value::Hash;
 use crate::resp::Reply;
 
-fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c Hash>, CommandError> {
+fn read<'c>(call: &'c mut Call<'_, '_>, key: Key<'_>) -> Result<Option<&'c Hash>, CommandError> {
     match call.read(key) {
         None => Ok(None),
         Some(Value::Hash(hash)) => Ok(Some(hash)),
@@ -15,7 +15,10 @@ fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c Hash>, 
     }
 }
 
-fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut Hash>, CommandError> {
+fn write<'c>(
+    call: &'c mut Call<'_, '_>,
+    key: Key<'_>,
+) -> Result<Option<&'c mut Hash>, CommandError> {
     match call.write(key) {
         None => Ok(None),
         Some(Value::Hash(hash)) => Ok(Some(hash)),
@@ -24,7 +27,7 @@ fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut Ha
 }
 
 /// Sets fields, in a new hash if there is none; returns how many are new.
-fn put(call: &mut Call<'_, '_>, key: &[u8], pairs: &[Vec<u8>]) -> Result<usize, CommandError> {
+fn put(call: &mut Call<'_, '_>, key: Key<'_>, pairs: &[Vec<u8>]) -> Result<usize, CommandError> {
     if write(call, key)?.is_none() {
         call.node.keys.insert(key, Value::Hash(Hash::default()));
     }
@@ -32,7 +35,7 @@ fn put(call: &mut Call<'_, '_>, key: &[u8], pairs: &[Vec<u8>]) -> Result<usize, 
     let new = hash.map_or(0, |hash| {
         pairs.chunks_exact(2).filter(|pair| hash.insert(&pair[0], &pair[1])).count()
     });
-    call.node.clients.touch(key);
+    call.node.clients.touch(&key);
     call.also_changed(pairs.len() / 2);
     Ok(new)
 }
@@ -41,7 +44,7 @@ fn put_all(call: &mut Call<'_, '_>) -> Result<usize, CommandError> {
     if !call.args.len().is_multiple_of(2) {
         return Err(CommandError::arity(call.spec.name));
     }
-    put(call, call.word(1), &call.args[2..])
+    put(call, call.key(1), &call.args[2..])
 }
 
 /// `HSET key field value [field value …]`
@@ -57,7 +60,7 @@ pub(super) fn hmset(call: &mut Call<'_, '_>) -> Answer {
 
 /// HSETNX key field value
 pub(super) fn hsetnx(call: &mut Call<'_, '_>) -> Answer {
-    let (key, field) = (call.word(1), call.word(2));
+    let (key, field) = (call.key(1), call.word(2));
     if write(call, key)?.is_some_and(|hash| hash.fields.contains_key(field)) {
         return Ok(Reply::Int(0));
     }
@@ -67,7 +70,7 @@ pub(super) fn hsetnx(call: &mut Call<'_, '_>) -> Answer {
 
 /// HGET key field
 pub(super) fn hget(call: &mut Call<'_, '_>) -> Answer {
-    let (key, field) = (call.word(1), call.word(2));
+    let (key, field) = (call.key(1), call.word(2));
     Ok(field_of(read(call, key)?, field))
 }
 
@@ -77,14 +80,14 @@ fn field_of(hash: Option<&Hash>, field: &[u8]) -> Reply {
 
 /// `HMGET key field [field …]`
 pub(super) fn hmget(call: &mut Call<'_, '_>) -> Answer {
-    let (key, fields) = (call.word(1), &call.args[2..]);
+    let (key, fields) = (call.key(1), &call.args[2..]);
     let hash = read(call, key)?;
     Ok(Reply::Array(fields.iter().map(|field| field_of(hash, field)).collect()))
 }
 
 /// `HDEL key field [field …]`
 pub(super) fn hdel(call: &mut Call<'_, '_>) -> Answer {
-    let (key, fields) = (call.word(1), &call.args[2..]);
+    let (key, fields) = (call.key(1), &call.args[2..]);
     let Some(hash) = write(call, key)? else { return Ok(Reply::Int(0)) };
     let deleted =
         fields.iter().filter(|field| hash.fields.shift_remove(field.as_slice()).is_some()).count();
@@ -92,7 +95,7 @@ pub(super) fn hdel(call: &mut Call<'_, '_>) -> Answer {
         call.node.keys.remove(key);
     }
     if deleted > 0 {
-        call.node.clients.touch(key);
+        call.node.clients.touch(&key);
         call.also_changed(deleted);
     }
     Ok(Reply::Int(deleted as i64))
@@ -100,26 +103,26 @@ pub(super) fn hdel(call: &mut Call<'_, '_>) -> Answer {
 
 /// HLEN key
 pub(super) fn hlen(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     Ok(Reply::Int(read(call, key)?.map_or(0, |hash| hash.fields.len()) as i64))
 }
 
 /// HSTRLEN key field
 pub(super) fn hstrlen(call: &mut Call<'_, '_>) -> Answer {
-    let (key, field) = (call.word(1), call.word(2));
+    let (key, field) = (call.key(1), call.word(2));
     let value = read(call, key)?.and_then(|hash| hash.fields.get(field));
     Ok(Reply::Int(value.map_or(0, Vec::len) as i64))
 }
 
 /// HEXISTS key field
 pub(super) fn hexists(call: &mut Call<'_, '_>) -> Answer {
-    let (key, field) = (call.word(1), call.word(2));
+    let (key, field) = (call.key(1), call.word(2));
     let found = read(call, key)?.is_some_and(|hash| hash.fields.contains_key(field));
     Ok(Reply::Int(i64::from(found)))
 }
 
 fn all(call: &mut Call<'_, '_>, fields: bool, values: bool) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let hash = read(call, key)?;
     let pairs = hash.into_iter().flat_map(|hash| &hash.fields);
     let shown = pairs.flat_map(|(field, value)| {
@@ -146,7 +149,7 @@ pub(super) fn hgetall(call: &mut Call<'_, '_>) -> Answer {
 
 /// HINCRBY key field increment
 pub(super) fn hincrby(call: &mut Call<'_, '_>) -> Answer {
-    let (key, field) = (call.word(1), call.word(2));
+    let (key, field) = (call.key(1), call.word(2));
     let step = call.integer(3)?;
     let before = match write(call, key)?.and_then(|hash| hash.fields.get(field)) {
         None => 0,

@@ -21,7 +21,7 @@ pub(super) fn del(call: &mut Call<'_, '_>) -> Answer {
 /// `EXISTS key [key …]` and `TOUCH key [key …]`
 pub(super) fn exists(call: &mut Call<'_, '_>) -> Answer {
     let keys = &call.args[1..];
-    Ok(Reply::Int(keys.iter().filter(|key| call.read(key).is_some()).count() as i64))
+    Ok(Reply::Int(keys.iter().filter(|key| call.read(*key).is_some()).count() as i64))
 }
 
 /// KEYS pattern

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::node::command::error::{self, Answer, integer};
 use crate::node::command::{Call, CommandError};
-use crate::node::keyspace::Value;
+use crate::node::keyspace::{Key, Value};
 use crate::resp::Reply;
 
 pub(super) type List = VecDeque<Vec<u8>>;
@@ -58,7 +58,7 @@ impl End {
     }
 }
 
-fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c List>, CommandError> {
+fn read<'c>(call: &'c mut Call<'_, '_>, key: Key<'_>) -> Result<Option<&'c List>, CommandError> {
     match call.read(key) {
         None => Ok(None),
         Some(Value::List(list)) => Ok(Some(list)),
@@ -66,9 +66,9 @@ fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c List>, 
     }
 }
 
-pub(super) fn write<'c>(
+pub(super) fn write<'c, 'k>(
     call: &'c mut Call<'_, '_>,
-    key: &[u8],
+    key: impl Into<Key<'k>>,
 ) -> Result<Option<&'c mut List>, CommandError> {
     match call.write(key) {
         None => Ok(None),
@@ -78,16 +78,17 @@ pub(super) fn write<'c>(
 }
 
 /// Counts `changes` to a list, and deletes its key if nothing is left of it.
-pub(super) fn changed(call: &mut Call<'_, '_>, key: &[u8], changes: usize) {
+pub(super) fn changed<'k>(call: &mut Call<'_, '_>, key: impl Into<Key<'k>>, changes: usize) {
+    let key = key.into();
     if matches!(call.node.keys.get(key), Some(entry) if entry.value == Value::List(List::new())) {
         call.node.keys.remove(key);
     }
-    call.node.clients.touch(key);
+    call.node.clients.touch(&key);
     call.also_changed(changes);
 }
 
 fn push(call: &mut Call<'_, '_>, end: End, only_existing: bool) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let elements = &call.args[2..];
     if write(call, key)?.is_none() {
         if only_existing {
@@ -132,7 +133,7 @@ pub(super) fn linsert(call: &mut Call<'_, '_>) -> Answer {
         (false, false) => return Err(CommandError::SYNTAX),
         (after, _) => usize::from(after),
     };
-    let (key, pivot, element) = (call.word(1), call.word(3), call.word(4));
+    let (key, pivot, element) = (call.key(1), call.word(3), call.word(4));
     let Some(list) = write(call, key)? else { return Ok(Reply::Int(0)) };
     let Some(at) = list.iter().position(|other| other == pivot) else { return Ok(Reply::Int(-1)) };
     list.insert(at + after, element.to_vec());
@@ -143,7 +144,7 @@ pub(super) fn linsert(call: &mut Call<'_, '_>) -> Answer {
 
 /// LLEN key
 pub(super) fn llen(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     Ok(Reply::Int(read(call, key)?.map_or(0, List::len) as i64))
 }
 
@@ -163,7 +164,7 @@ fn places(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
 
 /// LINDEX key index
 pub(super) fn lindex(call: &mut Call<'_, '_>) -> Answer {
-    let (key, index) = (call.word(1), call.word(2));
+    let (key, index) = (call.key(1), call.word(2));
     let Some(list) = read(call, key)? else { return Ok(Reply::Nil) };
     let at = place(integer(index)?, list.len());
     Ok(at.map_or(Reply::Nil, |at| Reply::bulk(&list[at])))
@@ -171,7 +172,7 @@ pub(super) fn lindex(call: &mut Call<'_, '_>) -> Answer {
 
 /// LSET key index element
 pub(super) fn lset(call: &mut Call<'_, '_>) -> Answer {
-    let (key, index, element) = (call.word(1), call.word(2), call.word(3));
+    let (key, index, element) = (call.key(1), call.word(2), call.word(3));
     let list = write(call, key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     let at =
         place(integer(index)?, list.len()).ok_or(CommandError::fixed("ERR index out of range"))?;
@@ -181,7 +182,7 @@ pub(super) fn lset(call: &mut Call<'_, '_>) -> Answer {
 }
 
 fn pop(call: &mut Call<'_, '_>, end: End) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let count = match call.args {
         [_, _] => None,
         [_, _, count] => Some(error::count(count)?),
@@ -212,7 +213,7 @@ pub(super) fn rpop(call: &mut Call<'_, '_>) -> Answer {
 
 /// LRANGE key start stop
 pub(super) fn lrange(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let (start, end) = (call.integer(2)?, call.integer(3)?);
     let Some(list) = read(call, key)? else { return Ok(Reply::Array(Vec::new())) };
     let range = places(start, end, list.len());
@@ -221,7 +222,7 @@ pub(super) fn lrange(call: &mut Call<'_, '_>) -> Answer {
 
 /// LTRIM key start stop
 pub(super) fn ltrim(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let (start, end) = (call.integer(2)?, call.integer(3)?);
     let Some(list) = write(call, key)? else { return Ok(Reply::ok()) };
     let range = places(start, end, list.len());
@@ -277,7 +278,7 @@ fn search(call: &Call<'_, '_>) -> Result<Search, CommandError> {
 /// `LPOS key element [RANK rank] [COUNT count] [MAXLEN length]`
 pub(super) fn lpos(call: &mut Call<'_, '_>) -> Answer {
     let search = search(call)?;
-    let (key, element) = (call.word(1), call.word(2));
+    let (key, element) = (call.key(1), call.word(2));
     let Some(list) = read(call, key)? else {
         return Ok(search.count.map_or(Reply::Nil, |_| Reply::Array(Vec::new())));
     };
@@ -299,7 +300,7 @@ pub(super) fn lpos(call: &mut Call<'_, '_>) -> Answer {
 
 /// LREM key count element
 pub(super) fn lrem(call: &mut Call<'_, '_>) -> Answer {
-    let (key, element) = (call.word(1), call.word(3));
+    let (key, element) = (call.key(1), call.word(3));
     let count = call.integer(2)?;
     let limit = match usize::try_from(count.unsigned_abs()) {
         Ok(0) | Err(_) => usize::MAX,
@@ -321,7 +322,7 @@ pub(super) fn lrem(call: &mut Call<'_, '_>) -> Answer {
 }
 
 pub(super) fn move_element(call: &mut Call<'_, '_>, from: End, to: End) -> Answer {
-    let (source, target) = (call.word(1), call.word(2));
+    let (source, target) = (call.key(1), call.key(2));
     if write(call, source)?.is_none() {
         return Ok(Reply::Nil);
     }
@@ -332,7 +333,7 @@ pub(super) fn move_element(call: &mut Call<'_, '_>, from: End, to: End) -> Answe
     if let Some(list) = write(call, target)? {
         to.push(list, element.clone());
     }
-    call.node.clients.touch(target);
+    call.node.clients.touch(&target);
     changed(call, source, 1);
     Ok(Reply::Bulk(element))
 }

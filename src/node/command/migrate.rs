@@ -3,8 +3,9 @@
 use crate::id::Endpoint;
 use crate::node::Node;
 use crate::node::command::error::{Answer, integer, text};
+use crate::node::command::outcome::{Outcome, conclude};
 use crate::node::command::transaction::{self, Execution};
-use crate::node::command::{Call, CommandError, Outcome, conclude, finish, wait};
+use crate::node::command::{Call, CommandError, known, wait};
 use crate::node::effect::{CallError, CallResult, Ctx, Effect, LinkId};
 use crate::node::rdb::{self, Unreadable};
 use crate::resp::{Args, Reply, args};
@@ -163,7 +164,7 @@ pub(super) fn migrate(call: &mut Call<'_, '_>) -> Outcome {
         Err(error) => return Outcome::Reply(error.into()),
     };
     let present: Vec<Vec<u8>> =
-        order.keys.iter().filter(|key| call.read(key).is_some()).cloned().collect();
+        order.keys.iter().filter(|key| call.read(*key).is_some()).cloned().collect();
     if present.is_empty() {
         return Outcome::Reply(Reply::Status("NOKEY".to_owned()));
     }
@@ -226,17 +227,13 @@ pub fn call_done(node: &mut Node, result: CallResult, ctx: &mut Ctx<'_>) {
         (Ok(reply), None) => reply,
     };
     if reply.error().is_some() {
-        node.server.stats.of_command("migrate").failed += 1;
+        node.server.stats.of_command(known("migrate")).failed += 1;
     }
     let outcome = match execution {
         Some(execution) => transaction::resume(node, client, execution, reply, ctx),
         None => Outcome::Reply(reply),
     };
-    let waits = matches!(outcome, Outcome::Awaits(_));
-    conclude(node, client, outcome, ctx);
-    if !waits {
-        finish(node, client, false);
-    }
+    conclude(node, client, outcome, false, ctx);
     wait::catch_up(node, client, ctx);
 }
 

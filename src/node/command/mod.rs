@@ -1,7 +1,8 @@
 //! Commands of clients: the checks before a command, in Redis's order, and carrying it out.
 //!
-//! Arguments come in as words, replies leave as [`Effect::Reply`]. One file for each family of
-//! commands; `table` knows all commands of 6.2, also those that a virtual node does not model.
+//! Arguments come in as words, replies leave as [effects](crate::node::effect::Effect::Reply). One file
+//! for each family of commands; `table` knows all commands of 6.2, also those that a virtual node does
+//! not model.
 
 mod blocking;
 mod call;
@@ -14,6 +15,7 @@ mod help;
 mod key;
 mod list;
 pub(crate) mod migrate;
+mod outcome;
 pub(crate) mod propagate;
 mod publish;
 mod replicate;
@@ -31,42 +33,23 @@ pub(crate) use call::Call;
 pub(crate) use error::CommandError;
 pub(crate) use list::End;
 pub use migrate::call_done;
+pub(crate) use outcome::Outcome;
 pub(crate) use server::VERSION;
 pub(crate) use spec::{Spec, Traits};
 
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::client::{Block, Client, Pause, Replies};
+use crate::node::client::{Block, Client, Pause, Standing};
 use crate::node::command::error::text;
-use crate::node::command::migrate::Awaited;
 use crate::node::command::spec::Action;
-use crate::node::effect::{Ctx, Effect, LinkId};
+use crate::node::effect::{Ctx, LinkId};
 use crate::node::redirect;
 use crate::resp::{Args, Reply};
+use crate::slot::Slot;
 
 /// What a process says that is loading its data set (§9.0.2).
 pub(crate) const LOADING: &str = "LOADING Redis is loading the dataset in memory";
-
-/// What comes of a command.
-pub(crate) enum Outcome {
-    /// An answer.
-    Reply(Reply),
-    /// Several answers, or none at all.
-    Replies(Vec<Reply>),
-    /// An answer, then the connection is closed.
-    Farewell(Reply),
-    /// The client waits.
-    Blocked(Block),
-    /// The process waits for another server.
-    Awaits(Box<Awaited>),
-}
-
-impl From<Result<Reply, CommandError>> for Outcome {
-    fn from(answer: Result<Reply, CommandError>) -> Outcome {
-        Outcome::Reply(answer.unwrap_or_else(Reply::from))
-    }
-}
 
 /// The names of all commands, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -90,10 +73,13 @@ pub fn execute(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<
         return;
     }
     let now = ctx.now.secs();
-    if node.clients.get(client).is_none() {
-        node.server.stats.connections += 1;
-    }
-    let state = node.clients.enter(client, now);
+    let state = match node.clients.get_mut(client) {
+        Some(state) => state,
+        None => {
+            node.server.stats.connections += 1;
+            node.clients.enter(client, now)
+        }
+    };
     state.last_seen = now;
     if state.block.is_some() {
         state.pending.push_back(Arc::clone(args));
@@ -107,6 +93,12 @@ pub(crate) fn spec_of(args: &[Vec<u8>]) -> Option<&'static Spec> {
     args.first().and_then(|name| table::find(name))
 }
 
+/// The command of this name, which Redis has.
+pub(crate) fn known(name: &str) -> &'static Spec {
+    // A name that Redis does not have is a mistake of ours.
+    table::find(name.as_bytes()).expect("a command of Redis")
+}
+
 /// A client closed its connection.
 pub fn client_gone(node: &mut Node, client: LinkId) {
     node.clients.leave(client);
@@ -115,58 +107,9 @@ pub fn client_gone(node: &mut Node, client: LinkId) {
 /// Carries out a command of a client that does not wait, and answers.
 fn process(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>) {
     let outcome = dispatch(node, client, args, ctx);
-    let waits = matches!(outcome, Outcome::Blocked(_) | Outcome::Awaits(_));
-    conclude(node, client, outcome, ctx);
-    if !waits {
-        let asking = args[0].eq_ignore_ascii_case(b"asking");
-        finish(node, client, asking);
-    }
+    let asking = args[0].eq_ignore_ascii_case(b"asking");
+    outcome::conclude(node, client, outcome, asking, ctx);
     blocking::serve(node, ctx);
-}
-
-/// Hands a command's outcome to the client.
-fn conclude(node: &mut Node, client: LinkId, outcome: Outcome, ctx: &mut Ctx<'_>) {
-    match outcome {
-        Outcome::Reply(reply) => answer(node, client, reply, ctx),
-        Outcome::Replies(replies) => {
-            for reply in replies {
-                answer(node, client, reply, ctx);
-            }
-        }
-        Outcome::Farewell(reply) => {
-            answer(node, client, reply, ctx);
-            node.clients.leave(client);
-            ctx.out.effects.push(Effect::CloseClient(client));
-        }
-        Outcome::Blocked(block) => node.clients.block(client, block),
-        Outcome::Awaits(awaited) => node.clients.awaited = Some(awaited),
-    }
-}
-
-/// A command is over: what was said for it alone no longer holds. One that waits, be it only for the
-/// end of a pause, is not over.
-fn finish(node: &mut Node, client: LinkId, asking: bool) {
-    let Some(state) = node.clients.get_mut(client) else { return };
-    // ASKING holds for one command, or for a whole transaction (§11.11).
-    state.asking &= asking || state.transaction.is_some();
-    state.replies = match state.replies {
-        Replies::SkipNext => Replies::Skip,
-        Replies::Skip => Replies::On,
-        other => other,
-    };
-}
-
-fn answer(node: &mut Node, client: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
-    if let Some(error) = reply.error() {
-        node.server.stats.count_error(error);
-    }
-    let wanted = node
-        .clients
-        .get(client)
-        .is_none_or(|state| matches!(state.replies, Replies::On | Replies::SkipNext));
-    if wanted {
-        ctx.out.effects.push(Effect::Reply(client, reply));
-    }
 }
 
 /// The checks before a command, in Redis's order, then the command itself.
@@ -177,35 +120,37 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
     let Some(spec) = table::find(&args[0]) else {
         return reject(node, client, None, unknown(args));
     };
+    let mut standing = Standing::default();
     if let Some(state) = node.clients.get_mut(client) {
         state.last_command = spec.name;
+        standing = state.standing();
     }
-    if let Err(instead) = check(node, client, spec, args, ctx) {
-        if matches!(instead, Outcome::Reply(_)) {
-            node.server.stats.of_command(spec.name).rejected += 1;
+    let slot = match check(node, client, standing, spec, args, ctx) {
+        Ok(slot) => slot,
+        Err(instead) => {
+            if matches!(instead, Outcome::Reply(_)) {
+                node.server.stats.of_command(spec).rejected += 1;
+            }
+            return instead;
         }
-        return instead;
-    }
-    let state = node.clients.get_mut(client);
-    if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
-        && !transaction::runs_at_once(spec)
-    {
-        if !transaction.aborted {
-            transaction.queue.push(Arc::clone(args));
-        }
+    };
+    if standing.in_transaction && !transaction::runs_at_once(spec) {
+        transaction::enqueue(node, client, args);
         return Outcome::Reply(Reply::Status("QUEUED".to_owned()));
     }
-    call(node, client, spec, args, false, ctx)
+    call(node, client, spec, args, slot, false, ctx)
 }
 
-/// Whether a command may be carried out now, or queued; if not, what to answer instead.
+/// Whether a command may be carried out now, or queued; then the slot of its keys, if it has any. If
+/// not, what to answer instead.
 fn check(
     node: &mut Node,
     client: LinkId,
+    standing: Standing,
     spec: &'static Spec,
     args: &Arc<Args>,
     ctx: &mut Ctx<'_>,
-) -> Result<(), Outcome> {
+) -> Result<Option<Slot>, Outcome> {
     if !spec.takes(args.len()) {
         return Err(reject(node, client, Some(spec), CommandError::arity(spec.name)));
     }
@@ -213,14 +158,15 @@ fn check(
         let error = CommandError::err(format_args!("'{}' is not modelled here", spec.name));
         return Err(reject(node, client, Some(spec), error));
     }
-    if (spec.may_have_keys() || spec.name == "exec")
-        && let Err(redirect) = redirect::check(node, client, spec, args, ctx)
-    {
-        let error = CommandError::coded(redirect.text(node, ctx));
-        return Err(transaction::redirected(node, client, spec, error));
+    let mut slot = None;
+    if spec.may_have_keys() || spec.name == "exec" {
+        slot = redirect::check(node, client, standing, spec, args, ctx).map_err(|redirect| {
+            let error = CommandError::coded(redirect.text(node, ctx));
+            transaction::redirected(node, client, spec, error)
+        })?;
     }
     let traits = transaction::traits(node, client, spec);
-    if let Err(error) = check_role(node, client, spec, traits) {
+    if let Err(error) = check_role(node, client, standing, spec, traits) {
         return Err(reject(node, client, Some(spec), error));
     }
     let held_back = match node.clients.pause {
@@ -231,7 +177,7 @@ fn check(
     if held_back {
         return Err(Outcome::Blocked(Block::Paused(Arc::clone(args))));
     }
-    Ok(())
+    Ok(slot)
 }
 
 /// Checks that have to do with the node being a master or a replica, and with the client listening
@@ -239,6 +185,7 @@ fn check(
 fn check_role(
     node: &Node,
     client: LinkId,
+    standing: Standing,
     spec: &Spec,
     traits: Traits,
 ) -> Result<(), CommandError> {
@@ -251,8 +198,7 @@ fn check_role(
     if writes && is_replica && config.replica_read_only {
         return Err(CommandError::fixed("READONLY You can't write against a read only replica."));
     }
-    let listens = node.clients.get(client).is_some_and(|state| state.subscriptions() > 0);
-    if listens && !publish::may_be_said_while_listening(spec) {
+    if standing.listens && !publish::may_be_said_while_listening(spec) {
         return Err(CommandError::err(format_args!(
             "Can't execute '{}': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are \
              allowed in this context",
@@ -280,12 +226,13 @@ fn call(
     client: LinkId,
     spec: &'static Spec,
     args: &Arc<Args>,
+    slot: Option<Slot>,
     in_exec: bool,
     ctx: &mut Ctx<'_>,
 ) -> Outcome {
     node.process.cached_time = ctx.now.millis();
     let dirty = node.server.storage.dirty;
-    let mut call = Call { node, ctx, client, args, spec, in_exec, instead: Vec::new() };
+    let mut call = Call { node, ctx, client, args, spec, slot, in_exec, instead: Vec::new() };
     let outcome = match spec.action {
         Action::Answer(command) => command(&mut call).into(),
         Action::Control(command) => command(&mut call),
@@ -295,10 +242,10 @@ fn call(
     let instead = call.instead;
     // What EXEC changed was propagated command by command.
     if node.server.storage.dirty > dirty && spec.name != "exec" {
-        propagate::changed(node, ctx, args, instead);
+        propagate::changed(node, ctx, slot, args, instead);
     }
     let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
-    node.server.stats.count_call(spec.name, failed);
+    node.server.stats.count_call(spec, failed);
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;
@@ -355,7 +302,12 @@ pub fn cron(node: &mut Node, ctx: &mut Ctx<'_>) {
 
 /// What is due before the process sleeps: clients whose wait is over are answered, and the commands
 /// that a pause held back are carried out (§0.2).
+#[inline]
 pub fn before_sleep(node: &mut Node, ctx: &mut Ctx<'_>) {
-    wait::release(node, ctx);
-    node.ask_for_acks(ctx);
+    if !node.clients.waiting.is_empty() {
+        wait::release(node, ctx);
+    }
+    if node.replication.acks_wanted {
+        node.ask_for_acks(ctx);
+    }
 }

@@ -10,7 +10,9 @@ use crate::node::Node;
 use crate::node::command::spec::Action;
 use crate::node::command::{Call, Spec, blocking};
 use crate::node::effect::{Ctx, LinkId};
+use crate::node::replication::message::Write;
 use crate::resp::{Args, args};
+use crate::slot::Slot;
 
 /// Whether what is propagated belongs to a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,16 +34,22 @@ impl Call<'_, '_> {
 }
 
 /// A command has changed something.
-pub(super) fn changed(node: &mut Node, ctx: &mut Ctx<'_>, args: &Arc<Args>, instead: Vec<Args>) {
+pub(super) fn changed(
+    node: &mut Node,
+    ctx: &mut Ctx<'_>,
+    slot: Option<Slot>,
+    args: &Arc<Args>,
+    instead: Vec<Args>,
+) {
     if !node.has_stream() {
         return;
     }
     match instead.len() {
-        0 => node.propagate(ctx, Arc::clone(args)),
-        1 => instead.into_iter().for_each(|args| node.propagate(ctx, args)),
+        0 => node.propagate_in(ctx, slot, Arc::clone(args)),
+        1 => instead.into_iter().for_each(|args| node.propagate_in(ctx, slot, args)),
         _ => {
             let outer = begin(node);
-            instead.into_iter().for_each(|args| node.propagate(ctx, args));
+            instead.into_iter().for_each(|args| node.propagate_in(ctx, slot, args));
             if outer == Transacting::No {
                 end(node, ctx);
             }
@@ -73,10 +81,18 @@ impl Node {
         ctx: &mut Ctx<'_>,
         link: LinkId,
         spec: &'static Spec,
-        args: &[Vec<u8>],
+        write: &Write,
     ) {
-        let mut call =
-            Call { node: self, ctx, client: link, args, spec, in_exec: false, instead: Vec::new() };
+        let mut call = Call {
+            node: self,
+            ctx,
+            client: link,
+            args: write.args(),
+            spec,
+            slot: write.slot(),
+            in_exec: false,
+            instead: Vec::new(),
+        };
         if let Action::Answer(command) = spec.action {
             // A write that failed at the master was not sent.
             let _ = command(&mut call);

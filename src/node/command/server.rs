@@ -182,10 +182,10 @@ fn keys_of(command: &[Vec<u8>]) -> Answer {
         return Err(CommandError::fixed("ERR Invalid number of arguments specified for command"));
     }
     let positions = spec.key_positions(command);
-    if positions.is_empty() {
+    if positions.len() == 0 {
         return Err(CommandError::fixed("ERR Invalid arguments specified for command"));
     }
-    Ok(Reply::Array(positions.iter().map(|&at| Reply::bulk(&command[at])).collect()))
+    Ok(Reply::Array(positions.map(|at| Reply::bulk(&command[at])).collect()))
 }
 
 /// SAVE

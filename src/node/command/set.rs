@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::node::command::error::{self, Answer, integer};
 use crate::node::command::{Call, CommandError};
-use crate::node::keyspace::Value;
+use crate::node::keyspace::{Key, Value};
 use crate::node::value::Set;
 use crate::resp::Reply;
 
-fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c Set>, CommandError> {
+fn read<'c>(call: &'c mut Call<'_, '_>, key: Key<'_>) -> Result<Option<&'c Set>, CommandError> {
     match call.read(key) {
         None => Ok(None),
         Some(Value::Set(set)) => Ok(Some(set)),
@@ -16,7 +16,10 @@ fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c Set>, C
     }
 }
 
-fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut Set>, CommandError> {
+fn write<'c>(
+    call: &'c mut Call<'_, '_>,
+    key: Key<'_>,
+) -> Result<Option<&'c mut Set>, CommandError> {
     match call.write(key) {
         None => Ok(None),
         Some(Value::Set(set)) => Ok(Some(set)),
@@ -25,7 +28,7 @@ fn write<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c mut Se
 }
 
 /// Counts `changes` to a set, and deletes its key if nothing is left of it.
-fn changed(call: &mut Call<'_, '_>, key: &[u8], changes: usize) {
+fn changed(call: &mut Call<'_, '_>, key: Key<'_>, changes: usize) {
     if changes == 0 {
         return;
     }
@@ -33,13 +36,13 @@ fn changed(call: &mut Call<'_, '_>, key: &[u8], changes: usize) {
     {
         call.node.keys.remove(key);
     }
-    call.node.clients.touch(key);
+    call.node.clients.touch(&key);
     call.also_changed(changes);
 }
 
 /// `SADD key member [member …]`
 pub(super) fn sadd(call: &mut Call<'_, '_>) -> Answer {
-    let (key, members) = (call.word(1), &call.args[2..]);
+    let (key, members) = (call.key(1), &call.args[2..]);
     if write(call, key)?.is_none() {
         call.node.keys.insert(key, Value::Set(Set::default()));
     }
@@ -51,7 +54,7 @@ pub(super) fn sadd(call: &mut Call<'_, '_>) -> Answer {
 
 /// `SREM key member [member …]`
 pub(super) fn srem(call: &mut Call<'_, '_>) -> Answer {
-    let (key, members) = (call.word(1), &call.args[2..]);
+    let (key, members) = (call.key(1), &call.args[2..]);
     let set = write(call, key)?;
     let removed = set.map_or(0, |set| members.iter().filter(|member| set.remove(member)).count());
     changed(call, key, removed);
@@ -60,13 +63,13 @@ pub(super) fn srem(call: &mut Call<'_, '_>) -> Answer {
 
 /// SMOVE source destination member
 pub(super) fn smove(call: &mut Call<'_, '_>) -> Answer {
-    let (source, target, member) = (call.word(1), call.word(2), call.word(3));
+    let (source, target, member) = (call.key(1), call.key(2), call.word(3));
     if !call.exists(source) {
         return Ok(Reply::Int(0));
     }
     let found = write(call, source)?.is_some_and(|set| set.contains(member));
     let target_is_set = write(call, target)?.is_some();
-    if source == target || !found {
+    if *source == *target || !found {
         return Ok(Reply::Int(i64::from(found)));
     }
     if let Some(set) = write(call, source)? {
@@ -76,20 +79,20 @@ pub(super) fn smove(call: &mut Call<'_, '_>) -> Answer {
         call.node.keys.insert(target, Value::Set(Set::default()));
     }
     let added = write(call, target)?.is_some_and(|set| set.insert(member));
-    call.node.clients.touch(target);
+    call.node.clients.touch(&target);
     changed(call, source, 1 + usize::from(added));
     Ok(Reply::Int(1))
 }
 
 /// SISMEMBER key member
 pub(super) fn sismember(call: &mut Call<'_, '_>) -> Answer {
-    let (key, member) = (call.word(1), call.word(2));
+    let (key, member) = (call.key(1), call.word(2));
     Ok(Reply::Int(i64::from(read(call, key)?.is_some_and(|set| set.contains(member)))))
 }
 
 /// `SMISMEMBER key member [member …]`
 pub(super) fn smismember(call: &mut Call<'_, '_>) -> Answer {
-    let (key, members) = (call.word(1), &call.args[2..]);
+    let (key, members) = (call.key(1), &call.args[2..]);
     let set = read(call, key)?;
     let found = |member: &Vec<u8>| set.is_some_and(|set| set.contains(member));
     Ok(Reply::Array(members.iter().map(|member| Reply::Int(i64::from(found(member)))).collect()))
@@ -97,13 +100,13 @@ pub(super) fn smismember(call: &mut Call<'_, '_>) -> Answer {
 
 /// SCARD key
 pub(super) fn scard(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     Ok(Reply::Int(read(call, key)?.map_or(0, Set::len) as i64))
 }
 
 /// SMEMBERS key
 pub(super) fn smembers(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     Ok(bulks(read(call, key)?.map(Set::members).unwrap_or_default()))
 }
 
@@ -125,7 +128,7 @@ fn draw(call: &mut Call<'_, '_>, mut members: Vec<Vec<u8>>, count: usize) -> Vec
 
 /// `SPOP key [count]`
 pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let count = match call.args {
         [_, _] => None,
         [_, _, count] => Some(error::count(count)?),
@@ -140,9 +143,9 @@ pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
     }
     changed(call, key, popped.len());
     if count.is_some() && call.node.keys.get(key).is_none() {
-        call.propagate_instead([b"DEL", key]);
+        call.propagate_instead([b"DEL", key.bytes]);
     } else {
-        popped.iter().for_each(|member| call.propagate_instead([b"SREM", key, member]));
+        popped.iter().for_each(|member| call.propagate_instead([b"SREM", key.bytes, member]));
     }
     Ok(match count {
         Some(_) => bulks(popped),
@@ -152,7 +155,7 @@ pub(super) fn spop(call: &mut Call<'_, '_>) -> Answer {
 
 /// `SRANDMEMBER key [count]`: a negative count may repeat members.
 pub(super) fn srandmember(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let count = match call.args {
         [_, _] => None,
         [_, _, count] => Some(integer(count)?),
@@ -188,7 +191,7 @@ fn combine(
 ) -> Result<Set, CommandError> {
     let mut result: Option<BTreeSet<Vec<u8>>> = None;
     for key in keys {
-        let set = read(call, key)?;
+        let set = read(call, key.into())?;
         if set.is_none() && operation == Operation::Intersection {
             // Redis does not look at the keys behind.
             return Ok(Set::default());
@@ -214,7 +217,7 @@ fn show(call: &mut Call<'_, '_>, operation: Operation) -> Answer {
 }
 
 fn store(call: &mut Call<'_, '_>, operation: Operation) -> Answer {
-    let target = call.word(1);
+    let target = call.key(1);
     let set = combine(call, &call.args[2..], operation)?;
     let len = set.len();
     if len == 0 {

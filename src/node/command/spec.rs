@@ -1,7 +1,8 @@
 //! What is known of a command before it is carried out: its name, how many arguments it takes, what it
 //! may do, and where its keys are.
 
-use smallvec::SmallVec;
+use std::iter::StepBy;
+use std::ops::Range;
 
 use crate::node::command::Outcome;
 use crate::node::command::call::Call;
@@ -87,6 +88,8 @@ pub(crate) enum Action {
 /// A command.
 #[derive(Debug)]
 pub(crate) struct Spec {
+    /// Its place in the table of commands.
+    pub(crate) number: usize,
     pub(crate) name: &'static str,
     /// How many words it has; at least as many, if negative.
     pub(crate) arity: i8,
@@ -97,8 +100,14 @@ pub(crate) struct Spec {
     pub(crate) action: Action,
 }
 
-/// Positions of keys; most commands have a few at most.
-pub(crate) type Positions = SmallVec<[usize; 4]>;
+/// The indices of a command's keys among its words.
+pub(crate) type Positions = StepBy<Range<usize>>;
+
+fn every(step: u8, words: Range<usize>) -> Positions {
+    words.step_by(usize::from(step))
+}
+
+const NONE: Range<usize> = 0..0;
 
 impl Spec {
     /// Whether it takes this many words, its name included.
@@ -113,15 +122,10 @@ impl Spec {
     }
 
     /// The indices of its keys among its words.
+    #[inline]
     pub(crate) fn key_positions(&self, args: &[Vec<u8>]) -> Positions {
-        if self.name == "migrate" {
-            return migrate_keys(args);
-        }
-        if self.name == "xread" {
-            return xread_keys(args);
-        }
         if self.keys.first == 0 {
-            return Positions::new();
+            return every(1, self.keys_behind_a_keyword(args));
         }
         let last = match usize::try_from(self.keys.last) {
             Ok(last) => last,
@@ -129,30 +133,39 @@ impl Spec {
         };
         if last >= args.len() {
             // The command checks its arguments itself.
-            return Positions::new();
+            return every(1, NONE);
         }
-        (usize::from(self.keys.first)..=last).step_by(usize::from(self.keys.step)).collect()
+        every(self.keys.step, usize::from(self.keys.first)..last + 1)
+    }
+
+    /// Where the keys of a command are that does not name them at fixed places.
+    fn keys_behind_a_keyword(&self, args: &[Vec<u8>]) -> Range<usize> {
+        match self.name {
+            "migrate" => migrate_keys(args),
+            "xread" => xread_keys(args),
+            _ => NONE,
+        }
     }
 }
 
 /// XREAD names its keys behind STREAMS, and as many ids behind them.
-fn xread_keys(args: &[Vec<u8>]) -> Positions {
+fn xread_keys(args: &[Vec<u8>]) -> Range<usize> {
     let is = |at: usize, word: &str| args[at].eq_ignore_ascii_case(word.as_bytes());
     let mut at = 1;
     while at < args.len() && (is(at, "block") || is(at, "count")) {
         at += 2;
     }
     if at >= args.len() || !is(at, "streams") || !(args.len() - at - 1).is_multiple_of(2) {
-        return Positions::new();
+        return NONE;
     }
-    (at + 1..).take((args.len() - at - 1) / 2).collect()
+    at + 1..at + 1 + (args.len() - at - 1) / 2
 }
 
 /// MIGRATE names one key, or several behind KEYS.
-fn migrate_keys(args: &[Vec<u8>]) -> Positions {
+fn migrate_keys(args: &[Vec<u8>]) -> Range<usize> {
     let keyword = (6..args.len()).find(|&at| args[at].eq_ignore_ascii_case(b"keys"));
     match keyword {
-        Some(keyword) if args[3].is_empty() => (keyword + 1..args.len()).collect(),
-        _ => Positions::from_slice(&[3]),
+        Some(keyword) if args[3].is_empty() => keyword + 1..args.len(),
+        _ => 3..4,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::node::command::error::Answer;
 use crate::node::command::{Call, CommandError};
-use crate::node::keyspace::{Entry, Value};
+use crate::node::keyspace::{Entry, Key, Value};
 use crate::node::number;
 use crate::resp::Reply;
 use crate::time::Millis;
@@ -19,14 +19,14 @@ fn string(value: &Value) -> Result<&Vec<u8>, CommandError> {
 }
 
 /// A key's string, for a command that reads.
-fn read<'c>(call: &'c mut Call<'_, '_>, key: &[u8]) -> Result<Option<&'c Vec<u8>>, CommandError> {
+fn read<'c>(call: &'c mut Call<'_, '_>, key: Key<'_>) -> Result<Option<&'c Vec<u8>>, CommandError> {
     call.read(key).map(string).transpose()
 }
 
 /// A key's string, to be changed.
 fn write<'c>(
     call: &'c mut Call<'_, '_>,
-    key: &[u8],
+    key: Key<'_>,
 ) -> Result<Option<&'c mut Vec<u8>>, CommandError> {
     match call.write(key) {
         None => Ok(None),
@@ -134,7 +134,7 @@ fn deadline(
 
 /// `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`
 pub(super) fn set(call: &mut Call<'_, '_>) -> Answer {
-    let (key, value) = (call.word(1), call.word(2));
+    let (key, value) = (call.key(1), call.word(2));
     if call.args.len() == 3 {
         call.put_string(key, value);
         return Ok(Reply::ok());
@@ -154,7 +154,7 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Answer {
         call.node.keys.set_expiry(key, Some(deadline));
     }
     match deadline {
-        Some(deadline) => propagate_set(call, key, value, options.expiry, deadline),
+        Some(deadline) => propagate_set(call, &key, value, options.expiry, deadline),
         None if options.get => {
             let is_get = |word: &&Vec<u8>| word.eq_ignore_ascii_case(b"get");
             let (start, rest) = call.args.split_at(3);
@@ -184,7 +184,7 @@ fn propagate_set(
 
 /// SETNX key value
 pub(super) fn setnx(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     if call.exists(key) {
         return Ok(Reply::Int(0));
     }
@@ -194,10 +194,10 @@ pub(super) fn setnx(call: &mut Call<'_, '_>) -> Answer {
 
 fn set_with_expiry(call: &mut Call<'_, '_>, unit: i64) -> Answer {
     let deadline = deadline(call, 2, unit, false)?;
-    let key = call.word(1);
+    let key = call.key(1);
     call.put_string(key, call.word(3));
     call.node.keys.set_expiry(key, Some(deadline));
-    propagate_set(call, key, call.word(3), Expiry::Unsaid, deadline);
+    propagate_set(call, &key, call.word(3), Expiry::Unsaid, deadline);
     Ok(Reply::ok())
 }
 
@@ -213,33 +213,33 @@ pub(super) fn psetex(call: &mut Call<'_, '_>) -> Answer {
 
 /// GET key
 pub(super) fn get(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     Ok(bulk_or_nil(read(call, key)?))
 }
 
 /// `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`
 pub(super) fn getex(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let options = Options::parse(call, 2, "persist", false)?;
     let Some(bytes) = read(call, key)? else { return Ok(Reply::Nil) };
     let reply = Reply::bulk(bytes);
     match (options.expiry, options.deadline(call)?) {
         (Expiry::At { date: true, .. }, Some(deadline)) if deadline <= call.now() => {
             call.delete(key);
-            call.propagate_instead([b"DEL", key]);
+            call.propagate_instead([b"DEL", key.bytes]);
         }
         (expiry, Some(deadline)) => {
             call.node.keys.set_expiry(key, Some(deadline));
-            call.touched(key);
+            call.touched(&key);
             let (command, number) = match expiry {
                 Expiry::At { date: true, .. } => ("PEXPIREAT", deadline),
                 _ => ("PEXPIRE", deadline - call.now()),
             };
-            call.propagate_instead([command.as_bytes(), key, number.to_string().as_bytes()]);
+            call.propagate_instead([command.as_bytes(), key.bytes, number.to_string().as_bytes()]);
         }
         (Expiry::Keyword, None) if call.node.keys.set_expiry(key, None).is_some() => {
-            call.touched(key);
-            call.propagate_instead([b"PERSIST", key]);
+            call.touched(&key);
+            call.propagate_instead([b"PERSIST", key.bytes]);
         }
         _ => {}
     }
@@ -248,25 +248,25 @@ pub(super) fn getex(call: &mut Call<'_, '_>) -> Answer {
 
 /// GETDEL key
 pub(super) fn getdel(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let reply = bulk_or_nil(read(call, key)?);
     call.delete(key);
-    call.propagate_instead([b"DEL", key]);
+    call.propagate_instead([b"DEL", key.bytes]);
     Ok(reply)
 }
 
 /// GETSET key value
 pub(super) fn getset(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let reply = bulk_or_nil(read(call, key)?);
     call.put_string(key, call.word(2));
-    call.propagate_instead([b"SET", key, call.word(2)]);
+    call.propagate_instead([b"SET", key.bytes, call.word(2)]);
     Ok(reply)
 }
 
 /// SETRANGE key offset value
 pub(super) fn setrange(call: &mut Call<'_, '_>) -> Answer {
-    let (key, piece) = (call.word(1), call.word(3));
+    let (key, piece) = (call.key(1), call.word(3));
     let offset = call.integer(2)?;
     if offset < 0 {
         return Err(CommandError::fixed("ERR offset is out of range"));
@@ -294,13 +294,13 @@ pub(super) fn setrange(call: &mut Call<'_, '_>) -> Answer {
         length = bytes.len();
         call.node.keys.make_raw(key);
     }
-    call.touched(key);
+    call.touched(&key);
     Ok(Reply::Int(length as i64))
 }
 
 /// GETRANGE key start end; SUBSTR is its older name.
 pub(super) fn getrange(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     let (start, end) = (call.integer(2)?, call.integer(3)?);
     let Some(bytes) = read(call, key)? else { return Ok(Reply::bulk("")) };
     if start < 0 && end < 0 && start > end {
@@ -354,7 +354,7 @@ pub(super) fn msetnx(call: &mut Call<'_, '_>) -> Answer {
 }
 
 fn add(call: &mut Call<'_, '_>, step: i64) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     call.node.expire_if_needed(call.ctx, key);
     let plus = |before: i64| {
         let overflow = CommandError::fixed("ERR increment or decrement would overflow");
@@ -375,7 +375,7 @@ fn add(call: &mut Call<'_, '_>, step: i64) -> Answer {
             after
         }
     };
-    call.touched(key);
+    call.touched(&key);
     Ok(Reply::Int(after))
 }
 
@@ -404,7 +404,7 @@ pub(super) fn decrby(call: &mut Call<'_, '_>) -> Answer {
 
 /// APPEND key value
 pub(super) fn append(call: &mut Call<'_, '_>) -> Answer {
-    let (key, tail) = (call.word(1), call.word(2));
+    let (key, tail) = (call.key(1), call.word(2));
     let length = match write(call, key)? {
         Some(bytes) => {
             bytes.extend_from_slice(tail);
@@ -417,12 +417,12 @@ pub(super) fn append(call: &mut Call<'_, '_>) -> Answer {
             tail.len()
         }
     };
-    call.touched(key);
+    call.touched(&key);
     Ok(Reply::Int(length as i64))
 }
 
 /// STRLEN key
 pub(super) fn strlen(call: &mut Call<'_, '_>) -> Answer {
-    let key = call.word(1);
+    let key = call.key(1);
     Ok(Reply::Int(read(call, key)?.map_or(0, Vec::len) as i64))
 }

@@ -30,7 +30,17 @@ const fn command(
     action: Action,
 ) -> Spec {
     let keys = KeyPositions { first: first as u8, last, step: step as u8 };
-    Spec { name, arity, traits: Traits(traits), keys, categories, action }
+    Spec { number: 0, name, arity, traits: Traits(traits), keys, categories, action }
+}
+
+/// Gives each command its number.
+const fn numbered<const COUNT: usize>(mut specs: [Spec; COUNT]) -> [Spec; COUNT] {
+    let mut at = 0;
+    while at < COUNT {
+        specs[at].number = at;
+        at += 1;
+    }
+    specs
 }
 
 const WRITE: u32 = Traits::WRITE.0;
@@ -53,7 +63,7 @@ const MOVABLEKEYS: u32 = Traits::MOVABLEKEYS.0;
 
 /// The commands, sorted by name.
 #[rustfmt::skip]
-pub(crate) static COMMANDS: &[Spec] = &[
+pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("acl", -2, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], NotModelled),
     command("append", 3, WRITE | DENYOOM | FAST, [1, 1, 1], &["string"], answer(string::append)),
     command("asking", 1, FAST, [0, 0, 0], &["keyspace"], answer(connection::asking)),
@@ -278,35 +288,35 @@ pub(crate) static COMMANDS: &[Spec] = &[
     command("zscore", 3, READONLY | FAST, [1, 1, 1], &["sortedset"], NotModelled),
     command("zunion", -3, READONLY | MOVABLEKEYS, [0, 0, 0], &["sortedset"], NotModelled),
     command("zunionstore", -4, WRITE | DENYOOM | MOVABLEKEYS, [1, 1, 1], &["sortedset"], NotModelled),
-];
+]);
 
 /// The longest name.
 const LONGEST: usize = 24;
 
-/// Where the commands of each first letter begin; those of the next letter begin where they end.
-static LETTERS: [u8; 27] = {
-    let mut begins = [0; 27];
-    let (mut letter, mut at) = (0, 0);
-    while letter < begins.len() {
-        while at < COMMANDS.len() && (COMMANDS[at].name.as_bytes()[0] - b'a') < letter as u8 {
-            at += 1;
-        }
-        begins[letter] = at as u8;
-        letter += 1;
+/// Where the first command is whose name has this first letter and this length; behind the last one if
+/// there is none.
+static PLACES: [[u8; LONGEST + 1]; 26] = {
+    let mut places = [[COMMANDS.len() as u8; LONGEST + 1]; 26];
+    let mut at = COMMANDS.len();
+    while at > 0 {
+        at -= 1;
+        let name = COMMANDS[at].name.as_bytes();
+        places[(name[0] - b'a') as usize][name.len()] = at as u8;
     }
-    begins
+    places
 };
 
 /// The command of this name, in any case.
 pub(crate) fn find(name: &[u8]) -> Option<&'static Spec> {
-    let mut lower = [0; LONGEST];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let letter = usize::from(lower.first()?.checked_sub(b'a')?);
-    let (first, end) = (LETTERS.get(letter)?, LETTERS.get(letter + 1)?);
-    let candidates = &COMMANDS[usize::from(*first)..usize::from(*end)];
-    candidates.iter().find(|spec| spec.name.as_bytes() == lower)
+    let letter = name.first()?.to_ascii_lowercase().checked_sub(b'a')?;
+    let place = PLACES.get(usize::from(letter))?.get(name.len())?;
+    COMMANDS[usize::from(*place)..].iter().find(|spec| is_name(spec.name, name))
+}
+
+/// Whether a word is this name, which has no capitals.
+fn is_name(name: &str, word: &[u8]) -> bool {
+    let lower = word.iter().map(u8::to_ascii_lowercase);
+    name.len() == word.len() && name.bytes().zip(lower).all(|(known, said)| known == said)
 }
 
 #[cfg(test)]
@@ -314,16 +324,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_sorted_so_that_those_of_a_letter_are_side_by_side() {
+    fn commands_are_sorted_and_know_their_numbers() {
         assert!(COMMANDS.is_sorted_by(|a, b| a.name < b.name));
-        assert_eq!(COMMANDS.len(), 224);
-        assert!(COMMANDS.iter().all(|spec| spec.name.len() <= LONGEST));
+        assert!(COMMANDS.iter().enumerate().all(|(number, spec)| spec.number == number));
     }
 
     #[test]
     fn a_command_is_found_in_any_case() {
         assert_eq!(find(b"GeT").map(|spec| spec.name), Some("get"));
-        for spec in COMMANDS {
+        for spec in &COMMANDS {
             assert_eq!(find(spec.name.as_bytes()).map(|found| found.name), Some(spec.name));
         }
         for nobody in ["gett", "", "zz", "0", "{", "~~~"] {

@@ -26,11 +26,16 @@ pub(crate) fn runs_at_once(spec: &Spec) -> bool {
 }
 
 /// What a command does, for the checks before it: EXEC does what was queued.
+#[inline]
 pub(crate) fn traits(node: &Node, client: LinkId, spec: &Spec) -> Traits {
-    if spec.name != "exec" {
-        return spec.traits;
+    match spec.name {
+        "exec" => spec.traits | queued_traits(node, client),
+        _ => spec.traits,
     }
-    queued(node, client).fold(spec.traits, |traits, (queued, _)| traits | queued.traits)
+}
+
+fn queued_traits(node: &Node, client: LinkId) -> Traits {
+    queued(node, client).fold(Traits(0), |traits, (queued, _)| traits | queued.traits)
 }
 
 /// Whether a command has a trait, and if it is EXEC, whether everything that was queued has it, too.
@@ -85,6 +90,16 @@ pub(crate) fn redirected(
         abort(node, client);
     }
     Outcome::Reply(error.into())
+}
+
+/// Keeps a command for EXEC.
+pub(super) fn enqueue(node: &mut Node, client: LinkId, args: &Arc<Args>) {
+    let state = node.clients.get_mut(client);
+    if let Some(transaction) = state.and_then(|state| state.transaction.as_mut())
+        && !transaction.aborted
+    {
+        transaction.queue.push(Arc::clone(args));
+    }
 }
 
 fn abort(node: &mut Node, client: LinkId) {
@@ -165,7 +180,7 @@ fn run(node: &mut Node, client: LinkId, mut execution: Execution, ctx: &mut Ctx<
     while let Some(args) = execution.rest.pop_front() {
         // It was found when it was queued.
         let Some(spec) = table::find(&args[0]) else { continue };
-        match call(node, client, spec, &args, true, ctx) {
+        match call(node, client, spec, &args, None, true, ctx) {
             Outcome::Reply(reply) | Outcome::Farewell(reply) => execution.push(node, reply),
             Outcome::Replies(replies) => {
                 for reply in replies {

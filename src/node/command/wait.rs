@@ -2,7 +2,8 @@
 
 use crate::node::Node;
 use crate::node::client::{Block, Pause, Popping, Reading};
-use crate::node::command::{Call, CommandError, Outcome, answer, finish, process};
+use crate::node::command::outcome::{Outcome, conclude};
+use crate::node::command::{Call, CommandError, process};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::number;
 use crate::resp::Reply;
@@ -10,7 +11,7 @@ use crate::time::Millis;
 
 /// Lets those go on whose wait is over, in the order in which they began to wait.
 pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
-    if node.clients.waiting.is_empty() || node.clients.awaited.is_some() {
+    if node.clients.awaited.is_some() {
         return;
     }
     let now = ctx.now.millis();
@@ -48,8 +49,7 @@ pub(crate) fn release(node: &mut Node, ctx: &mut Ctx<'_>) {
 /// Answers a client whose wait is over.
 pub(super) fn end_wait(node: &mut Node, link: LinkId, reply: Reply, ctx: &mut Ctx<'_>) {
     node.clients.unblock(link);
-    answer(node, link, reply, ctx);
-    finish(node, link, false);
+    conclude(node, link, Outcome::Reply(reply), false, ctx);
 }
 
 /// Carries out what a client sent while it waited, until it waits again.

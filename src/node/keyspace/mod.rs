@@ -4,17 +4,21 @@
 //! too; KEYS and SCAN, which answer in the random order of a hash table there, follow it here.
 
 mod journal;
+mod key;
+mod shelves;
 mod slot_keys;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::node::keyspace::journal::Journal;
+use crate::node::keyspace::shelves::Shelves;
 use crate::node::keyspace::slot_keys::SlotKeys;
 use crate::node::replication::message::Position;
 use crate::slot::Slot;
 use crate::time::Millis;
 
+pub use crate::node::keyspace::key::Key;
 pub use crate::node::value::Value;
 
 /// A key's value and its time to die.
@@ -36,18 +40,10 @@ impl Entry {
     }
 }
 
-/// So many slots stand side by side.
-const SHELF: usize = 64;
-
-/// The keys of some slots that follow each other. Copies of a keyspace have what neither has changed
-/// in common.
-type Shelf = [Option<Arc<SlotKeys>>; SHELF];
-
 /// All keys of database 0, the only one of a cluster node.
 #[derive(Debug, Clone, Default)]
 pub struct Keyspace {
-    /// As far as there are keys.
-    shelves: Vec<Option<Box<Shelf>>>,
+    shelves: Shelves,
     len: usize,
     deadlines: BTreeSet<(Millis, Vec<u8>)>,
     /// The sum of all deadlines.
@@ -71,45 +67,6 @@ impl PartialEq for Keyspace {
 impl Eq for Keyspace {}
 
 impl Keyspace {
-    #[inline]
-    fn slot(&self, slot: Slot) -> Option<&SlotKeys> {
-        let shelf = self.shelves.get(slot.index() / SHELF)?.as_ref()?;
-        shelf[slot.index() % SHELF].as_deref()
-    }
-
-    #[inline]
-    fn place_mut(&mut self, slot: Slot) -> Option<&mut Option<Arc<SlotKeys>>> {
-        let shelf = self.shelves.get_mut(slot.index() / SHELF)?.as_mut()?;
-        Some(&mut shelf[slot.index() % SHELF])
-    }
-
-    /// The keys of a slot, to be changed: no longer those of copies.
-    #[inline]
-    fn slot_mut(&mut self, slot: Slot) -> Option<&mut SlotKeys> {
-        self.place_mut(slot)?.as_mut().map(Arc::make_mut)
-    }
-
-    /// The keys of a slot, to be added to.
-    fn slot_or_new(&mut self, slot: Slot) -> &mut SlotKeys {
-        let at = slot.index() / SHELF;
-        if at >= self.shelves.len() {
-            self.shelves.resize_with(at + 1, || None);
-        }
-        let shelf = self.shelves[at].get_or_insert_with(|| Box::new([const { None }; SHELF]));
-        Arc::make_mut(shelf[slot.index() % SHELF].get_or_insert_default())
-    }
-
-    /// The slots that hold keys, ascending, and their keys.
-    fn occupied(&self) -> impl Iterator<Item = (Slot, &SlotKeys)> {
-        let shelves = (0..).step_by(SHELF).zip(&self.shelves);
-        shelves.filter_map(|(first, shelf)| Some((first, shelf.as_ref()?))).flat_map(
-            |(first, shelf)| {
-                let keys = (first..).zip(shelf.iter());
-                keys.filter_map(|(slot, keys)| Some((Slot::new(slot)?, keys.as_deref()?)))
-            },
-        )
-    }
-
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -124,55 +81,60 @@ impl Keyspace {
 
     /// Looks a key up, expired or not.
     #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
-        self.slot(Slot::of_key(key))?.get(key)
+    pub fn get<'k>(&self, key: impl Into<Key<'k>>) -> Option<&Entry> {
+        let key = key.into();
+        self.shelves.slot(key.slot)?.get(&key)
     }
 
     /// A key's entry, to be changed in place. Its time to die is changed by
     /// [`Keyspace::set_expiry`] only.
-    pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        let slot = Slot::of_key(key);
-        // Only then, because a slot that copies share is copied to be changed.
-        let before = self.shelves.get(slot.index() / SHELF)?.as_ref()?[slot.index() % SHELF]
-            .as_ref()?
-            .get(key)?;
-        if self.journal.lacks(key) {
-            self.journal.note(key, Some(before));
+    pub(crate) fn entry_mut<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&mut Entry> {
+        let key = key.into();
+        let has_journal = self.has_journal();
+        let keys = self.shelves.place_mut(key.slot)?.as_mut()?;
+        // What copies share is copied to be changed, and not for a key that is not there.
+        if has_journal || Arc::strong_count(keys) > 1 {
+            let before = keys.get(&key)?;
+            if self.journal.lacks(&key) {
+                self.journal.note(&key, Some(before));
+            }
         }
-        self.slot_mut(slot)?.get_mut(key)
+        Arc::make_mut(keys).get_mut(&key)
     }
 
     /// Notes how a key is before it is changed.
-    fn note(&mut self, key: &[u8]) {
-        if self.journal.lacks(key) {
+    fn note(&mut self, key: Key<'_>) {
+        if self.journal.lacks(&key) {
             let before = self.get(key).cloned();
-            self.journal.note(key, before.as_ref());
+            self.journal.note(&key, before.as_ref());
         }
     }
 
     /// A key's value, to be changed in place.
-    pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+    pub fn value_mut<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<&mut Value> {
         self.entry_mut(key).map(|entry| &mut entry.value)
     }
 
     /// Gives a key a new value. A key that was there keeps its time to die.
-    pub fn insert(&mut self, key: &[u8], value: Value) {
+    pub fn insert<'k>(&mut self, key: impl Into<Key<'k>>, value: Value) {
+        let key = key.into();
         self.note(key);
-        let keys = self.slot_or_new(Slot::of_key(key));
-        match keys.get_mut(key) {
+        let keys = self.shelves.slot_or_new(key.slot);
+        match keys.get_mut(&key) {
             Some(entry) => {
                 entry.value = value;
                 entry.raw = false;
             }
             None => {
-                keys.insert(key, Entry { value, expires: None, raw: false });
+                keys.insert(&key, Entry { value, expires: None, raw: false });
                 self.len += 1;
             }
         }
     }
 
     /// Gives a key a string, into the memory of the string that was there.
-    pub fn insert_string(&mut self, key: &[u8], string: &[u8]) {
+    pub fn insert_string<'k>(&mut self, key: impl Into<Key<'k>>, string: &[u8]) {
+        let key = key.into();
         match self.entry_mut(key) {
             Some(Entry { value: Value::String(old), raw, .. }) => {
                 string.clone_into(old);
@@ -183,7 +145,7 @@ impl Keyspace {
     }
 
     /// A string was changed in place.
-    pub fn make_raw(&mut self, key: &[u8]) {
+    pub fn make_raw<'k>(&mut self, key: impl Into<Key<'k>>) {
         if let Some(entry) = self.entry_mut(key) {
             entry.raw = true;
         }
@@ -193,9 +155,9 @@ impl Keyspace {
     #[must_use]
     pub fn loaded(&self) -> Keyspace {
         let mut keys = self.replayed();
-        let places = keys.shelves.iter_mut().flatten().flat_map(|shelf| shelf.iter_mut());
-        for place in places.flatten().filter(|keys| keys.iter().any(|(_, entry)| entry.raw)) {
-            Arc::make_mut(place).values_mut().for_each(|entry| entry.raw = false);
+        let is_raw = |keys: &&mut Arc<SlotKeys>| keys.iter().any(|(_, entry)| entry.raw);
+        for keys in keys.shelves.occupied_mut().filter(is_raw) {
+            Arc::make_mut(keys).values_mut().for_each(|entry| entry.raw = false);
         }
         keys
     }
@@ -215,15 +177,16 @@ impl Keyspace {
     }
 
     /// Deletes a key.
-    pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let slot = Slot::of_key(key);
-        self.slot(slot)?.get(key)?;
-        let keys = self.slot_mut(slot)?;
-        let entry = keys.remove(key)?;
+    pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> Option<Entry> {
+        let key = key.into();
+        self.shelves.slot(key.slot)?.get(&key)?;
+        let place = self.shelves.place_mut(key.slot)?;
+        let keys = Arc::make_mut(place.as_mut()?);
+        let entry = keys.remove(&key)?;
         if keys.len() == 0 {
-            *self.place_mut(slot)? = None;
+            *place = None;
         }
-        self.journal.note(key, Some(&entry));
+        self.journal.note(&key, Some(&entry));
         self.len -= 1;
         if let Some(deadline) = entry.expires {
             self.drop_deadline(deadline, key.to_vec());
@@ -232,7 +195,12 @@ impl Keyspace {
     }
 
     /// Sets or takes away a key's time to die; returns the one it had.
-    pub fn set_expiry(&mut self, key: &[u8], expires: Option<Millis>) -> Option<Millis> {
+    pub fn set_expiry<'k>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        expires: Option<Millis>,
+    ) -> Option<Millis> {
+        let key = key.into();
         let entry = self.entry_mut(key)?;
         let before = std::mem::replace(&mut entry.expires, expires);
         if before != expires {
@@ -258,12 +226,12 @@ impl Keyspace {
 
     /// All keys in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
-        self.occupied().flat_map(|(_, keys)| keys.iter())
+        self.shelves.occupied().flat_map(|(_, keys)| keys.iter())
     }
 
     /// The slots that hold keys, ascending.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.occupied().map(|(slot, _)| slot)
+        self.shelves.occupied().map(|(slot, _)| slot)
     }
 
     /// How many keys have a time to die.
@@ -291,18 +259,18 @@ impl Keyspace {
 
     /// The keys of a slot in byte order (§9.14).
     pub fn keys_in_slot(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
-        self.slot(slot).into_iter().flat_map(SlotKeys::iter).map(|(key, _)| key)
+        self.shelves.slot(slot).into_iter().flat_map(SlotKeys::iter).map(|(key, _)| key)
     }
 
     /// How many keys a slot holds (§9.13).
     #[must_use]
     pub fn count_in_slot(&self, slot: Slot) -> usize {
-        self.slot(slot).map_or(0, SlotKeys::len)
+        self.shelves.slot(slot).map_or(0, SlotKeys::len)
     }
 
     /// Deletes all keys of a slot (§5.8.6); returns how many they were.
     pub fn delete_slot(&mut self, slot: Slot) -> usize {
-        let Some(keys) = self.place_mut(slot).and_then(Option::take) else { return 0 };
+        let Some(keys) = self.shelves.place_mut(slot).and_then(Option::take) else { return 0 };
         self.len -= keys.len();
         for (key, entry) in keys.iter() {
             self.journal.note(key, Some(entry));

@@ -2,6 +2,7 @@
 
 use crate::node::Node;
 use crate::node::client::{Client, Pause};
+use crate::node::command::Spec;
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::replication::message::Position;
 use crate::resp::Reply;
@@ -29,9 +30,9 @@ impl Node {
 
     /// What my master or a replica has sent is a command as any other: it is counted, and the cached
     /// clock is set when it is carried out (§0.3.2).
-    pub(super) fn count_command(&mut self, ctx: &Ctx<'_>, name: &'static str, failed: bool) {
+    pub(super) fn count_command(&mut self, ctx: &Ctx<'_>, spec: &Spec, failed: bool) {
         self.process.cached_time = ctx.now.millis();
-        self.server.stats.count_call(name, failed);
+        self.server.stats.count_call(spec, failed);
     }
 
     /// The cached clock in whole seconds (§0.3.2).

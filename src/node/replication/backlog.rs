@@ -57,10 +57,9 @@ impl Backlog {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     fn write(len: usize) -> StreamCommand {
-        StreamCommand::Write(Arc::new(vec![vec![b'x'; len]]))
+        StreamCommand::write(vec![vec![b'x'; len]])
     }
 
     proptest! {

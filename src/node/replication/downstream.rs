@@ -6,15 +6,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::command::LOADING;
 use crate::node::command::propagate::Transacting;
+use crate::node::command::{self, LOADING};
 use crate::node::dump::Dump;
 use crate::node::effect::{Ctx, Effect, LinkEnd, LinkId};
 use crate::node::log::Level;
 use crate::node::replication::Replication;
 use crate::node::replication::history::Refusal;
-use crate::node::replication::message::{Position, ReplMessage, StreamCommand};
+use crate::node::replication::message::{Position, ReplMessage, StreamCommand, Write};
 use crate::resp::Args;
+use crate::slot::Slot;
 
 /// A connection whose other end has not asked for synchronization yet.
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +159,7 @@ impl Node {
         let loading = asks && self.is_loading();
         let refused = loading || matches!(message, ReplMessage::Psync(_)) && self.lacks_master();
         if let Some(name) = message.command() {
-            self.count_command(ctx, name, refused);
+            self.count_command(ctx, command::known(name), refused);
         }
         if loading {
             return self.refuse_caller(ctx, link, LOADING);
@@ -321,9 +322,19 @@ impl Node {
         self.replication.master.is_none() && self.replication.history.backlog.is_some()
     }
 
-    /// A write of this master goes into the stream, if anybody is interested (A.3). Replicas do not
-    /// add to the stream; they pass on what they get.
+    /// A write of this master goes into the stream, if anybody is interested (A.3).
     pub(crate) fn propagate(&mut self, ctx: &mut Ctx<'_>, args: impl Into<Arc<Args>>) {
+        self.propagate_in(ctx, None, args);
+    }
+
+    /// A write to keys of a slot goes into the stream, if anybody is interested (A.3). Replicas do not
+    /// add to the stream; they pass on what they get.
+    pub(crate) fn propagate_in(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        slot: Option<Slot>,
+        args: impl Into<Arc<Args>>,
+    ) {
         if !self.has_stream() {
             return;
         }
@@ -332,9 +343,9 @@ impl Node {
         }
         if self.replication.transacting == Transacting::Begun {
             self.replication.transacting = Transacting::Announced;
-            self.feed(ctx, StreamCommand::Write(Arc::new(crate::resp::args(["MULTI"]))));
+            self.feed(ctx, StreamCommand::write(crate::resp::args(["MULTI"])));
         }
-        self.feed(ctx, StreamCommand::Write(args.into()));
+        self.feed(ctx, StreamCommand::Write(Write::new(args, slot)));
     }
 
     /// Adds a command to the stream and sends it to all who get the stream.
@@ -359,10 +370,10 @@ impl Node {
         self.replication.online().filter(|one| one.acknowledged >= offset).count() as i64
     }
 
-    /// Asks all replicas to acknowledge, if somebody has begun to wait for that and no pause keeps the
-    /// stream as it is (§0.2).
+    /// Asks all replicas to acknowledge, because somebody has begun to wait for that, unless a pause keeps
+    /// the stream as it is (§0.2).
     pub(crate) fn ask_for_acks(&mut self, ctx: &mut Ctx<'_>) {
-        if !self.replication.acks_wanted || self.clients_paused() {
+        if self.clients_paused() {
             return;
         }
         self.replication.acks_wanted = false;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::node::dump::Dump;
 use crate::node::replication::id::ReplicationId;
 use crate::resp::Args;
+use crate::slot::Slot;
 
 /// A message on a replication link.
 #[derive(Debug, Clone)]
@@ -64,7 +65,38 @@ pub enum StreamCommand {
     /// `REPLCONF GETACK *`, which asks for an acknowledgement at once.
     GetAck,
     /// A write.
-    Write(Arc<Args>),
+    Write(Write),
+}
+
+/// A write in the stream. What every stage of its way asks for is found out once: its length, and the
+/// slot of its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    args: Arc<Args>,
+    wire_bytes: u64,
+    slot: Option<Slot>,
+}
+
+impl Write {
+    /// A write of these words, all keys among which are in this slot, if that is known.
+    #[must_use]
+    pub fn new(args: impl Into<Arc<Args>>, slot: Option<Slot>) -> Write {
+        let args = args.into();
+        let wire_bytes = command_bytes(args.iter().map(Vec::len));
+        Write { args, wire_bytes, slot }
+    }
+
+    /// The words of the command.
+    #[must_use]
+    pub fn args(&self) -> &Arc<Args> {
+        &self.args
+    }
+
+    /// The slot of all its keys, if that is known.
+    #[must_use]
+    pub fn slot(&self) -> Option<Slot> {
+        self.slot
+    }
 }
 
 impl ReplMessage {
@@ -112,10 +144,16 @@ impl ReplMessage {
 }
 
 impl StreamCommand {
+    /// A write of these words.
+    #[must_use]
+    pub fn write(args: impl Into<Arc<Args>>) -> StreamCommand {
+        StreamCommand::Write(Write::new(args, None))
+    }
+
     /// Whether it is a command of one word, this one.
     #[must_use]
     pub fn is(&self, word: &str) -> bool {
-        matches!(self, StreamCommand::Write(args) if args.len() == 1 && args[0] == word.as_bytes())
+        matches!(self, StreamCommand::Write(write) if *write.args.as_slice() == [word.as_bytes()])
     }
 
     /// The exact length in the stream, by which offsets grow (A.3).
@@ -125,7 +163,7 @@ impl StreamCommand {
             StreamCommand::Ping => 14,
             StreamCommand::Select => 23,
             StreamCommand::GetAck => 37,
-            StreamCommand::Write(args) => command_bytes(args.iter().map(Vec::len)),
+            StreamCommand::Write(write) => write.wire_bytes,
         }
     }
 }
@@ -208,7 +246,7 @@ mod tests {
             words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..130), 1..12)
         ) {
             let bytes = encoded(&words).len() as u64;
-            prop_assert_eq!(StreamCommand::Write(Arc::new(words)).wire_bytes(), bytes);
+            prop_assert_eq!(StreamCommand::write(words).wire_bytes(), bytes);
         }
     }
 }

@@ -372,17 +372,17 @@ impl Node {
 
     fn process_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
         match &command {
-            StreamCommand::Ping => self.count_command(ctx, "ping", false),
-            StreamCommand::Select => self.count_command(ctx, "select", false),
+            StreamCommand::Ping => self.count_command(ctx, command::known("ping"), false),
+            StreamCommand::Select => self.count_command(ctx, command::known("select"), false),
             StreamCommand::GetAck => {
-                self.count_command(ctx, "replconf", false);
+                self.count_command(ctx, command::known("replconf"), false);
                 self.acknowledge(ctx, link);
             }
-            StreamCommand::Write(args) => {
-                if let Some(spec) = command::spec_of(args) {
-                    self.count_command(ctx, spec.name, false);
+            StreamCommand::Write(write) => {
+                if let Some(spec) = command::spec_of(write.args()) {
+                    self.count_command(ctx, spec, false);
                     if !command.is("MULTI") && !command.is("EXEC") {
-                        self.apply_from_master(ctx, link, spec, args);
+                        self.apply_from_master(ctx, link, spec, write);
                     }
                 }
             }

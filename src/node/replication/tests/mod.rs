@@ -98,7 +98,7 @@ fn a_replica_that_lost_its_link_gets_only_what_it_missed_a8() {
         node.propagate(ctx, args(["SET", "key", "2"]));
     });
     assert_ne!(lab.node(3).replication.upstream.link(), Some(link));
-    let missed = StreamCommand::Write(args(["SET", "key", "2"]).into()).wire_bytes();
+    let missed = StreamCommand::write(args(["SET", "key", "2"])).wire_bytes();
     let offset = offsets(&mut lab, &[0])[0];
     assert_eq!(
         masked(&told(&lab, 3, from)),
@@ -342,7 +342,7 @@ fn a_replica_that_is_promoted_begins_a_history_of_its_own_a6() {
     assert_eq!((replication.cached_master, replication.down_since), (None, 0));
     let before = offsets(&mut lab, &[3])[0];
     write(&mut lab, 3, "SET key 2");
-    let set = StreamCommand::Write(args(["SET", "key", "2"]).into()).wire_bytes();
+    let set = StreamCommand::write(args(["SET", "key", "2"])).wire_bytes();
     assert_eq!(offsets(&mut lab, &[3])[0] - before, 23 + set, "SELECT is said again");
 }
 
