@@ -307,6 +307,7 @@ impl Table {
     pub fn silent_since(&mut self, moment: Millis, silent: &mut Vec<PeerIx>) {
         let second = whole_seconds(moment);
         if self.len() <= RUN {
+            // A walk in order over so few is cheaper than a sort of what is found out of order.
             let latest = self.vitals.latest_pulse(second);
             let all = self.order.sequence().iter().copied();
             silent.clear();
