@@ -121,7 +121,7 @@ impl Entry {
         }
         let (first, last) = word.split_once('-').unwrap_or((word, word));
         let (first, last) = (parse_slot(first)?, parse_slot(last)?);
-        (first.number()..=last.number()).filter_map(Slot::new).for_each(|slot| slots.insert(slot));
+        slots.insert_run(first, last);
         Ok(())
     }
 }

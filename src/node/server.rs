@@ -1,5 +1,6 @@
 //! What the administration of a process knows: counters, files, its configuration file.
 
+use crate::id::NodeId;
 use crate::node::config::Config;
 use crate::node::process::Boot;
 use crate::node::stats::Stats;
@@ -28,13 +29,13 @@ impl Server {
     #[must_use]
     pub fn new(boot: &Boot) -> Server {
         let mut draws = boot.seed.stream(Purpose::Command, boot.subject, boot.incarnation);
-        let mut run_id = [0; 20];
-        draws.fill(&mut run_id);
+        // As long as a node's id, and drawn in the same way.
+        let run_id = NodeId::random(&mut draws).to_string();
         Server {
             stats: Stats::default(),
             storage: Storage::default(),
             config_file: boot.config.clone(),
-            run_id: run_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            run_id,
             active_expire: true,
             draws,
         }

@@ -35,13 +35,11 @@ impl Bus {
         !equal
     }
 
-    /// Among the owners of the claimed slots, the first that has a greater epoch than the claim
-    /// (§5.6.7).
-    fn better_owner(&self, sender: PeerIx, packet: &Packet) -> Option<PeerIx> {
-        packet.slots.difference(&self.table.peer(sender).slots).find_map(|slot| {
-            let owner = self.slots.owner(slot)?;
-            (self.table.peer(owner).config_epoch > packet.config_epoch).then_some(owner)
-        })
+    /// The first of some slots whose owner has a greater epoch than this, and its owner (§5.6.7, §8.4).
+    pub(crate) fn newer_owner(&self, slots: &SlotSet, epoch: Epoch) -> Option<(Slot, PeerIx)> {
+        let parts = slots.runs().flat_map(|run| self.slots.parts(run));
+        let mut owners = parts.filter_map(|((first, _), owner)| Some((first, owner?)));
+        owners.find(|&(_, owner)| self.table.peer(owner).config_epoch > epoch)
     }
 
     /// Binds every claimed slot to the claimer that nobody holds with the same or a greater epoch
@@ -54,32 +52,29 @@ impl Bus {
         has_keys: impl Fn(Slot) -> bool,
     ) -> Rebound {
         let my_shard = self.slot_speaker(self.myself);
-        let held = Arc::clone(&self.table.peer(claimer).slots);
         let mut rebound = Rebound::default();
         let mut taken = SlotSet::default();
-        let mut wanted = claimed.clone();
-        wanted.subtract(&held);
-        for (part, owner) in wanted.runs().flat_map(|run| self.slots.parts(run)) {
+        let wanted = claimed.without(&self.table.peer(claimer).slots);
+        for ((first, last), owner) in wanted.runs().flat_map(|run| self.slots.parts(run)) {
             if owner.is_some_and(|owner| self.table.peer(owner).config_epoch >= epoch) {
                 continue;
             }
             let mine = owner == Some(self.myself);
-            let bounds = Slot::new(*part.start()).zip(Slot::new(*part.end()));
-            if let Some((first, last)) = bounds.filter(|_| !mine && self.slots.importing.is_empty())
-            {
-                let from_my_shard = owner.is_some() && owner == my_shard;
-                rebound.from_my_shard += if from_my_shard { part.len() as u16 } else { 0 };
+            let from_my_shard = owner.is_some() && owner == my_shard;
+            if !mine && self.slots.importing.is_empty() {
+                let slots = first.up_to(last).len() as u16;
+                rebound.from_my_shard += if from_my_shard { slots } else { 0 };
                 taken.insert_run(first, last);
                 continue;
             }
-            for slot in part.filter_map(Slot::new) {
+            for slot in first.up_to(last) {
                 if self.slots.importing.contains_key(&slot) {
                     continue;
                 }
                 if mine && has_keys(slot) {
                     rebound.dirty.push(slot);
                 }
-                rebound.from_my_shard += u16::from(owner.is_some() && owner == my_shard);
+                rebound.from_my_shard += u16::from(from_my_shard);
                 taken.insert(slot);
             }
         }
@@ -100,7 +95,8 @@ impl Node {
             if is_master {
                 self.update_slots(ctx, sender, packet.config_epoch, &packet.slots);
             }
-            if let Some(owner) = self.bus.better_owner(sender, packet) {
+            let foreign = packet.slots.without(&self.bus.table.peer(sender).slots);
+            if let Some((_, owner)) = self.bus.newer_owner(&foreign, packet.config_epoch) {
                 self.correct_claim(ctx, sender, owner);
             }
         }

@@ -9,7 +9,7 @@ use crate::node::flags::Flags;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::PeerIx;
 use crate::node::text::written;
-use crate::slot::Slot;
+use crate::slot::{Slot, SlotSet};
 
 /// How many slots are in which condition (§10.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,11 +61,8 @@ impl Bus {
         write!(out, " {} {} {epoch} ", table.ping_sent(ix), table.pong_received(ix))?;
         let connected = table.link(ix).is_some() || ix == self.myself;
         out.push_str(if connected { "connected" } else { "disconnected" });
-        for (first, last) in peer.slots.runs() {
-            match first == last {
-                true => write!(out, " {first}")?,
-                false => write!(out, " {first}-{last}")?,
-            }
+        if peer.slot_count > 0 {
+            write_slots(out, &peer.slots)?;
         }
         if ix == self.myself { self.write_open_slots(out, ids) } else { Ok(()) }
     }
@@ -125,6 +122,17 @@ impl Bus {
         }
         counts
     }
+}
+
+/// Slots in runs (§10.2).
+fn write_slots(out: &mut String, slots: &SlotSet) -> fmt::Result {
+    for (first, last) in slots.runs() {
+        match first == last {
+            true => write!(out, " {first}")?,
+            false => write!(out, " {first}-{last}")?,
+        }
+    }
+    Ok(())
 }
 
 /// The counters of one direction: types that were never used are left out, the total never is

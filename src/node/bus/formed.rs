@@ -56,7 +56,7 @@ impl FormedCluster {
             for run in member.slots.runs() {
                 let taken = slots.parts(run).find(|(_, owner)| owner.is_some());
                 assert!(taken.is_none(), "two members claim slots {taken:?}");
-                slots.assign_run(run, PeerIx::nth(at));
+                slots.assign_run(run, Some(PeerIx::nth(at)));
             }
         }
         let greatest = members.iter().map(|member| member.config_epoch).max();

@@ -22,15 +22,11 @@ impl Bus {
 impl Node {
     /// Begins to connect to every node that I have no link to (§3.1).
     pub(crate) fn connect_missing(&mut self, ctx: &mut Ctx<'_>) {
-        if self.bus.table.census().unlinked == 0 {
-            return;
-        }
-        for place in 0..self.bus.table.len() {
-            let ix = self.bus.table.at(place);
-            let hidden = self.bus.table.flags(ix).any(Flags::MYSELF | Flags::NOADDR);
-            if !hidden && self.bus.table.link(ix).is_none() {
-                self.connect(ctx, ix);
-            }
+        let mut from = 0;
+        for _ in 0..self.bus.table.census().unlinked {
+            let Some(place) = self.bus.table.next_unlinked(from) else { return };
+            self.connect(ctx, self.bus.table.at(place));
+            from = place + 1;
         }
     }
 

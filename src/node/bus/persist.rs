@@ -16,9 +16,10 @@ impl Bus {
     /// The text of nodes.conf (§12.1).
     #[must_use]
     pub fn config_text(&self, ids: &Ids) -> String {
-        let nodes = self.nodes_text(ids, true);
+        let mut text = self.nodes_text(ids, true);
         let (current, vote) = (self.current_epoch, self.last_vote_epoch);
-        format!("{nodes}vars currentEpoch {current} lastVoteEpoch {vote}\n")
+        text += &format!("vars currentEpoch {current} lastVoteEpoch {vote}\n");
+        text
     }
 
     /// A new member of an unknown cluster: myself (§12.3.1).
@@ -80,9 +81,7 @@ impl Bus {
             let from = self.known_or_new(ids, from, now);
             self.slots.importing.insert(slot, from);
         }
-        entry.slots.iter().for_each(|slot| {
-            self.add_slot(slot, ix);
-        });
+        self.take_free_slots(&entry.slots, ix);
         ix
     }
 

@@ -1,11 +1,11 @@
 //! Who owns which slot in one process's view (§2.7).
 //!
 //! The map from slot to owner and the set of slots of each owner are kept in step here and nowhere
-//! else. The sets are shared between nodes as long as nobody changes them; a change makes a copy.
+//! else. Both are shared between nodes as long as nobody changes them; a change makes a copy.
 
 use std::collections::BTreeMap;
-use std::ops::{Range, RangeInclusive};
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
 
@@ -18,7 +18,7 @@ use crate::slot::{SLOTS, Slot, SlotSet};
 #[derive(Debug, Clone)]
 pub struct SlotMap {
     /// By slot; `NOBODY` = unassigned.
-    owner: Box<[u16]>,
+    owner: Arc<[u16]>,
     assigned: u16,
     /// Slots that I give away, and to whom (§9.9).
     pub migrating: BTreeMap<Slot, PeerIx>,
@@ -28,10 +28,13 @@ pub struct SlotMap {
 
 const NOBODY: u16 = u16::MAX;
 
+/// What everybody shares who knows of no owner yet.
+static UNASSIGNED: LazyLock<Arc<[u16]>> = LazyLock::new(|| Arc::new([NOBODY; SLOTS as usize]));
+
 impl Default for SlotMap {
     fn default() -> SlotMap {
         SlotMap {
-            owner: vec![NOBODY; SLOTS as usize].into_boxed_slice(),
+            owner: Arc::clone(&UNASSIGNED),
             assigned: 0,
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
@@ -50,22 +53,21 @@ impl SlotMap {
 
     /// The maximal runs of slots with the same owner, ascending.
     pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot, PeerIx)> {
-        self.parts_of(0..self.owner.len()).filter_map(|(part, owner)| {
-            Some((Slot::new(*part.start())?, Slot::new(*part.end())?, owner?))
-        })
+        self.parts_of(0..self.owner.len())
+            .filter_map(|((first, last), owner)| Some((first, last, owner?)))
     }
 
     fn parts_of(
         &self,
         slots: Range<usize>,
-    ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<PeerIx>)> {
+    ) -> impl Iterator<Item = ((Slot, Slot), Option<PeerIx>)> {
         let owners = &self.owner[..slots.end];
         let mut from = slots.start;
         std::iter::from_fn(move || {
             let owner = *owners.get(from)?;
             let first = from;
             from = end_of_run(owners, first);
-            let part = first as u16..=(from - 1) as u16;
+            let part = (Slot::new(first as u16)?, Slot::new((from - 1) as u16)?);
             Some((part, (owner != NOBODY).then_some(PeerIx(owner))))
         })
     }
@@ -84,7 +86,7 @@ impl SlotMap {
 
     pub(crate) fn assign(&mut self, slot: Slot, owner: Option<PeerIx>) {
         let new = owner.map_or(NOBODY, |ix| ix.0);
-        let old = std::mem::replace(&mut self.owner[slot.index()], new);
+        let old = std::mem::replace(&mut Arc::make_mut(&mut self.owner)[slot.index()], new);
         self.assigned = self.assigned - u16::from(old != NOBODY) + u16::from(new != NOBODY);
     }
 
@@ -92,15 +94,19 @@ impl SlotMap {
     pub(crate) fn parts(
         &self,
         (first, last): (Slot, Slot),
-    ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<PeerIx>)> {
+    ) -> impl Iterator<Item = ((Slot, Slot), Option<PeerIx>)> {
         self.parts_of(first.index()..last.index() + 1)
     }
 
-    /// Gives a run of slots to a node.
-    pub(crate) fn assign_run(&mut self, (first, last): (Slot, Slot), to: PeerIx) {
-        let owners = &mut self.owner[first.index()..=last.index()];
-        self.assigned += owners.iter().filter(|&&owner| owner == NOBODY).count() as u16;
-        owners.fill(to.0);
+    /// Gives a run of slots to a node, or to nobody.
+    pub(crate) fn assign_run(&mut self, run: (Slot, Slot), to: Option<PeerIx>) {
+        let (first, last) = run;
+        let owned = self.parts(run).filter(|(_, owner)| owner.is_some());
+        self.assigned -=
+            owned.map(|((first, last), _)| first.up_to(last).len() as u16).sum::<u16>();
+        self.assigned += to.map_or(0, |_| first.up_to(last).len() as u16);
+        let owners = &mut Arc::make_mut(&mut self.owner)[first.index()..=last.index()];
+        owners.fill(to.map_or(NOBODY, |ix| ix.0));
     }
 }
 
@@ -153,7 +159,7 @@ impl Bus {
             for (_, owner) in self.slots.parts(run) {
                 losers.extend(owner.filter(|owner| !losers.contains(owner)));
             }
-            self.slots.assign_run(run, to);
+            self.slots.assign_run(run, Some(to));
         }
         for owner in losers {
             let slots = &mut self.table.peer_mut(owner).slots;
@@ -171,6 +177,19 @@ impl Bus {
         }
     }
 
+    /// Assigns those of many slots that nobody owns: what adding each of them would come to (§2.7).
+    pub(crate) fn take_free_slots(&mut self, wanted: &SlotSet, to: PeerIx) {
+        let mut free = SlotSet::default();
+        for ((first, last), owner) in wanted.runs().flat_map(|run| self.slots.parts(run)) {
+            if owner.is_none() {
+                free.insert_run(first, last);
+            }
+        }
+        if !free.is_empty() {
+            self.take_slots(&free, to);
+        }
+    }
+
     /// Unassigns all slots of a node; returns how many they were (§2.7).
     pub fn del_node_slots(&mut self, of: PeerIx) -> u16 {
         let peer = self.table.peer(of);
@@ -178,7 +197,7 @@ impl Bus {
         if count > 0 {
             let slots = Arc::clone(&peer.slots);
             self.table.set_slots(of, self.table.no_slots(), 0);
-            slots.iter().for_each(|slot| self.slots.assign(slot, None));
+            slots.runs().for_each(|run| self.slots.assign_run(run, None));
         }
         count
     }
@@ -253,6 +272,16 @@ mod tests {
         let there = lab.peer(1, 1);
         assert_eq!(lab.node(0).bus.table.peer(here).slots.len(), 8_191);
         assert_eq!(lab.node(1).bus.table.peer(there).slots, share(1, 2));
+    }
+
+    #[test]
+    fn members_share_the_map_until_one_of_them_changes_it() {
+        let mut lab = Lab::formed(2, 0, 3_000);
+        let maps = [0, 1].map(|at| Arc::clone(&lab.node(at).bus.slots.owner));
+        assert!(Arc::ptr_eq(&maps[0], &maps[1]));
+        lab.node(0).bus.del_slot(slot(16_000));
+        assert_eq!(lab.node(0).bus.slots.owner(slot(16_000)), None);
+        assert!(lab.node(1).bus.slots.owner(slot(16_000)).is_some());
     }
 
     #[test]

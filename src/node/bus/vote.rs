@@ -76,11 +76,10 @@ impl Node {
         if since < spacing {
             return Err(Denial::TooSoon(spacing - since));
         }
-        let newer = request.slots.iter().find_map(|slot| {
-            let epoch = table.peer(bus.slots.owner(slot)?).config_epoch;
-            (epoch > request.config_epoch).then_some(Denial::OldSlot(slot, epoch))
-        });
-        newer.map_or(Ok(master), Err)
+        match bus.newer_owner(&request.slots, request.config_epoch) {
+            Some((slot, owner)) => Err(Denial::OldSlot(slot, table.peer(owner).config_epoch)),
+            None => Ok(master),
+        }
     }
 
     fn deny(

@@ -22,9 +22,12 @@ pub struct Census {
     pub pfail: u32,
 }
 
+/// Nodes with one of these are never dialled (§3.1).
+const HIDDEN: Flags = Flags(Flags::MYSELF.0 | Flags::NOADDR.0);
+
 impl Census {
     pub(super) fn of(flags: Flags, linked: bool) -> Census {
-        let hidden = flags.any(Flags::MYSELF | Flags::NOADDR);
+        let hidden = flags.any(HIDDEN);
         Census {
             unlinked: u32::from(!hidden && !linked),
             handshakes: u32::from(flags.any(Flags::HANDSHAKE)),
@@ -49,19 +52,31 @@ impl Table {
 
     /// Sets flags of a node.
     pub fn set_flags(&mut self, ix: PeerIx, flags: Flags) {
-        let flags = self.flags(ix) | flags;
-        self.change(ix, |table| table.put_flags(ix, flags));
+        self.change_flags(ix, self.flags(ix) | flags);
     }
 
     /// Clears flags of a node.
     pub fn clear_flags(&mut self, ix: PeerIx, flags: Flags) {
-        let flags = self.flags(ix).without(flags);
-        self.change(ix, |table| table.put_flags(ix, flags));
+        self.change_flags(ix, self.flags(ix).without(flags));
     }
 
     /// Notes my outbound link to a node, or that there is none any more.
     pub fn set_link(&mut self, ix: PeerIx, link: Option<LinkId>) {
-        self.change(ix, |table| table.peer_mut(ix).link = link.map_or(NO_LINK, |link| link.0));
+        let before = self.link(ix);
+        self.peer_mut(ix).link = link.map_or(NO_LINK, |link| link.0);
+        if !self.flags(ix).any(HIDDEN) {
+            let unlinked = &mut self.census.unlinked;
+            *unlinked = *unlinked - u32::from(before.is_none()) + u32::from(link.is_none());
+        }
+        self.vitals.set_fit(ix, self.may_be_told(ix));
+    }
+
+    /// The first place of the table order, from this one on, whose node should have an outbound link
+    /// and has none (§3.1).
+    #[must_use]
+    pub fn next_unlinked(&self, from: usize) -> Option<usize> {
+        let unlinked = |&ix: &PeerIx| self.link(ix).is_none() && !self.flags(ix).any(HIDDEN);
+        self.order()[from..].iter().position(unlinked).map(|at| from + at)
     }
 
     pub(super) fn put_flags(&mut self, ix: PeerIx, flags: Flags) {
@@ -69,12 +84,10 @@ impl Table {
         self.vitals.set_flags(ix, flags, usual);
     }
 
-    fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Table)) {
-        let before = self.flags(ix);
-        let old = Census::of(before, self.link(ix).is_some());
-        change(self);
-        let (flags, linked) = (self.flags(ix), self.link(ix).is_some());
-        self.census.replace(old, Census::of(flags, linked));
+    fn change_flags(&mut self, ix: PeerIx, flags: Flags) {
+        let (before, linked) = (self.flags(ix), self.link(ix).is_some());
+        self.put_flags(ix, flags);
+        self.census.replace(Census::of(before, linked), Census::of(flags, linked));
         self.topology += u64::from(before != flags);
         self.vitals.settle(ix, self.may_be_told(ix), self.seems_well(ix));
     }

@@ -7,7 +7,7 @@
 //! have no memory; who is still missing is then drawn one by one as if nothing had happened.
 
 use crate::node::table::PeerIx;
-use crate::node::table::vital::{CROWD_MAX, Trait};
+use crate::node::table::traits::{CROWD_MAX, Trait};
 
 /// A chance in parts of 2^16, less 2^15, so that numbers with a sign can be compared with it.
 pub(super) type Chance = i16;

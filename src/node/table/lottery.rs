@@ -8,7 +8,8 @@ use wide::{i8x16, i16x8, i16x16, u8x16};
 use crate::node::section::{Briefs, NEVER_SEEN, NOT_TOLD};
 use crate::node::table::PeerIx;
 use crate::node::table::chance::Chance;
-use crate::node::table::vital::{CROWD_MAX, Trait, Vitals};
+use crate::node::table::traits::{CROWD_MAX, Trait};
+use crate::node::table::vital::Vitals;
 use crate::rng::{Dice, SmallStream};
 
 /// How many draws are made at once, at most.
@@ -17,12 +18,12 @@ const BLOCK: usize = 64;
 /// How many are drawn at once when they are asked for one by one.
 const FEW: usize = 5;
 
-/// Up to which fraction a node is drawn, by its crowd.
-const SHARES: [u32; 1 + CROWD_MAX as usize] = {
-    let mut shares = [u32::MAX; 1 + CROWD_MAX as usize];
+/// Below which fraction of 2^32 a node is drawn, by its crowd: who stands in no bucket never is.
+const SHARES: [u64; 1 + CROWD_MAX as usize] = {
+    let mut shares = [0; 1 + CROWD_MAX as usize];
     let mut crowd = 1;
     while crowd < shares.len() {
-        shares[crowd] = u32::MAX / crowd as u32;
+        shares[crowd] = u32::MAX as u64 / crowd as u64 + 1;
         crowd += 1;
     }
     shares
@@ -35,7 +36,7 @@ pub struct Lottery<'a> {
     traits: &'a [Trait],
     pulses: &'a [u8],
     burst: SmallStream,
-    /// Who was drawn. Who is not in the table any more may be among them.
+    /// Who was drawn.
     drawn: [PeerIx; BLOCK],
     /// Those that nobody has asked for yet.
     left: Range<usize>,
@@ -97,10 +98,10 @@ impl<'a> Lottery<'a> {
             for half in [word & u64::from(u32::MAX), word >> 32] {
                 // The number before the binary point picks a node; the fraction is as random.
                 let product = half.wrapping_mul(self.traits.len() as u64);
-                let (picked, fraction) = ((product >> 32) as usize, product as u32);
+                let (picked, fraction) = ((product >> 32) as usize, product & u64::from(u32::MAX));
                 let crowd = usize::from(self.traits[picked].crowd());
                 self.drawn[drawn % BLOCK] = PeerIx(picked as u16);
-                drawn += usize::from(fraction <= SHARES[crowd]);
+                drawn += usize::from(fraction < SHARES[crowd]);
             }
         }
         self.left = 0..drawn;
@@ -121,15 +122,9 @@ impl<'a> Lottery<'a> {
         loop {
             match self.left.next() {
                 None => self.draw_block(block),
-                Some(at) if self.is_gone(self.drawn[at]) => {}
                 Some(at) => return self.drawn[at],
             }
         }
-    }
-
-    /// Whether a peer stands in no bucket any more.
-    fn is_gone(&self, ix: PeerIx) -> bool {
-        self.traits[ix.index()].crowd() == 0
     }
 
     /// Draws somebody, up to the quota.
@@ -146,55 +141,27 @@ impl<'a> Lottery<'a> {
     }
 
     /// Draws plain peers and speaks of them, up to the quota; gives back anybody else who is drawn.
+    /// Nothing is branched upon whether somebody is spoken of already: the draws of a large table
+    /// would otherwise wait for each other.
     ///
     /// # Panics
     /// If the table never held anybody.
     #[inline]
     pub(crate) fn draw_plain(&mut self, briefs: &mut Briefs, quota: &mut Quota) -> Option<PeerIx> {
         while quota.wanted > 0 && quota.draws > 0 {
-            if self.left.is_empty() {
-                self.draw_block(quota.wanted);
+            quota.draws -= 1;
+            let ix = self.draw_of(quota.wanted);
+            if !self.traits[ix.index()].is_plain() {
+                return Some(ix);
             }
-            let batch = self.left.len().min(quota.wanted).min(quota.draws);
-            let drawn = &self.drawn[self.left.start..][..batch];
-            let (used, added) = self.tell(drawn, briefs);
-            self.left.start += used;
-            quota.draws -= used;
-            quota.wanted -= added;
-            if used < batch {
-                let stranger = self.drawn[self.left.start];
-                self.left.start += 1;
-                if !self.is_gone(stranger) {
-                    quota.draws -= 1;
-                    return Some(stranger);
-                }
-            }
+            let pulse = self.pulses[ix.index()].max(NEVER_SEEN);
+            let told = std::mem::replace(&mut briefs.pulses[ix.index()], pulse);
+            let news = usize::from(told == NOT_TOLD);
+            briefs.newest = briefs.newest.max(pulse);
+            briefs.count += news;
+            quota.wanted -= news;
         }
         None
-    }
-
-    /// Speaks of those who were drawn until one comes up who is not plain. Says how many that were,
-    /// and how many of them for the first time. Nothing is branched upon whether somebody is spoken
-    /// of already: the draws of a large table would otherwise wait for each other.
-    #[inline]
-    fn tell(&self, drawn: &[PeerIx], briefs: &mut Briefs) -> (usize, usize) {
-        let nodes = self.traits.len();
-        let (traits, pulses) = (&self.traits[..nodes], &self.pulses[..nodes]);
-        let told = &mut briefs.pulses[..nodes];
-        let (mut used, mut added, mut newest) = (0, 0, briefs.newest);
-        for &ix in drawn {
-            if !traits[ix.index()].is_plain() {
-                break;
-            }
-            used += 1;
-            let pulse = pulses[ix.index()].max(NEVER_SEEN);
-            added += usize::from(told[ix.index()] == NOT_TOLD);
-            told[ix.index()] = pulse;
-            newest = newest.max(pulse);
-        }
-        briefs.newest = newest;
-        briefs.count += added;
-        (used, added)
     }
 }
 

@@ -18,6 +18,7 @@ mod marks;
 mod members;
 mod order;
 mod peer;
+mod traits;
 mod vital;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub use marks::Marks;
 use order::Order;
 use peer::NO_LINK;
 pub use peer::{FailReport, History, Peer};
-use vital::Vitals;
+use vital::{RUN, Vitals};
 
 /// The table of known nodes of one process, itself included.
 #[derive(Debug)]
@@ -304,7 +305,16 @@ impl Table {
     /// than that matters, in table order.
     #[inline]
     pub fn silent_since(&mut self, moment: Millis, silent: &mut Vec<PeerIx>) {
-        self.vitals.silent_since(whole_seconds(moment), silent);
+        let second = whole_seconds(moment);
+        if self.len() <= RUN {
+            // A walk in order over so few is cheaper than a sort of what is found out of order.
+            let latest = self.vitals.latest_pulse(second);
+            let all = self.order.sequence().iter().copied();
+            silent.clear();
+            silent.extend(all.filter(|&ix| self.vitals.is_silent(ix, latest)));
+            return;
+        }
+        self.vitals.silent_since(second, silent);
         silent.sort_unstable_by_key(|&ix| self.order.rank(ix));
     }
 

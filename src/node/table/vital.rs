@@ -12,43 +12,11 @@ use crate::node::flags::Flags;
 use crate::node::section::{Briefs, Gossip, NEVER_SEEN};
 use crate::node::table::PeerIx;
 use crate::node::table::chance::{Chance, Chances};
-
-/// How many peers stand in a peer's bucket of the hash table (4 bits), whether it is calm and
-/// fit (see [`Table`](super::Table)), has the flags it began with, and is odd.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Trait(u8);
-
-pub(super) const CROWD_MAX: u8 = (1 << 4) - 1;
-const CALM: u8 = 1 << 4;
-const FIT: u8 = 1 << 5;
-const USUAL: u8 = 1 << 6;
-const ODD: u8 = 1 << 7;
+use crate::node::table::traits::{CALM, CROWD_MAX, FIT, ODD, SETTLED, Trait, USUAL};
 
 /// Pulses move to a new base when one is further than a byte from it: to the last multiple of this
 /// before, less this. So all nodes whose clocks agree have the same base nearly always.
 const BASE_STEP: u32 = 128;
-
-impl Trait {
-    #[inline]
-    pub(super) const fn crowd(self) -> u8 {
-        self.0 & CROWD_MAX
-    }
-
-    #[inline]
-    const fn has(self, bit: u8) -> bool {
-        self.0 & bit != 0
-    }
-
-    /// Whether the peer is plain; one that is in the table and not odd is.
-    #[inline]
-    pub(super) const fn is_plain(self) -> bool {
-        self.crowd() > 0 && !self.has(ODD)
-    }
-
-    const fn set(&mut self, bit: u8, set: bool) {
-        self.0 = if set { self.0 | bit } else { self.0 & !bit };
-    }
-}
 
 /// The vitals of all peers of a table.
 #[derive(Debug, Default)]
@@ -87,7 +55,7 @@ impl Vitals {
         }
         self.pulses[at] = 0;
         self.old[at] = 0;
-        self.change(ix, |own| own.set(CALM | FIT | USUAL, false));
+        self.change(ix, |own| own.set(SETTLED, false));
     }
 
     /// The second that pulses count from.
@@ -100,11 +68,14 @@ impl Vitals {
     #[inline]
     fn change(&mut self, ix: PeerIx, change: impl FnOnce(&mut Trait)) {
         let at = ix.index();
-        let before = self.traits[at];
         let own = &mut self.traits[at];
+        let before = *own;
         change(own);
+        let settled = own.is_settled();
+        if before.has(ODD) && own.crowd() > 0 && !settled {
+            return;
+        }
         let tells = self.pulses[at] > NEVER_SEEN || self.old[at] == 0;
-        let settled = own.0 & (CALM | FIT | USUAL) == CALM | FIT | USUAL;
         own.set(ODD, own.crowd() > 0 && !(settled && tells));
         let after = *own;
         if before.is_plain() != after.is_plain() {
@@ -169,7 +140,7 @@ impl Vitals {
         debug_assert!(crowd <= usize::from(CROWD_MAX), "a bucket is never so full");
         let crowd = u8::try_from(crowd).unwrap_or(CROWD_MAX).min(CROWD_MAX);
         self.chances.start_over();
-        self.change(ix, |own| own.0 = own.0 & !CROWD_MAX | crowd);
+        self.change(ix, |own| own.set_crowd(crowd));
     }
 
     /// When a peer last answered, in whole seconds.
@@ -250,13 +221,25 @@ impl Vitals {
         self.odd.iter().map(|&ix| (ix, self.chances.of_crowd(self.traits[ix.index()].crowd())))
     }
 
+    /// No pulse at this second or before is later.
+    #[inline]
+    pub(super) fn latest_pulse(&self, second: u32) -> u8 {
+        second.saturating_sub(self.base).clamp(u32::from(NEVER_SEEN), 255) as u8
+    }
+
+    /// Whether [`silent_since`](Vitals::silent_since) finds a peer that is in the table.
+    #[inline]
+    pub(super) fn is_silent(&self, ix: PeerIx, latest: u8) -> bool {
+        self.pulses[ix.index()] <= latest || self.traits[ix.index()].has(ODD)
+    }
+
     /// Everybody whose last pong came at this second or before, or who is odd. Who has only now
     /// ceased to be odd may be among them.
     #[inline]
     pub(super) fn silent_since(&mut self, second: u32, silent: &mut Vec<PeerIx>) {
         silent.clear();
         silent.extend_from_slice(&self.odd);
-        let limit = second.saturating_sub(self.base).clamp(u32::from(NEVER_SEEN), 255) as u8;
+        let limit = self.latest_pulse(second);
         for (run, pulses) in self.pulses.chunks(RUN).enumerate() {
             if pulses.iter().fold(u8::MAX, |earliest, &pulse| earliest.min(pulse)) > limit {
                 continue;
@@ -309,7 +292,7 @@ impl Vitals {
 }
 
 /// So many pulses are looked at together.
-const RUN: usize = 64;
+pub(super) const RUN: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -423,6 +406,9 @@ mod tests {
         let mut since = |second| {
             vitals.silent_since(second, &mut silent);
             silent.sort_unstable();
+            let latest = vitals.latest_pulse(second);
+            let each = (0..200).map(PeerIx).filter(|&ix| vitals.is_silent(ix, latest));
+            assert_eq!(silent, each.collect::<Vec<_>>());
             silent.clone()
         };
         assert_eq!(since(99_989), [150].map(PeerIx));
