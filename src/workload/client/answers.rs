@@ -4,6 +4,7 @@ use crate::network::NodeNo;
 use crate::resp::Reply;
 use crate::slot::Slot;
 use crate::time::Time;
+use crate::workload::books::counted;
 use crate::workload::client::{Awaited, Client, Command, NoAnswer, Refresh, Stage};
 use crate::workload::settings::Library;
 use crate::workload::shared::Shared;
@@ -77,9 +78,12 @@ impl Client {
         }
         let Command { key, is_read, floor, .. } = *command;
         if is_read {
-            let text = reply.text().and_then(|text| text.parse().ok()).unwrap_or(0);
-            shared.tally.stale_reads += u64::from(text < floor.min(shared.books.value(key)));
-            shared.checks.read(key, text);
+            let value = match reply {
+                Reply::Bulk(text) => counted(text),
+                _ => 0,
+            };
+            shared.tally.stale_reads += u64::from(value < floor.min(shared.books.value(key)));
+            shared.checks.read(key, value);
             return self.conclude(now, shared, place);
         }
         let Reply::Int(value) = reply else { return };
