@@ -109,7 +109,7 @@ impl Client {
         Client {
             number,
             draws,
-            map: SlotMap::new(),
+            map: SlotMap::default(),
             refresh: Refresh::At(Time::ZERO),
             connections: BTreeMap::new(),
             commands: vec![None; shared.settings.pipeline as usize],

@@ -47,7 +47,7 @@ impl Client {
         if self.map.learn(reply, &shared.directory) {
             self.refresh = Refresh::No;
             self.in_vain = 0;
-            shared.outages.divide(|| self.map.ranges());
+            shared.outages.divide(|| self.map.runs());
             shared.tally.refreshes += 1;
         } else {
             self.refresh = Refresh::At(world.now() + shared.settings.back_off);
