@@ -285,7 +285,7 @@ impl Client {
         command.stage = Stage::Sent { number, to, until, value: None };
         command.attempts += 1;
         let Command { key, is_read, .. } = *command;
-        let words = shared.phrases.command(key, shared.books.name(key), is_read);
+        let words = shared.phrases.command(key, is_read, &shared.books);
         let connection = self.connection(world, shared, to);
         if asking {
             connection.awaited.push_back(Awaited::Asking);
