@@ -6,21 +6,21 @@
 //! acknowledged beyond it is lost by that event. What a master acknowledges after another one was
 //! promoted in its place is lost from the start: it will drop its data when it finds out.
 
-use std::collections::{BTreeMap, VecDeque};
+mod history;
+
+use std::collections::BTreeMap;
 
 use crate::network::NodeNo;
-use crate::node::Node;
+use crate::node::bus::Bus;
 use crate::node::keyspace::Value;
-use crate::slot::{SLOTS, Slot};
+use crate::node::{Node, number};
+use crate::slot::{SLOTS, Slot, SlotSet};
 use crate::time::Time;
+use crate::workload::books::history::{Acknowledged, History};
 use crate::workload::chronicle::Turn;
 use crate::workload::event::{Cause, Event};
 use crate::workload::settings::Settings;
 use crate::world::World;
-
-/// Of so many acknowledged writes to a key it is known when they were acknowledged, and by whom. Of
-/// earlier ones only their number is.
-const REMEMBERED: usize = 256;
 
 /// An acknowledged write that is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +39,6 @@ pub struct Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
 
-#[derive(Debug, Clone, Copy)]
-struct Acknowledged {
-    at: Time,
-    value: u32,
-    by: NodeNo,
-}
-
 #[derive(Debug)]
 struct Page {
     name: Box<[u8]>,
@@ -54,11 +47,7 @@ struct Page {
     value: u32,
     /// How far the key had been counted when the present holder got it.
     inherited: u32,
-    /// How many acknowledged writes are not remembered one by one, and the last of them.
-    older: u32,
-    older_last: u32,
-    /// The acknowledged writes that are not lost, by their values.
-    recent: VecDeque<Acknowledged>,
+    acknowledged: History,
 }
 
 /// A master in whose place another node was promoted and that does not know it.
@@ -103,9 +92,7 @@ impl Books {
             name: name.into_bytes().into(),
             value: 0,
             inherited: 0,
-            older: 0,
-            older_last: 0,
-            recent: VecDeque::new(),
+            acknowledged: History::default(),
         };
         Books {
             pages: keys.map(page).collect(),
@@ -141,7 +128,6 @@ impl Books {
         let page = &self.pages[key.0 as usize];
         let slot = page.slot.index();
         let is_deposed = self.holders[slot] != Some(by) && self.deposed.contains_key(&by);
-        let entry = Acknowledged { at: now, value, by };
         if is_deposed {
             if value > page.inherited {
                 let event = self.merge_of(by, now);
@@ -155,7 +141,9 @@ impl Books {
             }
             self.holders[slot] = Some(by);
         }
-        self.pages[key.0 as usize].note(entry);
+        let page = &mut self.pages[key.0 as usize];
+        page.value = page.value.max(value);
+        page.acknowledged.note(Acknowledged { at: now, value, by });
     }
 
     /// The event by which is lost what a deposed master acknowledges.
@@ -185,22 +173,14 @@ impl Books {
 
     /// The key has been counted only so far: what was acknowledged beyond it is lost.
     fn cut_back(&mut self, key: Key, value: u32, event: usize) {
-        loop {
-            let page = &mut self.pages[key.0 as usize];
-            if let Some(&last) = page.recent.back().filter(|last| last.value > value) {
-                page.recent.pop_back();
-                self.lose(key, last.value, Some((last.at, last.by)), event);
-            } else if page.older > 0 && page.older_last > value {
-                let lost = page.older_last;
-                page.older -= 1;
-                page.older_last -= 1;
-                self.lose(key, lost, None, event);
-            } else {
-                page.value = value;
-                page.inherited = value;
-                return;
-            }
+        while let Some((lost, acknowledged)) =
+            self.pages[key.0 as usize].acknowledged.take_beyond(value)
+        {
+            self.lose(key, lost, acknowledged, event);
         }
+        let page = &mut self.pages[key.0 as usize];
+        page.value = value;
+        page.inherited = value;
     }
 
     /// Looks at what a node holds of the keys of some slots, which are its own from now on.
@@ -210,16 +190,16 @@ impl Books {
         node: NodeNo,
         its: &Node,
         event: usize,
-        is_its: impl Fn(Slot) -> bool,
+        slots: &SlotSet,
     ) {
         for number in 0..self.pages.len() {
             let page = &self.pages[number];
-            if is_its(page.slot) {
+            if slots.contains(page.slot) {
                 let value = page.found(world, its);
                 self.cut_back(Key(number as u32), value, event);
             }
         }
-        for slot in Slot::all().filter(|&slot| is_its(slot)) {
+        for slot in slots.iter() {
             self.holders[slot.index()] = Some(node);
         }
     }
@@ -245,10 +225,10 @@ impl Books {
         self.failovers += 1;
         self.deposed.remove(&heir);
         let Some(its) = world.node(heir) else { return };
-        let is_its = |slot| its.bus.slots.owner(slot) == Some(its.bus.myself);
+        let slots = own_slots(&its.bus);
         let epoch = its.bus.table.peer(its.bus.myself).config_epoch.0;
-        let mut before: Vec<NodeNo> = Slot::all()
-            .filter(|&slot| is_its(slot))
+        let mut before: Vec<NodeNo> = slots
+            .iter()
             .filter_map(|slot| self.holders[slot.index()])
             .filter(|&holder| holder != heir)
             .collect();
@@ -259,7 +239,7 @@ impl Books {
         }
         let master = before.first().copied();
         let event = self.event(at, Cause::Failover { heir, master, epoch });
-        self.take_stock(world, heir, its, event, is_its);
+        self.take_stock(world, heir, its, event, &slots);
     }
 
     /// A node has got other data. What was in slots that have moved elsewhere, or that another node
@@ -267,12 +247,10 @@ impl Books {
     fn data_changed(&mut self, world: &World, at: Time, node: NodeNo, cause: Cause) {
         let Some(its) = world.node(node) else { return };
         let heir = self.deposed.get(&node).map(|deposed| deposed.heir);
-        let is_its = |holder: Option<NodeNo>, slot| {
-            its.bus.slots.owner(slot) == Some(its.bus.myself) && (heir.is_none() || holder != heir)
-        };
+        let is_its = |slot: &Slot| heir.is_none() || self.holders[slot.index()] != heir;
+        let slots: SlotSet = own_slots(&its.bus).iter().filter(is_its).collect();
         let event = self.event(at, cause);
-        let holders = self.holders.clone();
-        self.take_stock(world, node, its, event, |slot| is_its(holders[slot.index()], slot));
+        self.take_stock(world, node, its, event, &slots);
         if self.events[event].lost == 0 {
             self.events.pop();
         }
@@ -288,16 +266,16 @@ impl Books {
             let owner = owners[page.slot.index()];
             let Some((owner, its)) = owner.and_then(|owner| Some((owner, world.node(owner)?)))
             else {
-                balance.unknown += u64::from(page.older) + page.recent.len() as u64;
+                balance.unknown += page.acknowledged.count();
                 continue;
             };
             let value = page.found(world, its);
-            if value < page.last_acknowledged() {
+            if value < page.acknowledged.last_value() {
                 let event = self.event(world.now(), Cause::Unseen(owner));
                 self.cut_back(key, value, event);
             }
             let page = &self.pages[number];
-            let kept = u64::from(page.older) + page.recent.len() as u64;
+            let kept = page.acknowledged.count();
             balance.kept += kept;
             balance.applied += u64::from(value).saturating_sub(kept);
         }
@@ -306,32 +284,11 @@ impl Books {
 }
 
 impl Page {
-    fn note(&mut self, entry: Acknowledged) {
-        self.value = self.value.max(entry.value);
-        let at = match self.recent.back() {
-            Some(last) if last.value >= entry.value => {
-                self.recent.partition_point(|other| other.value < entry.value)
-            }
-            _ => self.recent.len(),
-        };
-        self.recent.insert(at, entry);
-        if self.recent.len() > REMEMBERED
-            && let Some(oldest) = self.recent.pop_front()
-        {
-            self.older += 1;
-            self.older_last = oldest.value;
-        }
-    }
-
-    fn last_acknowledged(&self) -> u32 {
-        self.recent.back().map_or(self.older_last, |last| last.value)
-    }
-
     /// How far the key has been counted where it is found: at the owner of its slot, or, if that has
     /// given it away already, at the master that the slot is being moved to.
     fn found(&self, world: &World, owner: &Node) -> u32 {
         let value = count(owner, &self.name);
-        if value >= self.last_acknowledged() {
+        if value >= self.acknowledged.last_value() {
             return value;
         }
         let nodes = (0..world.node_count() as u32).filter_map(|node| world.node(NodeNo(node)));
@@ -343,11 +300,24 @@ impl Page {
 
 /// How far a key has been counted in a node's data.
 fn count(node: &Node, key: &[u8]) -> u32 {
-    let number = match node.keys.get(key).map(|entry| &entry.value) {
-        Some(Value::String(bytes)) => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    };
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+    match node.keys.get(key).map(|entry| &entry.value) {
+        Some(Value::String(text)) => counted(text),
+        _ => 0,
+    }
+}
+
+/// How far a key has been counted that has this value.
+pub(crate) fn counted(text: &[u8]) -> u32 {
+    number::parse(text).and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
+}
+
+/// The slots that a node says are its own.
+fn own_slots(bus: &Bus) -> SlotSet {
+    let mut slots = SlotSet::default();
+    for (first, last, _) in bus.slots.runs().filter(|&(_, _, owner)| owner == bus.myself) {
+        slots.insert_run(first, last);
+    }
+    slots
 }
 
 /// Who owns each slot: of the masters that say so of themselves, the one with the greatest config
@@ -360,7 +330,7 @@ fn owners(world: &World) -> Box<[Option<NodeNo>]> {
             continue;
         }
         let claim = Some((bus.table.peer(bus.myself).config_epoch.0, number));
-        for slot in Slot::all().filter(|&slot| bus.slots.owner(slot) == Some(bus.myself)) {
+        for slot in own_slots(bus).iter() {
             let owner = &mut owners[slot.index()];
             *owner = (*owner).max(claim);
         }

@@ -3,7 +3,7 @@
 mod answers;
 mod probe;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::network::NodeNo;
@@ -13,7 +13,7 @@ use crate::workload::books::Key;
 use crate::workload::settings::{Library, Pace};
 use crate::workload::shared::Shared;
 use crate::workload::slot_map::SlotMap;
-use crate::world::{ClientNo, World};
+use crate::world::{Addressee, ClientNo, World};
 
 /// A virtual client.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ pub(crate) struct Client {
     draws: SmallStream,
     map: SlotMap,
     refresh: Refresh,
-    connections: BTreeMap<NodeNo, Connection>,
+    /// By node.
+    connections: Vec<Option<Connection>>,
     /// Places for commands under way.
     commands: Vec<Option<Command>>,
     /// The nodes that may still be asked for another one, for each place, if it looks for nodes so.
@@ -92,6 +93,18 @@ enum Stage {
     },
 }
 
+impl Stage {
+    /// When something is to be done about it.
+    fn until(self) -> Time {
+        match self {
+            Stage::Fresh(until)
+            | Stage::Resting(until)
+            | Stage::Probing { until, .. }
+            | Stage::Sent { until, .. } => until,
+        }
+    }
+}
+
 /// Why there is no answer to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NoAnswer {
@@ -109,9 +122,9 @@ impl Client {
         Client {
             number,
             draws,
-            map: SlotMap::new(),
+            map: SlotMap::default(),
             refresh: Refresh::At(Time::ZERO),
-            connections: BTreeMap::new(),
+            connections: shared.addresses.iter().map(|_| None).collect(),
             commands: vec![None; shared.settings.pipeline as usize],
             untried: Vec::new(),
             in_vain: 0,
@@ -138,16 +151,12 @@ impl Client {
                 (shared.begins || !self.is_idle()).then_some(time)
             }
         };
-        let waits = self.commands.iter().flatten().map(|command| match command.stage {
-            Stage::Fresh(until)
-            | Stage::Resting(until)
-            | Stage::Probing { until, .. }
-            | Stage::Sent { until, .. } => until,
+        let may_begin = shared.begins && matches!(self.refresh, Refresh::No);
+        let places = self.commands.iter().filter_map(|command| match command {
+            Some(command) => Some(command.stage.until()),
+            None => may_begin.then_some(self.due),
         });
-        let may_begin = shared.begins
-            && matches!(self.refresh, Refresh::No)
-            && self.commands.iter().any(Option::is_none);
-        waits.chain(refresh).chain(may_begin.then_some(self.due)).min()
+        places.chain(refresh).min()
     }
 
     /// Does what is due.
@@ -239,18 +248,11 @@ impl Client {
     }
 
     /// The connection to a node, which is opened if there is none.
-    fn connection(
-        &mut self,
-        world: &mut World,
-        shared: &mut Shared,
-        to: NodeNo,
-    ) -> &mut Connection {
-        let number = self.number;
-        self.connections.entry(to).or_insert_with(|| {
-            let address = shared.addresses[to.index()];
-            let site = shared.settings.site;
-            let client = world.client_connect_from(site, address.ip(), address.port());
-            shared.owners.insert(client, (number, to));
+    fn connection(&mut self, world: &mut World, shared: &Shared, to: NodeNo) -> &mut Connection {
+        let addressee = Addressee { group: shared.number, member: self.number, to };
+        self.connections[to.index()].get_or_insert_with(|| {
+            let (site, address) = (shared.settings.site, shared.addresses[to.index()]);
+            let client = world.client_connect_from(site, address, addressee);
             Connection { client, awaited: VecDeque::new() }
         })
     }
@@ -285,7 +287,7 @@ impl Client {
         command.stage = Stage::Sent { number, to, until, value: None };
         command.attempts += 1;
         let Command { key, is_read, .. } = *command;
-        let words = shared.phrases.command(key, shared.books.name(key), is_read);
+        let words = shared.phrases.command(key, is_read, &shared.books);
         let connection = self.connection(world, shared, to);
         if asking {
             connection.awaited.push_back(Awaited::Asking);
@@ -301,7 +303,7 @@ impl Client {
 
     /// A node has not answered in time: its connection is closed, and nothing more is read from it.
     fn give_up(&mut self, world: &mut World, shared: &mut Shared, on: NodeNo) {
-        if let Some(connection) = self.connections.get(&on) {
+        if let Some(connection) = &self.connections[on.index()] {
             world.client_close(connection.client);
         }
         self.disconnected(world, shared, on, NoAnswer::Lost);
@@ -309,8 +311,7 @@ impl Client {
 
     /// The connection to a node is gone, and with it all answers that were to come.
     fn disconnected(&mut self, world: &World, shared: &mut Shared, from: NodeNo, why: NoAnswer) {
-        let Some(connection) = self.connections.remove(&from) else { return };
-        shared.owners.remove(&connection.client);
+        let Some(connection) = self.connections[from.index()].take() else { return };
         let now = world.now();
         let looks_again = shared.settings.library == Library::Usual;
         if looks_again && !matches!(self.refresh, Refresh::At(_)) {
@@ -377,9 +378,8 @@ impl Client {
     }
 
     /// Closes all connections. Nothing is under way any more.
-    pub(crate) fn close(&mut self, world: &mut World, shared: &mut Shared) {
-        for connection in std::mem::take(&mut self.connections).into_values() {
-            shared.owners.remove(&connection.client);
+    pub(crate) fn close(&mut self, world: &mut World) {
+        for connection in self.connections.iter_mut().filter_map(Option::take) {
             world.client_close(connection.client);
         }
         self.refresh = Refresh::At(Time::ZERO);

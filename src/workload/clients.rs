@@ -1,11 +1,11 @@
 //! All clients of a workload, and when each of them goes on.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::network::NodeNo;
 use crate::rng::{Purpose, Seed};
 use crate::time::Time;
+use crate::workload::alarms::Alarms;
 use crate::workload::books::Books;
 use crate::workload::checks::Checks;
 use crate::workload::chronicle::Turn;
@@ -15,27 +15,24 @@ use crate::workload::phrases::Phrases;
 use crate::workload::settings::Settings;
 use crate::workload::shared::Shared;
 use crate::workload::summary::{Summary, Tally};
-use crate::world::{ClientEvent, ClientNo, World};
+use crate::world::{News, World};
 
 /// A number of virtual clients and their books.
 #[derive(Debug)]
 pub struct Workload {
     clients: Vec<Client>,
     shared: Shared,
-    /// When each client is to be looked at, at the latest. What it waits for moves on with each command:
-    /// only an earlier time takes the place of the one that stands here.
-    alarms: BTreeSet<(Time, u32)>,
-    /// What stands in `alarms` for each client.
-    set: Vec<Option<Time>>,
+    alarms: Alarms,
 }
 
 impl Workload {
-    /// Clients that have not begun. `number` sets their choices apart from those of other workloads;
-    /// they know the addresses of all nodes.
+    /// Clients that have not begun. `number` is the workload's place in its crew and sets its choices
+    /// apart from those of others; the clients know the addresses of all nodes.
     #[must_use]
     pub fn new(seed: Seed, number: u32, settings: Settings, addresses: &[SocketAddr]) -> Workload {
         let count = settings.clients;
         let shared = Shared {
+            number,
             books: Books::new(&settings),
             checks: Checks::default(),
             phrases: Phrases::new(&settings),
@@ -44,7 +41,6 @@ impl Workload {
             directory: addresses.iter().copied().zip((0..).map(NodeNo)).collect(),
             tally: Tally::default(),
             outages: Outages::new(),
-            owners: Default::default(),
             begins: false,
         };
         let client = |client: u32| {
@@ -53,7 +49,7 @@ impl Workload {
             Client::new(client, seed.small_stream(Purpose::Workload, subject, 0), &shared)
         };
         let clients = (0..count).map(client).collect();
-        Workload { clients, shared, alarms: BTreeSet::new(), set: vec![None; count as usize] }
+        Workload { clients, shared, alarms: Alarms::new(count) }
     }
 
     /// What it does.
@@ -83,7 +79,7 @@ impl Workload {
         self.shared.begins = false;
         for number in 0..self.clients.len() {
             let alarm = self.clients[number].alarm(&self.shared);
-            self.replace_alarm(number, alarm);
+            self.alarms.set(number, alarm);
         }
     }
 
@@ -96,63 +92,44 @@ impl Workload {
     /// Closes all connections, once nothing is under way.
     pub fn close(&mut self, world: &mut World) {
         for client in &mut self.clients {
-            client.close(world, &mut self.shared);
+            client.close(world);
         }
         self.alarms.clear();
-        self.set.fill(None);
     }
 
     /// When it has to be advanced at the latest.
     #[inline]
     pub(crate) fn alarm(&self) -> Option<Time> {
-        self.alarms.first().map(|(time, _)| *time)
+        self.alarms.first().map(|(time, _)| time)
     }
 
     fn set_alarm(&mut self, number: usize) {
         let alarm = self.clients[number].alarm(&self.shared);
-        let (Some(wanted), Some(stands)) = (alarm, self.set[number]) else {
-            return self.replace_alarm(number, alarm);
-        };
-        if wanted < stands {
-            self.replace_alarm(number, alarm);
-        }
+        self.alarms.bring_forward(number, alarm);
     }
 
-    fn replace_alarm(&mut self, number: usize, alarm: Option<Time>) {
-        if alarm != self.set[number] {
-            if let Some(old) = self.set[number] {
-                self.alarms.remove(&(old, number as u32));
-            }
-            self.alarms.extend(alarm.map(|new| (new, number as u32)));
-            self.set[number] = alarm;
-        }
-    }
-
-    /// Tells a client what it has experienced, if it is one of these.
-    pub(crate) fn hear(
-        &mut self,
-        world: &mut World,
-        client: ClientNo,
-        event: ClientEvent,
-    ) -> Option<ClientEvent> {
-        let Some(&(number, node)) = self.shared.owners.get(&client) else { return Some(event) };
-        let number = number as usize;
-        self.clients[number].hear(world, &mut self.shared, node, event);
-        self.clients[number].advance(world, &mut self.shared);
+    /// Tells a client what it has experienced.
+    pub(crate) fn hear(&mut self, world: &mut World, news: News) {
+        let number = news.addressee.member as usize;
+        let connection = (news.addressee.to, news.client);
+        self.clients[number].hear(world, &mut self.shared, connection, news.event);
         self.set_alarm(number);
-        None
     }
 
     /// Lets those clients go on whose time has come.
+    #[inline]
     pub(crate) fn advance(&mut self, world: &mut World) {
-        while let Some(&(time, number)) = self.alarms.first()
+        while let Some((time, number)) = self.alarms.first()
             && time <= world.now()
         {
-            let number = number as usize;
-            self.clients[number].advance(world, &mut self.shared);
-            let alarm = self.clients[number].alarm(&self.shared);
-            self.replace_alarm(number, alarm);
+            self.wake(world, number as usize);
         }
+    }
+
+    fn wake(&mut self, world: &mut World, number: usize) {
+        self.clients[number].advance(world, &mut self.shared);
+        let alarm = self.clients[number].alarm(&self.shared);
+        self.alarms.set(number, alarm);
     }
 
     pub(crate) fn turn(&mut self, world: &World, at: Time, node: NodeNo, turn: Turn) {

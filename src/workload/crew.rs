@@ -15,8 +15,8 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// These workloads, of which none has begun. If there are any, somebody watches the world for
-    /// them from now on.
+    /// These workloads, numbered as they stand here, of which none has begun. If there are any,
+    /// somebody watches the world for them from now on.
     pub fn new(workloads: Vec<Workload>, world: &mut World) -> Crew {
         let crew = Crew { workloads, chronicle: Chronicle::default() };
         if !crew.workloads.is_empty() {
@@ -49,12 +49,8 @@ impl Crew {
         if !self.chronicle.borrow().is_empty() {
             self.look_at_turns(world);
         }
-        while let Some((client, event)) = world.client_news() {
-            let mut event = Some(event);
-            for workload in &mut self.workloads {
-                let Some(untold) = event.take() else { break };
-                event = workload.hear(world, client, untold);
-            }
+        while let Some(news) = world.client_news() {
+            self.workloads[news.addressee.group as usize].hear(world, news);
         }
         for workload in &mut self.workloads {
             workload.advance(world);

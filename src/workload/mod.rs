@@ -14,6 +14,7 @@
 //! everybody; it knows nothing of scenarios. Its choices come from the stream
 //! [`Workload`](crate::rng::Purpose::Workload) alone.
 
+mod alarms;
 pub mod books;
 mod checks;
 mod chronicle;

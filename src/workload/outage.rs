@@ -31,12 +31,14 @@ impl Outage {
 pub(crate) struct Outages {
     ranges: Vec<(u16, u16)>,
     failing: Vec<Option<Time>>,
+    /// How many of them fail.
+    open: usize,
     over: Vec<Outage>,
 }
 
 impl Outages {
     pub(crate) fn new() -> Outages {
-        Outages { ranges: vec![(0, SLOTS - 1)], failing: vec![None], over: Vec::new() }
+        Outages { ranges: vec![(0, SLOTS - 1)], failing: vec![None], open: 0, over: Vec::new() }
     }
 
     /// Learns how slots are shared out. Only the first such news counts.
@@ -44,6 +46,7 @@ impl Outages {
         if self.ranges.len() == 1 && self.over.is_empty() {
             let ranges = ranges();
             self.failing = vec![self.failing[0]; ranges.len()];
+            self.open *= ranges.len();
             self.ranges = ranges;
         }
     }
@@ -56,13 +59,21 @@ impl Outages {
     /// A write that began at `began` has failed.
     pub(crate) fn failed(&mut self, slot: Slot, began: Time) {
         let range = self.range(slot);
-        self.failing[range].get_or_insert(began);
+        if self.failing[range].is_none() {
+            self.failing[range] = Some(began);
+            self.open += 1;
+        }
     }
 
+    /// A write has succeeded.
     #[inline]
     pub(crate) fn succeeded(&mut self, slot: Slot, now: Time) {
+        if self.open == 0 {
+            return;
+        }
         let range = self.range(slot);
         if let Some(from) = self.failing[range].take() {
+            self.open -= 1;
             self.over.push(self.outage(range, from, now, true));
         }
     }

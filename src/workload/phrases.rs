@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::resp::{Args, args};
-use crate::workload::books::Key;
+use crate::workload::books::{Books, Key};
 use crate::workload::settings::Settings;
 
 /// The words of everything that clients say.
@@ -35,8 +35,8 @@ impl Phrases {
         }
     }
 
-    /// The command that reads a key of this name, or counts it up.
-    pub(crate) fn command(&mut self, key: Key, name: &[u8], is_read: bool) -> Arc<Args> {
+    /// The command that reads a key, or counts it up.
+    pub(crate) fn command(&mut self, key: Key, is_read: bool, books: &Books) -> Arc<Args> {
         let (said, verb): (_, &[u8]) = match is_read {
             true => (&mut self.reads, b"GET"),
             false => (&mut self.writes, b"INCR"),
@@ -45,6 +45,6 @@ impl Phrases {
         if at >= said.len() {
             said.resize(at + 1, None);
         }
-        Arc::clone(said[at].get_or_insert_with(|| args([verb, name]).into()))
+        Arc::clone(said[at].get_or_insert_with(|| args([verb, books.name(key)]).into()))
     }
 }

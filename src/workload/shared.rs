@@ -1,6 +1,5 @@
 //! What the clients of a workload have in common.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::network::NodeNo;
@@ -12,11 +11,12 @@ use crate::workload::phrases::Phrases;
 use crate::workload::settings::Settings;
 use crate::workload::slot_map::Directory;
 use crate::workload::summary::Tally;
-use crate::world::ClientNo;
 
 /// What all clients of a workload share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// The place of the workload in its crew.
+    pub(crate) number: u32,
     pub(crate) settings: Settings,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) directory: Directory,
@@ -25,8 +25,6 @@ pub(crate) struct Shared {
     pub(crate) phrases: Phrases,
     pub(crate) tally: Tally,
     pub(crate) outages: Outages,
-    /// Whose connection is whose, and where it leads.
-    pub(crate) owners: BTreeMap<ClientNo, (u32, NodeNo)>,
     /// Whether clients begin commands.
     pub(crate) begins: bool,
 }

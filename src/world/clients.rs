@@ -5,11 +5,11 @@
 //! node ([`Site::Beside`]), on its side of every partition.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::network::message::{Kind, Message};
-use crate::network::{Dial, Site};
+use crate::network::{Dial, NodeNo, Site};
 use crate::node::effect::LinkId;
 use crate::resp::{Args, Reply};
 use crate::time::Time;
@@ -32,12 +32,34 @@ pub enum ClientEvent {
     Closed,
 }
 
+/// Whom the news of a client are for, in the words of whoever opened it: the world hands them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addressee {
+    /// A group of those who open clients.
+    pub group: u32,
+    /// One of the group.
+    pub member: u32,
+    /// The node that the connection leads to.
+    pub to: NodeNo,
+}
+
+/// Something that a client has experienced whose opener is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Who is told.
+    pub addressee: Addressee,
+    /// The client.
+    pub client: ClientNo,
+    /// What it has experienced.
+    pub event: ClientEvent,
+}
+
 /// All clients.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     all: Vec<Client>,
-    /// What those have experienced who are told in common.
-    news: VecDeque<(ClientNo, ClientEvent)>,
+    /// What those have experienced whose openers are told.
+    news: VecDeque<News>,
     /// How many events clients have had.
     events: u64,
 }
@@ -46,28 +68,40 @@ pub(crate) struct Clients {
 struct Client {
     /// Its end, as long as that is open.
     link: Option<LinkId>,
-    mailbox: VecDeque<ClientEvent>,
-    /// Whether what it experiences is told in common with others.
-    in_common: bool,
+    kept: Kept,
+}
+
+/// What becomes of what a client experiences.
+#[derive(Debug)]
+enum Kept {
+    /// It waits here until it is taken.
+    Mailbox(VecDeque<ClientEvent>),
+    /// It is told in one stream with that of others.
+    News(Addressee),
 }
 
 impl<P: Program> World<P> {
     /// Opens a client's connection to an address. What is sent before it is established waits.
     pub fn client_connect(&mut self, ip: IpAddr, port: u16) -> ClientNo {
-        self.open_client(Site::Clients, ip, port, false)
+        self.open_client(Site::Clients, ip, port, Kept::Mailbox(VecDeque::new()))
     }
 
     /// Opens the connection of a client that sits at a certain place. What it experiences is told by
     /// [`World::client_news`], in one stream for all who were opened in this way.
-    pub fn client_connect_from(&mut self, from: Site, ip: IpAddr, port: u16) -> ClientNo {
-        self.open_client(from, ip, port, true)
+    pub fn client_connect_from(
+        &mut self,
+        from: Site,
+        address: SocketAddr,
+        addressee: Addressee,
+    ) -> ClientNo {
+        self.open_client(from, address.ip(), address.port(), Kept::News(addressee))
     }
 
-    fn open_client(&mut self, from: Site, ip: IpAddr, port: u16, in_common: bool) -> ClientNo {
+    fn open_client(&mut self, from: Site, ip: IpAddr, port: u16, kept: Kept) -> ClientNo {
         let client = ClientNo(u32::try_from(self.clients.all.len()).unwrap_or(u32::MAX));
         self.begin_outside(1, u64::from(client.0));
         let link = self.out.new_link();
-        self.clients.all.push(Client { link: Some(link), mailbox: VecDeque::new(), in_common });
+        self.clients.all.push(Client { link: Some(link), kept });
         self.dial(Dial {
             link,
             kind: Kind::Client,
@@ -93,12 +127,15 @@ impl<P: Program> World<P> {
 
     /// The next thing that a client has experienced and that was not taken yet.
     pub fn client_take(&mut self, client: ClientNo) -> Option<ClientEvent> {
-        self.clients.all[client.0 as usize].mailbox.pop_front()
+        match &mut self.clients.all[client.0 as usize].kept {
+            Kept::Mailbox(events) => events.pop_front(),
+            Kept::News(_) => None,
+        }
     }
 
-    /// The next thing that somebody has experienced of those who are told in common.
+    /// The next thing that somebody has experienced whose opener is told.
     #[inline]
-    pub fn client_news(&mut self) -> Option<(ClientNo, ClientEvent)> {
+    pub fn client_news(&mut self) -> Option<News> {
         self.clients.news.pop_front()
     }
 
@@ -144,16 +181,17 @@ impl<P: Program> World<P> {
 
     pub(super) fn client_event(&mut self, client: u32, event: ClientEvent) {
         self.fingerprint.absorb(u64::from(client) << 8 | 50);
-        let number = ClientNo(client);
-        let client = &mut self.clients.all[client as usize];
-        if matches!(event, ClientEvent::Refused | ClientEvent::Closed) {
-            client.link = None;
-        }
         self.clients.events += 1;
-        if client.in_common {
-            self.clients.news.push_back((number, event));
-        } else {
-            client.mailbox.push_back(event);
+        let its = &mut self.clients.all[client as usize];
+        if matches!(event, ClientEvent::Refused | ClientEvent::Closed) {
+            its.link = None;
+        }
+        match &mut its.kept {
+            Kept::Mailbox(events) => events.push_back(event),
+            &mut Kept::News(addressee) => {
+                let client = ClientNo(client);
+                self.clients.news.push_back(News { addressee, client, event });
+            }
         }
     }
 

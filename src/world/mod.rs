@@ -40,7 +40,7 @@ use std::collections::BTreeMap;
 
 pub use crate::network::graph;
 pub use crate::network::{NodeNo, Site};
-pub use crate::world::clients::{ClientEvent, ClientNo};
+pub use crate::world::clients::{Addressee, ClientEvent, ClientNo, News};
 pub use crate::world::error::{BudgetSpent, FaultError};
 pub use crate::world::formation::Formation;
 pub use crate::world::machine::ProcessStatus;

@@ -1,5 +1,6 @@
 //! Each verdict, by its cause: writes are made by hand, in a cluster to which something is done.
 
+use super::history::REMEMBERED;
 use super::*;
 use crate::node::config::Config;
 use crate::resp::{Reply, args};

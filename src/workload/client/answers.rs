@@ -4,41 +4,48 @@ use crate::network::NodeNo;
 use crate::resp::Reply;
 use crate::slot::Slot;
 use crate::time::Time;
+use crate::workload::books::counted;
 use crate::workload::client::{Awaited, Client, Command, NoAnswer, Refresh, Stage};
 use crate::workload::settings::Library;
 use crate::workload::shared::Shared;
 use crate::workload::slot_map::{Redirection, redirection};
-use crate::world::{ClientEvent, World};
+use crate::world::{ClientEvent, ClientNo, World};
 
 impl Client {
-    /// Something came in on the connection to a node.
+    /// Something came in on a connection to a node. It goes on at once, unless it has given that
+    /// connection up.
     pub(crate) fn hear(
         &mut self,
         world: &mut World,
         shared: &mut Shared,
-        from: NodeNo,
+        (from, client): (NodeNo, ClientNo),
         event: ClientEvent,
     ) {
-        let reply = match event {
-            ClientEvent::Connected => return,
-            ClientEvent::Refused => {
-                return self.disconnected(world, shared, from, NoAnswer::Unreachable);
+        let connection = self.connections[from.index()].as_mut();
+        let Some(connection) = connection.filter(|its| its.client == client) else { return };
+        match event {
+            ClientEvent::Connected => {}
+            ClientEvent::Refused => self.disconnected(world, shared, from, NoAnswer::Unreachable),
+            ClientEvent::Closed => self.disconnected(world, shared, from, NoAnswer::Lost),
+            ClientEvent::Reply(reply) => {
+                if let Some(awaited) = connection.awaited.pop_front() {
+                    self.read(world, shared, awaited, &reply);
+                }
             }
-            ClientEvent::Closed => return self.disconnected(world, shared, from, NoAnswer::Lost),
-            ClientEvent::Reply(reply) => reply,
-        };
-        let Some(connection) = self.connections.get_mut(&from) else { return };
-        match connection.awaited.pop_front() {
-            None | Some(Awaited::Asking) => {}
-            Some(Awaited::Slots) => self.learn_slots(world, shared, &reply),
-            Some(Awaited::Command(place, number)) => {
-                self.answered(world, shared, place, number, &reply);
-            }
-            Some(Awaited::Wait(place, number)) => self.waited(world, shared, place, number, &reply),
-            Some(Awaited::Pong(place, number)) if reply.error().is_some() => {
+        }
+        self.advance(world, shared);
+    }
+
+    fn read(&mut self, world: &mut World, shared: &mut Shared, awaited: Awaited, reply: &Reply) {
+        match awaited {
+            Awaited::Asking => {}
+            Awaited::Slots => self.learn_slots(world, shared, reply),
+            Awaited::Command(place, number) => self.answered(world, shared, place, number, reply),
+            Awaited::Wait(place, number) => self.waited(world, shared, place, number, reply),
+            Awaited::Pong(place, number) if reply.error().is_some() => {
                 self.not_found(world, place, number);
             }
-            Some(Awaited::Pong(place, number)) => self.found(world, shared, place, number),
+            Awaited::Pong(place, number) => self.found(world, shared, place, number),
         }
     }
 
@@ -46,7 +53,7 @@ impl Client {
         if self.map.learn(reply, &shared.directory) {
             self.refresh = Refresh::No;
             self.in_vain = 0;
-            shared.outages.divide(|| self.map.ranges());
+            shared.outages.divide(|| self.map.runs());
             shared.tally.refreshes += 1;
         } else {
             self.refresh = Refresh::At(world.now() + shared.settings.back_off);
@@ -77,9 +84,12 @@ impl Client {
         }
         let Command { key, is_read, floor, .. } = *command;
         if is_read {
-            let text = reply.text().and_then(|text| text.parse().ok()).unwrap_or(0);
-            shared.tally.stale_reads += u64::from(text < floor.min(shared.books.value(key)));
-            shared.checks.read(key, text);
+            let value = match reply {
+                Reply::Bulk(text) => counted(text),
+                _ => 0,
+            };
+            shared.tally.stale_reads += u64::from(value < floor.min(shared.books.value(key)));
+            shared.checks.read(key, value);
             return self.conclude(now, shared, place);
         }
         let Reply::Int(value) = reply else { return };
