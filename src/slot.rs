@@ -2,12 +2,8 @@
 
 use std::fmt;
 
-use crc::{CRC_16_XMODEM, Crc};
-
 /// How many hash slots a cluster has (§1.1).
 pub const SLOTS: u16 = 16_384;
-
-static CHECKSUM: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 /// A hash slot, `0..16384`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +20,7 @@ impl Slot {
     /// (§9.12).
     #[must_use]
     pub fn of_key(key: &[u8]) -> Slot {
-        Slot(CHECKSUM.checksum(hash_tag(key)) % SLOTS)
+        Slot(crc16::State::<crc16::XMODEM>::calculate(hash_tag(key)) % SLOTS)
     }
 
     /// The slot's number.
