@@ -112,14 +112,11 @@ impl SmallStream {
     /// A span between `low` and `high`, both included.
     #[inline]
     pub fn span(&mut self, low: Span, high: Span) -> Span {
-        match u32::try_from(high.0.saturating_sub(low.0)) {
-            Ok(0) => {
-                // Nothing is left to chance, but a word is used all the same.
-                self.0 = self.0.wrapping_add(GOLDEN);
-                low
-            }
-            Ok(width) if width < u32::MAX => Span(low.0 + u64::from(self.below(width + 1))),
-            _ => Span(low.0 + self.bits() % (high.0 - low.0)),
+        let (width, word) = (high.0.saturating_sub(low.0), self.bits());
+        // A word is used even where nothing is left to chance.
+        match width < u64::from(u32::MAX) {
+            true => Span(low.0 + ((word >> 32) * (width + 1) >> 32)),
+            false => Span(low.0 + word % width),
         }
     }
 }

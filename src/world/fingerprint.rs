@@ -24,10 +24,10 @@ impl Fingerprint {
     /// Takes in some bytes and how many they are.
     pub fn absorb_bytes(&mut self, bytes: &[u8]) {
         self.absorb(bytes.len() as u64);
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.absorb(u64::from_le_bytes(word));
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.absorb(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            self.absorb(rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)));
         }
     }
 
