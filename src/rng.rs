@@ -115,7 +115,7 @@ impl SmallStream {
         let (width, word) = (high.0.saturating_sub(low.0), self.bits());
         // A word is used even where nothing is left to chance.
         match width < u64::from(u32::MAX) {
-            true => Span(low.0 + ((word >> 32) * (width + 1) >> 32)),
+            true => Span(low.0 + (((word >> 32) * (width + 1)) >> 32)),
             false => Span(low.0 + word % width),
         }
     }
