@@ -129,6 +129,7 @@ pub struct Paths {
     /// Where there are few sites, the paths from the first one to all, from the second one to all, and
     /// so on: on an impaired path each message asks.
     rows: Vec<Path>,
+    /// How many sites there are, which is how long a row is.
     sites: usize,
 }
 
