@@ -81,6 +81,18 @@ impl NodeId {
         hash
     }
 
+    /// Writes the digits.
+    ///
+    /// # Errors
+    /// If `out` does not take them.
+    pub fn write_to(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut text = [0; 40];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        out.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+
     /// The id that a command's argument names: its first 40 bytes, if they are an id (§9.0.4).
     #[must_use]
     pub fn from_argument(argument: &[u8]) -> Option<NodeId> {
@@ -116,11 +128,7 @@ fn hex_digit(digit: u8) -> Result<u8, BadNodeId> {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 40];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        self.write_to(f)
     }
 }
 

@@ -43,6 +43,22 @@ impl Flags {
         (Flags::NOFAILOVER, "nofailover"),
     ];
 
+    /// Writes the names as CLUSTER NODES prints them (§2.2.1).
+    ///
+    /// # Errors
+    /// If `out` does not take them.
+    pub fn write_to(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut separator = "";
+        for (flag, name) in Flags::NAMES {
+            if self.any(flag) {
+                out.write_str(separator)?;
+                out.write_str(name)?;
+                separator = ",";
+            }
+        }
+        if separator.is_empty() { out.write_str("noflags") } else { Ok(()) }
+    }
+
     /// Whether any of `flags` is set.
     #[must_use]
     pub const fn any(self, flags: Flags) -> bool {
@@ -104,16 +120,8 @@ impl BitOrAssign for Flags {
 }
 
 impl fmt::Display for Flags {
-    /// As CLUSTER NODES prints them (§2.2.1).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for (flag, name) in Flags::NAMES {
-            if self.any(flag) {
-                write!(f, "{separator}{name}")?;
-                separator = ",";
-            }
-        }
-        if separator.is_empty() { f.write_str("noflags") } else { Ok(()) }
+        self.write_to(f)
     }
 }
 

@@ -19,21 +19,7 @@ pub fn parse(text: &[u8]) -> Option<i64> {
 
 /// Writes an integer in that spelling behind what is there.
 pub(crate) fn write(number: i64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A byte count such as `100mb`, `1k`, `64` (`memtoll`): `k`, `m`, `g` are powers of 1000, `kb`,

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 
 use crate::id::{Ids, NodeId};
 use crate::node::bus::Bus;
 use crate::node::flags::Flags;
 use crate::node::packet::{Epoch, MessageType};
 use crate::node::table::PeerIx;
-use crate::node::text::written;
+use crate::node::text::{push_number, written, written_behind};
 use crate::slot::{Slot, SlotSet};
+
+/// Few lines of CLUSTER NODES are longer.
+const LINE_BYTES: usize = 160;
 
 /// How many slots are in which condition (§10.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +41,8 @@ impl Bus {
     pub fn nodes_text(&self, ids: &Ids, skip_handshake: bool) -> String {
         let hidden = |ix| skip_handshake && self.table.flags(ix).any(Flags::HANDSHAKE);
         let mut shown = self.table.order().iter().filter(|&&ix| !hidden(ix));
-        written(|out| {
+        let room = String::with_capacity(LINE_BYTES * (self.table.len() + 1));
+        written_behind(room, |out| {
             shown.try_for_each(|&ix| {
                 self.write_line(out, ids, ix)?;
                 out.write_char('\n')
@@ -48,21 +53,32 @@ impl Bus {
     fn write_line(&self, out: &mut String, ids: &Ids, ix: PeerIx) -> fmt::Result {
         let (table, peer) = (&self.table, self.table.peer(ix));
         let at = ids.endpoint(table.endpoint(ix));
-        write!(out, "{} ", self.id_of(ids, ix))?;
+        self.id_of(ids, ix).write_to(out)?;
+        out.push(' ');
         if let Some(ip) = at.ip {
-            write!(out, "{ip}")?;
+            write_ip(out, ip)?;
         }
-        write!(out, ":{}@{} {} ", at.port, at.cport, table.flags(ix))?;
+        out.push(':');
+        push_number(out, at.port);
+        out.push('@');
+        push_number(out, at.cport);
+        out.push(' ');
+        table.flags(ix).write_to(out)?;
+        out.push(' ');
         match peer.replica_of() {
-            Some(master) => write!(out, "{}", self.id_of(ids, master))?,
+            Some(master) => self.id_of(ids, master).write_to(out)?,
             None => out.push('-'),
         }
-        let epoch = self.shown_epoch(ix);
-        write!(out, " {} {} {epoch} ", table.ping_sent(ix), table.pong_received(ix))?;
+        for time in [table.ping_sent(ix), table.pong_received(ix)] {
+            out.push(' ');
+            push_number(out, time.0);
+        }
+        out.push(' ');
+        push_number(out, self.shown_epoch(ix).0);
         let connected = table.link(ix).is_some() || ix == self.myself;
-        out.push_str(if connected { "connected" } else { "disconnected" });
+        out.push_str(if connected { " connected" } else { " disconnected" });
         if peer.slot_count > 0 {
-            write_slots(out, &peer.slots)?;
+            write_slots(out, &peer.slots);
         }
         if ix == self.myself { self.write_open_slots(out, ids) } else { Ok(()) }
     }
@@ -124,15 +140,28 @@ impl Bus {
     }
 }
 
-/// Slots in runs (§10.2).
-fn write_slots(out: &mut String, slots: &SlotSet) -> fmt::Result {
-    for (first, last) in slots.runs() {
-        match first == last {
-            true => write!(out, " {first}")?,
-            false => write!(out, " {first}-{last}")?,
-        }
+fn write_ip(out: &mut String, ip: IpAddr) -> fmt::Result {
+    // What every line has is not left to the formatter.
+    let IpAddr::V4(ip) = ip else { return write!(out, "{ip}") };
+    let [first, rest @ ..] = ip.octets();
+    push_number(out, first);
+    for octet in rest {
+        out.push('.');
+        push_number(out, octet);
     }
     Ok(())
+}
+
+/// Slots in runs (§10.2).
+fn write_slots(out: &mut String, slots: &SlotSet) {
+    for (first, last) in slots.runs() {
+        out.push(' ');
+        push_number(out, first.number());
+        if last != first {
+            out.push('-');
+            push_number(out, last.number());
+        }
+    }
 }
 
 /// The counters of one direction: types that were never used are left out, the total never is
@@ -170,6 +199,13 @@ mod tests {
         let mine = lab.line(0, 0);
         assert!(mine.contains(" myself,master - 0 "), "{mine}");
         assert!(mine.ends_with(" 1 connected 0-5460"), "{mine}");
+    }
+
+    #[test]
+    fn addresses_are_spelled_as_everywhere_else_10_2() {
+        for text in ["0.0.0.0", "127.0.0.1", "10.20.255.9", "::1", "2001:db8::7"] {
+            assert_eq!(written(|out| write_ip(out, text.parse().unwrap())), text);
+        }
     }
 
     #[test]

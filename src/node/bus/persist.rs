@@ -1,5 +1,7 @@
 //! Writing nodes.conf, and becoming who it says I am (§12).
 
+use std::fmt::Write as _;
+
 use crate::id::{Endpoint, Ids, NodeId};
 use crate::node::Node;
 use crate::node::bus::address::announced_endpoint;
@@ -9,6 +11,7 @@ use crate::node::flags::Flags;
 use crate::node::log::Level;
 use crate::node::nodes_conf::{Entry, NodesConf, NodesConfError};
 use crate::node::table::PeerIx;
+use crate::node::text::written_behind;
 use crate::slot::Slot;
 use crate::time::Millis;
 
@@ -16,10 +19,10 @@ impl Bus {
     /// The text of nodes.conf (§12.1).
     #[must_use]
     pub fn config_text(&self, ids: &Ids) -> String {
-        let mut text = self.nodes_text(ids, true);
         let (current, vote) = (self.current_epoch, self.last_vote_epoch);
-        text += &format!("vars currentEpoch {current} lastVoteEpoch {vote}\n");
-        text
+        written_behind(self.nodes_text(ids, true), |out| {
+            writeln!(out, "vars currentEpoch {current} lastVoteEpoch {vote}")
+        })
     }
 
     /// A new member of an unknown cluster: myself (§12.3.1).
