@@ -105,7 +105,7 @@ impl SlotSet {
     /// How many slots are in the set.
     #[must_use]
     pub fn len(&self) -> u16 {
-        self.words.iter().map(|word| word.count_ones() as u16).sum()
+        self.runs().map(|(first, last)| first.up_to(last).len() as u16).sum()
     }
 
     /// Whether the set is empty.
@@ -138,15 +138,18 @@ impl SlotSet {
 
     /// The first slot from here on whose bit is not as in `pattern`.
     fn next_boundary(&self, from: u16, pattern: u64) -> Option<u16> {
-        let start = usize::from(from) / 64;
-        let (first, ahead) = self.words.get(start..)?.split_first()?;
+        let (first, mut ahead) = self.words.get(usize::from(from) / 64..)?.split_first()?;
         let mut differing = (first ^ pattern) & u64::MAX << (from % 64);
-        let mut at = start;
         if differing == 0 {
-            let skipped = ahead.iter().position(|&word| word != pattern)?;
-            differing = ahead[skipped] ^ pattern;
-            at += 1 + skipped;
+            // Most runs are long.
+            while let Some(rest) = ahead.strip_prefix(&[pattern; 16]) {
+                ahead = rest;
+            }
+            let mut words = ahead.iter();
+            differing = words.find(|&&word| word != pattern)? ^ pattern;
+            ahead = words.as_slice();
         }
+        let at = self.words.len() - ahead.len() - 1;
         Some((at * 64) as u16 + differing.trailing_zeros() as u16)
     }
 

@@ -113,7 +113,7 @@ impl SlotMap {
 /// Where the owner at `first` is followed by another one, or the end.
 fn end_of_run(owners: &[u16], first: usize) -> usize {
     // Most runs are long.
-    const STEP: usize = 64;
+    const STEP: usize = 256;
     let pattern = [owners[first]; STEP];
     let mut at = first;
     while owners.get(at..at + STEP) == Some(&pattern) {
