@@ -160,6 +160,12 @@ impl Tools {
         self.tools[tool.0].interrupt(world);
     }
 
+    /// Whether any tool is not over.
+    #[must_use]
+    pub fn are_at_work(&self) -> bool {
+        self.tools.iter().any(|tool| tool.status().is_alive())
+    }
+
     /// When the first sleeping tool wakes up.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
@@ -199,7 +205,7 @@ impl Tools {
         time: Time,
     ) -> Result<(), BudgetSpent> {
         // Nothing that happens concerns tools that are over.
-        if !self.tools.iter().any(|tool| tool.status().is_alive()) {
+        if !self.are_at_work() {
             return world.run_until(time);
         }
         while self.step(world, time)? {}

@@ -44,15 +44,34 @@ impl Runner<'_> {
         mut done: impl FnMut(&World, &Tools) -> bool,
     ) -> Outcome<bool> {
         let end = time.min(self.horizon);
+        let alone = self.only_the_world_moves();
         loop {
             if done(&self.world, &self.tools) {
                 return Ok(true);
             }
-            if !self.go_on(end)? {
+            let happened = if alone { self.next_event(end) } else { self.go_on(end)? };
+            if !happened {
                 break;
             }
         }
         if time > self.horizon { Err(Halt::TimeUp) } else { Ok(false) }
+    }
+
+    /// Whether no client, no tool and nobody who reads has to be asked after each event.
+    fn only_the_world_moves(&self) -> bool {
+        let unread = self.options.live_logs == LiveLogs::None && self.background.is_none();
+        unread && self.crew.is_empty() && !self.tools.are_at_work()
+    }
+
+    /// Lets the next event of the world happen. Says whether there was one until `end`.
+    fn next_event(&mut self, end: Time) -> bool {
+        // There is no budget of events that could be spent.
+        let happened = self.world.step_until(end).is_ok_and(|happened| happened);
+        if !happened {
+            let _ = self.world.run_until(end);
+        }
+        self.report_progress();
+        happened
     }
 
     /// Lets the next thing happen, and whatever clients and tools do because of it. Says whether
