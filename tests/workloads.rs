@@ -88,7 +88,7 @@ fn a_write_that_is_gone_is_missed_and_so_is_one_too_many() {
     unmet("'send via 7000 decr w:0:0'", "it is 1");
     unmet("'send 3 times via 7000 incr w:0:0'", "it is 3");
     // It has gone down with the only two that have it, which may come back.
-    unmet("'kill 7001 7004'", &format!("they are 0 and {all}"));
+    unmet("'kill 7001 7004'", &format!("`kept` is 0, `acknowledged` is {all}"));
 }
 
 #[test]

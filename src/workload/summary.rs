@@ -141,6 +141,13 @@ impl Figure {
         ("slot-seconds", Figure::SlotSeconds),
         ("longest-outage-ms", Figure::LongestOutage),
     ];
+
+    /// What scenarios call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let found = Figure::ALL.iter().find(|(_, figure)| *figure == self);
+        found.map_or("", |(name, _)| name)
+    }
 }
 
 impl Summary {

@@ -87,9 +87,9 @@ impl Runner<'_> {
         let found = summary.figure(figure);
         let (other, label) = match operand {
             WorkloadOperand::Number(number) => (number, format!("it is {found}")),
-            WorkloadOperand::Figure(other) => {
-                let other = summary.figure(other);
-                (other, format!("they are {found} and {other}"))
+            WorkloadOperand::Figure(asked) => {
+                let other = summary.figure(asked);
+                (other, format!("`{}` is {found}, `{}` is {other}", figure.name(), asked.name()))
             }
         };
         if comparison.holds(found, other) {
