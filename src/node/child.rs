@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::dump::Dump;
+use crate::node::dump::{self, Dump};
 use crate::node::effect::{Ctx, Effect};
 use crate::node::loading::key_delay;
 use crate::node::log::{Level, Role};
@@ -67,8 +67,6 @@ const SAVE_BASE: (Span, Span) = (Span::micros(1_200), Span::micros(2_600));
 const REWRITE_BASE: (Span, Span) = (Span::millis(25), Span::millis(30));
 /// How long a child that streams takes to end when it may.
 const LAST_BREATH: Span = Span::micros(300);
-/// How many bytes a child writes in a microsecond.
-pub(crate) const BYTES_PER_MICRO: u64 = 100;
 
 impl Node {
     fn fork(&mut self, ctx: &mut Ctx<'_>, task: Task) -> u32 {
@@ -78,7 +76,7 @@ impl Node {
             Task::Rewrite => REWRITE_BASE,
         };
         let base = self.process.loop_draws.span(low, high);
-        let written = Span::micros(dump.bytes() / BYTES_PER_MICRO);
+        let written = dump::handling_time(dump.bytes());
         let runs = base + written + key_delay(dump.keys.len(), self.config.rdb_key_save_delay);
         self.server.stats.forks += 1;
         self.process.forks += 1;

@@ -8,6 +8,7 @@ use crate::node::Node;
 use crate::node::effect::Ctx;
 use crate::node::keyspace::{Entry, Keyspace};
 use crate::node::rdb;
+use crate::time::Span;
 
 /// The keys of one moment and the size of their file.
 #[derive(Debug, Clone)]
@@ -31,6 +32,10 @@ const BLOCK_BYTES: u64 = 16 << 10;
 /// How many bytes a part has: so often a process that is loading serves its clients
 /// (`loading-process-events-interval-bytes`).
 const PART_BYTES: u64 = 2 << 20;
+/// How many bytes of a file are written, sent or loaded in a microsecond.
+const BYTES_PER_MICRO: u64 = 100;
+/// What takes less is done at once: it is not worth an event.
+pub(crate) const NOTICEABLE: Span = Span::millis(1);
 
 /// The file of 6.2.3 without keys and without a word about replication: header, six facts about the
 /// server, end mark, checksum.
@@ -39,6 +44,11 @@ const EMPTY_BYTES: u64 = 92;
 const REPLICATION_BYTES: u64 = 81;
 /// A type before a time to die, and the time.
 const EXPIRY_BYTES: u64 = 9;
+
+/// How long it takes to write, send or load so many bytes of a file.
+pub(crate) const fn handling_time(bytes: u64) -> Span {
+    Span::micros(bytes / BYTES_PER_MICRO)
+}
 
 impl Dump {
     /// The file of these keys.

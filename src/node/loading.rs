@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::node::Node;
 use crate::node::config::DisklessLoad;
-use crate::node::dump::{Dump, Mark};
+use crate::node::dump::{self, Dump, Mark, NOTICEABLE};
 use crate::node::effect::{Ctx, Effect, Exit, LinkEnd, LinkId, Loss};
 use crate::node::info::percentage;
 use crate::node::keyspace::Keyspace;
@@ -20,10 +20,6 @@ use crate::node::log::Level;
 use crate::node::replication::message::{Position, ReplMessage};
 use crate::time::{Span, Wall};
 
-/// How many bytes of a data set are loaded in a microsecond.
-const LOADED_BYTES_PER_MICRO: u64 = 100;
-/// A shorter pause is not worth an event.
-const NOTICEABLE: Span = Span::millis(1);
 /// What a file says about the memory that it needed: 2.58 Mb.
 const MEMORY_WHEN_CREATED: u64 = 2_705_326;
 
@@ -214,8 +210,7 @@ impl Node {
         let mut takes = key_delay(loading.dump.part(part).keys, delay);
         match &mut loading.source {
             Source::File => {
-                takes =
-                    takes + Span::micros(loading.dump.part(part).bytes / LOADED_BYTES_PER_MICRO);
+                takes = takes + dump::handling_time(loading.dump.part(part).bytes);
             }
             Source::Connection { arrived, .. } if *arrived > part => {}
             Source::Connection { cut: true, .. } => return self.break_off_loading(ctx),

@@ -5,17 +5,11 @@ use std::sync::Arc;
 
 use crate::node::Node;
 use crate::node::child::Task;
-use crate::node::dump::Dump;
+use crate::node::dump::{self, Dump, NOTICEABLE};
 use crate::node::effect::{Ctx, Effect};
 use crate::node::log::Level;
 use crate::node::replication::downstream::{Replica, Sending, Stage};
 use crate::node::replication::message::{Position, ReplMessage};
-use crate::time::Span;
-
-/// How many bytes of a data set are written to a connection in a microsecond.
-const SENT_BYTES_PER_MICRO: u64 = 100;
-/// What takes less is written at once.
-const NOTICEABLE: Span = Span::millis(1);
 
 impl Node {
     /// Gives a replica everything: with the child that runs already, if that serves, or with a new
@@ -153,7 +147,7 @@ impl Node {
     fn send_part(&mut self, ctx: &mut Ctx<'_>, at: usize) {
         let replica = &mut self.replication.replicas[at];
         let Some(Sending { dump, part }) = &replica.sending else { return };
-        let takes = Span::micros(dump.part(*part).bytes / SENT_BYTES_PER_MICRO);
+        let takes = dump::handling_time(dump.part(*part).bytes);
         if takes < NOTICEABLE {
             return self.part_sent(ctx, at);
         }

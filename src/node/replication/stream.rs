@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::node::child::{BYTES_PER_MICRO, Task};
-use crate::node::dump::{Dump, Mark};
+use crate::node::child::Task;
+use crate::node::dump::{self, Dump, Mark};
 use crate::node::effect::{Ctx, Effect, LinkId};
 use crate::node::loading::key_delay;
 use crate::node::log::Level;
@@ -41,7 +41,7 @@ impl Node {
 
     fn writing_takes(&self, what: Mark) -> Span {
         let delay = key_delay(what.keys, self.config.rdb_key_save_delay);
-        delay + Span::micros(what.bytes / BYTES_PER_MICRO)
+        delay + dump::handling_time(what.bytes)
     }
 
     fn write_next(&mut self, ctx: &mut Ctx<'_>, part: Option<usize>, takes: Span) {
