@@ -10,28 +10,16 @@ use crate::node::client::{Block, Client, Popping};
 use crate::node::command::error::Answer;
 use crate::node::command::list::{self, End, List};
 use crate::node::command::stream;
-use crate::node::command::wait::end_wait;
+use crate::node::command::wait::{end_wait, limit_in_seconds};
 use crate::node::command::{Call, CommandError, Outcome};
 use crate::node::effect::{Ctx, LinkId};
 use crate::node::keyspace::Value;
-use crate::node::number;
 use crate::node::redirect;
 use crate::resp::{Reply, args};
 use crate::time::Millis;
 
 /// So many clients at least are looked at by each cron.
 const LOOKED_AT: usize = 5;
-
-/// A time limit in seconds, 0 for none, as the time when it ends.
-fn time_limit(call: &Call<'_, '_>, at: usize) -> Result<Option<Millis>, CommandError> {
-    let millis = number::millis_of_seconds(call.word(at))
-        .ok_or(CommandError::fixed("ERR timeout is not a float or out of range"))?;
-    match millis {
-        ..0 => Err(CommandError::fixed("ERR timeout is negative")),
-        0 => Ok(None),
-        _ => Ok(Some(call.now() + Millis(millis))),
-    }
-}
 
 /// What to do at once, or what to wait for.
 enum Attempt {
@@ -51,7 +39,7 @@ fn outcome(call: &Call<'_, '_>, attempt: Result<Attempt, CommandError>, nothing:
 
 fn pop(call: &mut Call<'_, '_>, from: End) -> Result<Attempt, CommandError> {
     let last = call.args.len() - 1;
-    let until = time_limit(call, last)?;
+    let until = limit_in_seconds(call, last)?;
     let keys = &call.args[1..last];
     for key in keys {
         let Some(element) = list::write(call, key)?.and_then(|list| from.pop(list)) else {
@@ -110,7 +98,7 @@ fn moved_words(
 pub(super) fn blmove(call: &mut Call<'_, '_>) -> Outcome {
     let parsed = || -> Result<_, CommandError> {
         let ends = (End::parse(call.word(3))?, End::parse(call.word(4))?);
-        Ok((ends, time_limit(call, 5)?))
+        Ok((ends, limit_in_seconds(call, 5)?))
     };
     let attempt = parsed().and_then(|(ends, until)| move_element(call, ends, until));
     outcome(call, attempt, Reply::Nil)
@@ -118,8 +106,8 @@ pub(super) fn blmove(call: &mut Call<'_, '_>) -> Outcome {
 
 /// BRPOPLPUSH source destination timeout
 pub(super) fn brpoplpush(call: &mut Call<'_, '_>) -> Outcome {
-    let attempt =
-        time_limit(call, 3).and_then(|until| move_element(call, (End::Tail, End::Head), until));
+    let attempt = limit_in_seconds(call, 3)
+        .and_then(|until| move_element(call, (End::Tail, End::Head), until));
     outcome(call, attempt, Reply::Nil)
 }
 

@@ -3,7 +3,7 @@
 use crate::node::Node;
 use crate::node::client::{Block, Reading};
 use crate::node::command::error::{Answer, integer};
-use crate::node::command::wait::time_limit;
+use crate::node::command::wait::limit_in_millis;
 use crate::node::command::{Call, CommandError, Outcome};
 use crate::node::keyspace::Value;
 use crate::node::stream::{Item, Stream, StreamId};
@@ -157,7 +157,7 @@ fn question(call: &mut Call<'_, '_>) -> Result<Question, CommandError> {
     let words = call.args.len();
     while at < words && !(call.is(at, "streams") && at + 1 < words) {
         if call.is(at, "block") && at + 1 < words {
-            (until, blocks) = (time_limit(call, at + 1)?, true);
+            (until, blocks) = (limit_in_millis(call, at + 1)?, true);
         } else if call.is(at, "count") && at + 1 < words {
             let limit = usize::try_from(integer(call.word(at + 1))?).unwrap_or(0);
             count = if limit == 0 { usize::MAX } else { limit };

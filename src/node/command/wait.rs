@@ -63,14 +63,32 @@ pub(crate) fn catch_up(node: &mut Node, link: LinkId, ctx: &mut Ctx<'_>) {
     }
 }
 
-/// A time limit in milliseconds, 0 for none, as the time when it ends.
-pub(crate) fn time_limit(call: &Call<'_, '_>, at: usize) -> Result<Option<Millis>, CommandError> {
+/// When a wait ends whose limit is given in milliseconds.
+pub(crate) fn limit_in_millis(
+    call: &Call<'_, '_>,
+    at: usize,
+) -> Result<Option<Millis>, CommandError> {
     let limit = number::parse(call.word(at))
         .ok_or(CommandError::fixed("ERR timeout is not an integer or out of range"))?;
-    match limit {
+    limit_from_now(call, limit)
+}
+
+/// When a wait ends whose limit is given in seconds.
+pub(crate) fn limit_in_seconds(
+    call: &Call<'_, '_>,
+    at: usize,
+) -> Result<Option<Millis>, CommandError> {
+    let limit = number::millis_of_seconds(call.word(at))
+        .ok_or(CommandError::fixed("ERR timeout is not a float or out of range"))?;
+    limit_from_now(call, limit)
+}
+
+/// When so many milliseconds are over; 0 is no limit.
+fn limit_from_now(call: &Call<'_, '_>, millis: i64) -> Result<Option<Millis>, CommandError> {
+    match millis {
         ..0 => Err(CommandError::fixed("ERR timeout is negative")),
         0 => Ok(None),
-        _ => Ok(Some(call.now() + Millis(limit))),
+        _ => Ok(Some(call.now() + Millis(millis))),
     }
 }
 
@@ -98,7 +116,7 @@ fn parse_wait(call: &Call<'_, '_>) -> Result<(i64, Option<Millis>), CommandError
              replicas are just local and are not propagated.",
         ));
     }
-    Ok((call.integer(1)?, time_limit(call, 2)?))
+    Ok((call.integer(1)?, limit_in_millis(call, 2)?))
 }
 
 /// `CLIENT PAUSE timeout [WRITE|ALL]`
@@ -109,7 +127,7 @@ pub(crate) fn pause(call: &mut Call<'_, '_>) -> Result<Reply, CommandError> {
         Some(mode) if mode.eq_ignore_ascii_case(b"write") => Pause::Writes,
         Some(_) => return Err(CommandError::fixed("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let until = time_limit(call, 2)?.unwrap_or(Millis::NEVER);
+    let until = limit_in_millis(call, 2)?.unwrap_or(Millis::NEVER);
     call.node.clients.pause(until, what);
     Ok(Reply::ok())
 }
