@@ -3,6 +3,7 @@
 use crate::node::Node;
 use crate::node::lab::{Lab, endpoint};
 use crate::node::log::Role;
+use crate::node::process::Death;
 use crate::node::replication::downstream::Stage;
 
 use super::{calm, masked, offsets, told, write};
@@ -213,4 +214,47 @@ fn a_child_is_told_from_its_successor_whatever_the_statistics_say() {
     let done = lab.lines.iter().filter(|line| line.text == "DB saved on disk");
     let by_children = done.filter(|line| matches!(line.role, Role::Fork(1_002)));
     assert_eq!(by_children.count(), 1);
+}
+
+/// The second node was loading from the first one when it was told to follow the third one, and has
+/// begun to load from that.
+fn cut_short() -> Lab {
+    let mut lab = Lab::formed(3, 0, 60_000);
+    lab.run(3_000);
+    lab.ask(0, "DEBUG POPULATE 1000 {b} 5000");
+    lab.ask(2, "DEBUG POPULATE 1000 {c} 5000");
+    lab.ask(1, "CONFIG SET key-load-delay 10000");
+    lab.act(1, |node, ctx| {
+        node.config.appendonly = true;
+        node.keys.insert_string(b"old", b"v");
+        node.follow(ctx, endpoint(0));
+    });
+    lab.run_until(3_000, |lab| lab.node(1).is_loading());
+    let first = lab.node(1).keys.iter().next().map(|(key, _)| key.to_vec());
+    assert!(first.unwrap().starts_with(b"{b}"), "a part is loaded at once");
+    lab.act(1, |node, ctx| node.follow(ctx, endpoint(2)));
+    let loads = |lab: &Lab| {
+        let begins = "MASTER <-> REPLICA sync: Loading DB in memory";
+        lab.lines.iter().filter(|line| line.node == 1 && line.text == begins).count()
+    };
+    lab.run_until(3_000, |lab| loads(lab) == 2);
+    assert!(lab.node(1).is_loading());
+    lab
+}
+
+#[test]
+fn a_load_that_another_one_cuts_short_leaves_nothing_in_memory_a9() {
+    let mut lab = cut_short();
+    assert!(lab.node(1).keys.iter().all(|(key, _)| key.starts_with(b"{c}")));
+    lab.run(12_000);
+    assert!(lab.logged(1, "MASTER <-> REPLICA sync: Finished with success"));
+    assert_eq!(lab.node(1).keys.len(), 1_000);
+    assert!(lab.node(1).keys.iter().all(|(key, _)| key.starts_with(b"{c}")));
+}
+
+#[test]
+fn the_append_only_file_keeps_the_keys_from_before_the_first_of_two_loads_a9() {
+    let mut lab = cut_short();
+    let left = lab.nodes[1].take().unwrap().surviving_keys(Death::Killed).unwrap();
+    assert_eq!(left.iter().map(|(key, _)| key).collect::<Vec<_>>(), [b"old"]);
 }
