@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use crate::network::NodeNo;
 use crate::network::graph::Delay;
 use crate::node::packet::MessageType;
-use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::diagnostic::{Diagnostic, Topic};
+use crate::scenario::roster::NoNode;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Step, sabotage};
-use crate::scenario::units;
+use crate::scenario::suggest;
+use crate::scenario::units::{self, BadUnit};
 use crate::scenario::words::{Cursor, Word};
 use crate::time::Span;
 use crate::world::points::Armed;
@@ -171,10 +173,41 @@ pub(super) fn heal(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
     Ok(Step::Network(Fault::Mend(from, to)))
 }
 
+/// What stands at the end of a line, if it begins like a number and names no node: a value behind
+/// nodes, or a node that does not exist.
+pub(super) fn number_at_end<'a>(cursor: &Cursor<'a>) -> Option<&'a str> {
+    let last = cursor.ahead().last()?.text.as_str();
+    let is_number = last.starts_with(|c: char| c.is_ascii_digit()) && !last.contains(':');
+    let is_unknown = matches!(cursor.roster().find(last), Err(NoNode::Unknown));
+    (is_number && is_unknown).then_some(last)
+}
+
+/// Takes the value that stands behind nodes. A number alone may be a value without its unit as well as
+/// a misspelt node without a value behind it.
+pub(super) fn value_behind_nodes<T>(
+    cursor: &mut Cursor<'_>,
+    what: &str,
+    read: impl FnOnce(&str) -> Result<T, BadUnit>,
+) -> Result<T, Diagnostic> {
+    let names = cursor.roster().names();
+    let is_bare = |word: &&Word| word.text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(word) = cursor.peek().filter(is_bare)
+        && let Some(near) = suggest::nearest(&word.text, names.iter().map(String::as_str))
+    {
+        let label = "no node is called this, and a value needs a unit";
+        return Err(Diagnostic::new(format!("expected {what}"), word.span.clone(), label)
+            .hint(format!("did you mean node `{near}`? Then the value is missing behind it"))
+            .about(Topic::UnknownNode));
+    }
+    cursor.value(what, read)
+}
+
 /// `delay NODE… -> NODE… 50ms..80ms`
 pub(super) fn delay(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
-    let (from, to) = ends(cursor, |word| word.contains(char::is_alphabetic))?;
-    let range = cursor.value("a delay, such as `50ms..80ms`", units::span_range)?;
+    let last = number_at_end(cursor);
+    let is_delay = |word: &str| word.contains(char::is_alphabetic) || last == Some(word);
+    let (from, to) = ends(cursor, is_delay)?;
+    let range = value_behind_nodes(cursor, "a delay, such as `50ms..80ms`", units::span_range)?;
     let delay = Delay { low: range.low, high: range.high };
     Ok(Step::Network(Fault::Delay(from, to, delay)))
 }
@@ -190,8 +223,9 @@ pub(super) fn drop(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic
         let (from, to) = ends(cursor, |_| false)?;
         return Ok(Step::Network(Fault::Drop(from, to, share)));
     }
-    let (from, to) = ends(cursor, |word| word.ends_with('%'))?;
-    let share = cursor.value(SHARE, units::per_mille)?;
+    let last = number_at_end(cursor);
+    let (from, to) = ends(cursor, |word| word.ends_with('%') || last == Some(word))?;
+    let share = value_behind_nodes(cursor, SHARE, units::per_mille)?;
     Ok(Step::Network(Fault::Drop(from, to, share)))
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::network::NodeNo;
 use crate::node::packet::MessageType;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::step::network::{ends, groups};
+use crate::scenario::step::network::{ends, groups, number_at_end, value_behind_nodes};
 use crate::scenario::step::{Fault, Step};
 use crate::scenario::suggest;
 use crate::scenario::units::{self, BadUnit};
@@ -139,24 +139,24 @@ fn point(cursor: &mut Cursor<'_>) -> Result<Point, Diagnostic> {
 
 /// `slow disk NODE… 200ms`
 pub(super) fn slow(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
+    const TIME: &str = "how long a sync takes, such as `200ms`";
     cursor.keyword("disk")?;
     let mut nodes: Vec<NodeNo> = Vec::new();
     while nodes.is_empty() || !ends_in_duration(cursor) {
         nodes.extend(cursor.node_or_group()?.into_iter().map(|(node, _)| node));
         if cursor.peek().is_none() {
-            return Err(cursor.missing("how long a sync takes, such as `200ms`"));
+            return Err(cursor.missing(TIME));
         }
     }
-    let takes = cursor.value("how long a sync takes, such as `200ms`", units::duration)?;
+    let takes = value_behind_nodes(cursor, TIME, units::duration)?;
     Ok(Step::Network(Fault::SlowDisk(nodes, takes)))
 }
 
 /// Whether a duration is all that is left, maybe one whose unit is missing.
 fn ends_in_duration(cursor: &Cursor<'_>) -> bool {
-    let [first, rest @ ..] = cursor.ahead() else { return false };
-    let begins = first.text.starts_with(|c: char| c.is_ascii_digit());
-    let is_node = || cursor.roster().find(&first.text).is_ok();
-    begins && (first.text.ends_with('s') || (rest.is_empty() && !is_node()))
+    let Some(Word { text, .. }) = cursor.peek() else { return false };
+    let begins = text.starts_with(|c: char| c.is_ascii_digit());
+    (begins && text.ends_with('s')) || number_at_end(cursor) == Some(text)
 }
 
 /// `lose nodes.conf NODE…`, `lose disk NODE…`
