@@ -37,6 +37,9 @@ const BYTES_PER_MICRO: u64 = 100;
 /// What takes less is done at once: it is not worth an event.
 pub(crate) const NOTICEABLE: Span = Span::millis(1);
 
+/// What a file says about the memory that it needed: 2.58 Mb.
+pub(crate) const MEMORY_WHEN_CREATED: u64 = 2_705_326;
+
 /// The file of 6.2.3 without keys and without a word about replication: header, six facts about the
 /// server, end mark, checksum.
 const EMPTY_BYTES: u64 = 92;
@@ -60,6 +63,12 @@ impl Dump {
         let head = EMPTY_BYTES + replication + head_bytes(&keys);
         let marks = marks(&keys, head);
         Dump { keys, marks }
+    }
+
+    /// The file, byte by byte.
+    #[must_use]
+    pub fn file(&self) -> Vec<u8> {
+        rdb::file(&self.keys)
     }
 
     /// The size of the file.
@@ -179,5 +188,18 @@ mod tests {
             keys.insert(format!("k{number}").as_bytes(), Value::String(b"v".to_vec()));
         }
         assert_eq!(Dump::new(keys).bytes() + 1, 304);
+    }
+
+    #[test]
+    fn a_file_is_as_long_as_it_is_said_to_be() {
+        let mut keys = at(541);
+        keys.saved_at = Some(1_622_073_600);
+        assert_eq!(Dump::new(keys.clone()).file().len(), 176);
+        keys.insert(b"mortal", Value::String(b"12".to_vec()));
+        keys.set_expiry(b"mortal", Some(crate::time::Millis(1_622_073_700_000)));
+        keys.insert(b"long", Value::String(vec![b'x'; 70_000]));
+        keys.insert(b"list", Value::List([b"one".to_vec(), b"2".to_vec()].into()));
+        let dump = Dump::new(keys);
+        assert_eq!(dump.file().len() as u64, dump.bytes());
     }
 }

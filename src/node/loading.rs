@@ -12,16 +12,13 @@ use std::sync::Arc;
 
 use crate::node::Node;
 use crate::node::config::DisklessLoad;
-use crate::node::dump::{self, Dump, Mark, NOTICEABLE};
+use crate::node::dump::{self, Dump, MEMORY_WHEN_CREATED, Mark, NOTICEABLE};
 use crate::node::effect::{Ctx, Effect, Exit, LinkEnd, LinkId, Loss};
 use crate::node::info::percentage;
 use crate::node::keyspace::Keyspace;
 use crate::node::log::Level;
 use crate::node::replication::message::{Position, ReplMessage};
 use crate::time::{Span, Wall};
-
-/// What a file says about the memory that it needed: 2.58 Mb.
-const MEMORY_WHEN_CREATED: u64 = 2_705_326;
 
 /// A data set that is being loaded.
 #[derive(Debug)]

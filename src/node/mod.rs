@@ -109,7 +109,7 @@ impl Node {
                 self.process.cached_time = ctx.now.millis();
                 command::execute(self, client, &args, ctx);
             }
-            Input::ClientGone(client) => command::client_gone(self, client),
+            Input::ClientGone(client) => command::client_gone(self, client, ctx),
             Input::CallDone(result) => command::call_done(self, result, ctx),
             Input::Terminate if self.is_loading() => self.give_up_loading(ctx),
             Input::Terminate => self.process.terminating = true,

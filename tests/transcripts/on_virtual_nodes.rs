@@ -15,7 +15,6 @@ const FEW: usize = 6;
 
 const NO_PASSWORDS: &str = "virtual nodes have no passwords";
 const CLUSTER_MODE: &str = "virtual nodes always run in cluster mode";
-const NO_SNAPSHOTS: &str = "virtual nodes do not answer SYNC";
 const BY_CHANCE: &str = "what is drawn changes with each second of a run";
 
 /// Recordings that virtual nodes cannot give.
@@ -40,7 +39,6 @@ const NOT_VIRTUAL: &[(&str, &str)] = &[
     ("import-source-user-pass-ok", CLUSTER_MODE),
     ("import-err-source-noauth", CLUSTER_MODE),
     ("import-err-source-wrong-pass", CLUSTER_MODE),
-    ("backup-search-multiple-owners-crash", NO_SNAPSHOTS),
     ("create-err-hostname-instead-of-ip", "a name that is not written as an address is not known"),
     ("create-err-not-empty-keys", "a node that serves no slots takes no keys"),
     ("reshard-err-back-to-back-replicas-lag", "the lag is over before anybody looks"),

@@ -65,6 +65,10 @@ impl<H: Host> Manager<'_, H> {
                 return Err(Stop::exit(1));
             }
         };
+        // The server would go on with the stream of its writes.
+        if let Some(connection) = self[node].connection.take() {
+            self.host.close(connection);
+        }
         self.complain(format!("SYNC sent to master, writing {} bytes to '{file}'\n", data.len()));
         if let Err(error) = self.host.write_file(&file, &data) {
             self.complain(format!("Error opening '{file}': {error}\n"));

@@ -356,6 +356,7 @@ fn kill(call: &mut Call<'_, '_>) -> Outcome {
         .collect();
     for &link in doomed.iter().filter(|&&link| link != call.client) {
         call.node.clients.leave(link);
+        call.node.replica_gone(call.ctx, link);
         call.ctx.out.effects.push(Effect::CloseClient(link));
     }
     let reply = match (call.args.len(), doomed.is_empty()) {

@@ -100,8 +100,9 @@ pub(crate) fn known(name: &str) -> &'static Spec {
 }
 
 /// A client closed its connection.
-pub fn client_gone(node: &mut Node, client: LinkId) {
+pub fn client_gone(node: &mut Node, client: LinkId, ctx: &mut Ctx<'_>) {
     node.clients.leave(client);
+    node.replica_gone(ctx, client);
 }
 
 /// Carries out a command of a client that does not wait, and answers.

@@ -1,8 +1,9 @@
 //! What a client may say of replication: ROLE, REPLCONF, SYNC and PSYNC. Replicas talk over links of
-//! their own; a virtual client cannot become one.
+//! their own; a virtual client can only ask for the data set.
 
 use crate::node::command::error::{Answer, text};
 use crate::node::command::{Call, CommandError, Outcome};
+use crate::node::replication::downstream::NO_MASTER_LINK;
 use crate::node::replication::upstream::Upstream;
 use crate::resp::Reply;
 
@@ -41,13 +42,18 @@ pub(super) fn replconf(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Reply(Reply::ok())
 }
 
-/// SYNC, PSYNC id offset
-pub(super) fn sync(call: &mut Call<'_, '_>) -> Answer {
-    let replication = &call.node.replication;
-    if replication.master.is_some() && !replication.upstream.is_connected() {
-        return Err(CommandError::fixed(
-            "NOMASTERLINK Can't SYNC while not connected with my master",
-        ));
+/// SYNC: the client gets the data set. A real one would get the stream of writes after it.
+pub(super) fn sync(call: &mut Call<'_, '_>) -> Outcome {
+    match call.node.snapshot_asked(call.ctx, call.client) {
+        Ok(()) => Outcome::Replies(Vec::new()),
+        Err(error) => Outcome::Reply(CommandError::fixed(error).into()),
     }
-    Err(CommandError::err(format_args!("'{}' is not modelled for clients", call.spec.name)))
+}
+
+/// PSYNC id offset
+pub(super) fn psync(call: &mut Call<'_, '_>) -> Answer {
+    Err(match call.node.lacks_master() {
+        true => CommandError::fixed(NO_MASTER_LINK),
+        false => CommandError::fixed("ERR 'psync' is not modelled for clients"),
+    })
 }

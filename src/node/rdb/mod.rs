@@ -1,8 +1,9 @@
-//! Values as DUMP writes them and RESTORE reads them: the RDB format, version 9.
+//! Values as DUMP writes them and RESTORE reads them, and whole files: the RDB format, version 9.
 //!
 //! What is written is what a real 6.2 node writes with `rdbcompression no`; what is read may be
 //! compressed. Only the types that a virtual node knows can be read.
 
+mod file;
 mod intset;
 mod listpack;
 mod lzf;
@@ -15,6 +16,7 @@ use crc::{CRC_64_REDIS, Crc};
 
 use crate::node::keyspace::Value;
 
+pub use file::file;
 pub use write::{length_bytes, string_bytes, value as encode_value, value_bytes};
 
 /// The RDB version of 6.2.

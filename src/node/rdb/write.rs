@@ -125,7 +125,7 @@ pub fn string_bytes(bytes: &[u8]) -> u64 {
 }
 
 /// A length, in as few bytes as it needs.
-fn length(out: &mut Vec<u8>, length: usize) {
+pub(super) fn length(out: &mut Vec<u8>, length: usize) {
     match length {
         0..0x40 => out.push(length as u8),
         0x40..0x4000 => out.extend((0x4000 | length as u16).to_be_bytes()),
@@ -141,7 +141,7 @@ fn length(out: &mut Vec<u8>, length: usize) {
 }
 
 /// A string, or the number that it spells.
-fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     let number = number::parse(bytes);
     if let Some(small) = number.and_then(|number| i8::try_from(number).ok()) {
         out.push(0xc0);

@@ -2,7 +2,7 @@
 
 use crate::node::Node;
 use crate::node::child::Task;
-use crate::node::effect::{Ctx, Effect, LinkId};
+use crate::node::effect::{Ctx, LinkId};
 use crate::node::log::Level;
 use crate::node::replication::downstream::{Replica, Stage};
 use crate::node::replication::message::{ReplMessage, StreamCommand};
@@ -83,7 +83,7 @@ impl Node {
             stage => stage == Stage::WaitSave,
         };
         for replica in self.replication.replicas.iter().filter(waits) {
-            ctx.out.effects.push(Effect::ReplSend(replica.link, ReplMessage::Newline));
+            replica.tell(ctx, ReplMessage::Newline);
         }
     }
 
@@ -92,7 +92,7 @@ impl Node {
         let silent: Vec<LinkId> = self
             .replication
             .online()
-            .filter(|replica| replica.ack_time < limit)
+            .filter(|replica| replica.ack_time < limit && !replica.is_client)
             .map(|replica| replica.link)
             .collect();
         for link in silent {

@@ -26,6 +26,10 @@ pub struct Caller {
     pub port: u16,
 }
 
+/// What is said to those who ask for a data set while I have no master to get one from.
+pub(crate) const NO_MASTER_LINK: &str =
+    "NOMASTERLINK Can't SYNC while not connected with my master";
+
 /// A replica of mine.
 #[derive(Debug, Clone)]
 pub struct Replica {
@@ -33,8 +37,10 @@ pub struct Replica {
     pub link: LinkId,
     /// Its address.
     pub ip: IpAddr,
-    /// The port that it listens on.
+    /// The port that it listens on; 0 if it has not said so.
     pub port: u16,
+    /// It is a client that said SYNC, which gets the data set and nothing else.
+    pub is_client: bool,
     /// How far it has come.
     pub stage: Stage,
     /// The greatest offset that it acknowledged.
@@ -91,10 +97,31 @@ impl Stage {
     }
 }
 
+impl Replica {
+    /// One that has just asked for synchronization.
+    pub(super) fn new(link: LinkId, caller: Caller, unix_now: i64) -> Replica {
+        Replica {
+            link,
+            ip: caller.ip,
+            port: caller.port,
+            is_client: false,
+            stage: Stage::WaitSave,
+            acknowledged: 0,
+            ack_time: unix_now,
+            held_back: Vec::new(),
+            sending: None,
+            asked: unix_now,
+        }
+    }
+}
+
 impl fmt::Display for Replica {
     /// As log lines name it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.ip, self.port)
+        match self.port {
+            0 => write!(f, "{}:<unknown-replica-port>", self.ip),
+            port => write!(f, "{}:{port}", self.ip),
+        }
     }
 }
 
@@ -137,14 +164,14 @@ impl Node {
     /// Closes the links of all replicas: they shall ask for synchronization anew.
     pub(crate) fn drop_replicas(&mut self, ctx: &mut Ctx<'_>) {
         while let Some(replica) = self.replication.replicas.first() {
-            ctx.out.effects.push(Effect::ReplClose(replica.link));
-            self.remove_replica_at(ctx, 0);
+            self.drop_replica(ctx, replica.link);
         }
     }
 
     /// Closes the link of one replica.
     pub(crate) fn drop_replica(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
         ctx.out.effects.push(Effect::ReplClose(link));
+        self.clients.leave(link);
         self.replica_gone(ctx, link);
     }
 
@@ -200,28 +227,17 @@ impl Node {
     }
 
     /// Whether I should follow somebody and do not.
-    fn lacks_master(&self) -> bool {
+    pub(crate) fn lacks_master(&self) -> bool {
         self.replication.master.is_some() && !self.replication.upstream.is_connected()
     }
 
     /// A caller asks for synchronization (A.8).
     fn sync_asked(&mut self, ctx: &mut Ctx<'_>, link: LinkId, known: Option<Position>) {
         if self.lacks_master() {
-            let error = "NOMASTERLINK Can't SYNC while not connected with my master";
-            return self.refuse_caller(ctx, link, error);
+            return self.refuse_caller(ctx, link, NO_MASTER_LINK);
         }
         let Some(caller) = self.replication.callers.remove(&link) else { return };
-        let replica = Replica {
-            link,
-            ip: caller.ip,
-            port: caller.port,
-            stage: Stage::WaitSave,
-            acknowledged: 0,
-            ack_time: self.unix_now(),
-            held_back: Vec::new(),
-            sending: None,
-            asked: self.unix_now(),
-        };
+        let replica = Replica::new(link, caller, self.unix_now());
         self.log(ctx, Level::Notice, format_args!("Replica {replica} asks for synchronization"));
         match self.replication.history.can_continue(known) {
             Ok(missing) => {
@@ -359,7 +375,7 @@ impl Node {
                 }
                 Stage::Online => {
                     let message = ReplMessage::Command(command.clone());
-                    ctx.out.effects.push(Effect::ReplSend(replica.link, message));
+                    replica.tell(ctx, message);
                 }
             }
         }

@@ -38,7 +38,7 @@ impl Node {
                 Level::Notice,
                 format_args!("Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC"),
             ),
-            _ if self.config.repl_diskless_sync && self.config.repl_diskless_sync_delay > 0 => {
+            _ if self.may_stream() && self.config.repl_diskless_sync_delay > 0 => {
                 let text = format_args!("Delay next BGSAVE for diskless SYNC");
                 self.log(ctx, Level::Notice, text);
             }
@@ -56,9 +56,13 @@ impl Node {
 
     /// Lets the newest replica wait for a child that already saves for another one, if it does.
     fn attach_to_save(&mut self, ctx: &mut Ctx<'_>) {
+        // A client that said SYNC waits only with others of its kind.
+        let is_client = self.replication.replicas.last().is_some_and(|newest| newest.is_client);
         let earlier = self.replication.replicas.iter().find_map(|other| match other.stage {
-            Stage::Saving(position) => Some((position, other.held_back.clone())),
-            Stage::WaitSave | Stage::SendBulk(_) | Stage::Streamed | Stage::Online => None,
+            Stage::Saving(position) if other.is_client || !is_client => {
+                Some((position, other.held_back.clone()))
+            }
+            _ => None,
         });
         match earlier {
             Some((position, held_back)) => {
@@ -92,9 +96,17 @@ impl Node {
         }
     }
 
+    /// Whether a child may write straight to those who wait for one: a client that said SYNC does not
+    /// know how to read that.
+    fn may_stream(&self) -> bool {
+        let waits = |replica: &&Replica| replica.stage == Stage::WaitSave;
+        self.config.repl_diskless_sync
+            && !self.replication.replicas.iter().filter(waits).any(|replica| replica.is_client)
+    }
+
     /// Starts a child for all replicas that wait for one.
     fn save_for_replicas(&mut self, ctx: &mut Ctx<'_>) {
-        let streams = self.config.repl_diskless_sync;
+        let streams = self.may_stream();
         let target = if streams { "replicas sockets" } else { "disk" };
         let text = format_args!("Starting BGSAVE for SYNC with target: {target}");
         self.log(ctx, Level::Notice, text);
@@ -115,8 +127,7 @@ impl Node {
         let replica = &mut self.replication.replicas[at];
         replica.stage = Stage::Saving(position);
         self.replication.history.select_pending = true;
-        let announcement = ReplMessage::FullResync(position);
-        ctx.out.effects.push(Effect::ReplSend(replica.link, announcement));
+        replica.tell(ctx, ReplMessage::FullResync(position));
     }
 
     /// The child was killed: whoever waits for what it was to write shall ask anew.
@@ -135,8 +146,7 @@ impl Node {
         for at in 0..self.replication.replicas.len() {
             let replica = &mut self.replication.replicas[at];
             if matches!(replica.stage, Stage::Saving(_)) {
-                let size = ReplMessage::DumpSize(dump.bytes());
-                ctx.out.effects.push(Effect::ReplSend(replica.link, size));
+                replica.tell(ctx, ReplMessage::DumpSize(dump.bytes()));
                 replica.sending = Some(Sending { dump: Arc::clone(dump), part: 0 });
                 self.send_part(ctx, at);
             }
@@ -169,14 +179,12 @@ impl Node {
 
     fn part_sent(&mut self, ctx: &mut Ctx<'_>, at: usize) {
         let replica = &mut self.replication.replicas[at];
-        let Some(Sending { dump, part }) = &mut replica.sending else { return };
-        let message = ReplMessage::DumpPart(Arc::clone(dump), *part);
-        ctx.out.effects.push(Effect::ReplSend(replica.link, message));
-        if dump.is_last(*part) {
-            replica.sending = None;
+        let Some(Sending { dump, part }) = replica.sending.take() else { return };
+        replica.tell(ctx, ReplMessage::DumpPart(Arc::clone(&dump), part));
+        if dump.is_last(part) {
             self.put_online(ctx, at);
         } else {
-            *part += 1;
+            replica.sending = Some(Sending { dump, part: part + 1 });
             self.send_part(ctx, at);
         }
     }
@@ -185,10 +193,8 @@ impl Node {
     pub(super) fn put_online(&mut self, ctx: &mut Ctx<'_>, at: usize) {
         let unix_now = self.unix_now();
         let replica = &mut self.replication.replicas[at];
-        let link = replica.link;
-        let effects = &mut ctx.out.effects;
-        for command in replica.held_back.drain(..) {
-            effects.push(Effect::ReplSend(link, ReplMessage::Command(command)));
+        for command in std::mem::take(&mut replica.held_back) {
+            replica.tell(ctx, ReplMessage::Command(command));
         }
         replica.stage = Stage::Online;
         replica.ack_time = unix_now;

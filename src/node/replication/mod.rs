@@ -7,7 +7,7 @@
 //!
 //! One file for each side of the conversation: [`upstream`] talks to the own master, [`downstream`]
 //! to the own replicas, with `full` and
-//! `stream` for those that need everything, as `transfer` does for myself; [`cron`] does what is done once a
+//! `stream` for those that need everything and `snapshot` for clients that only want that, as `transfer` does for myself; [`cron`] does what is done once a
 //! second. A replica passes on to its own
 //! replicas, byte for byte, what it gets; so all of them have one [`history`].
 //!
@@ -23,6 +23,7 @@ pub mod history;
 pub mod id;
 pub mod info;
 pub mod message;
+mod snapshot;
 mod stream;
 mod transfer;
 pub mod upstream;

@@ -1,10 +1,12 @@
 //! Full resynchronizations: the child that writes the data set, and who gets it (A.9).
 
 use crate::node::Node;
-use crate::node::lab::{Lab, endpoint};
+use crate::node::effect::Input;
+use crate::node::lab::{CLIENT, Lab, endpoint};
 use crate::node::log::Role;
 use crate::node::process::Death;
 use crate::node::replication::downstream::Stage;
+use crate::resp::{Reply, args};
 
 use super::{calm, masked, offsets, told, write};
 
@@ -257,4 +259,54 @@ fn the_append_only_file_keeps_the_keys_from_before_the_first_of_two_loads_a9() {
     let mut lab = cut_short();
     let left = lab.nodes[1].take().unwrap().surviving_keys(Death::Killed).unwrap();
     assert_eq!(left.iter().map(|(key, _)| key).collect::<Vec<_>>(), [b"old"]);
+}
+
+#[test]
+fn a_client_that_says_sync_gets_the_data_set_and_counts_as_a_replica_meanwhile_a9() {
+    let mut lab = calm();
+    lab.ask(0, "SET foo2 Hello");
+    let from = lab.lines.len();
+    lab.replies.clear();
+    lab.input(0, Input::Command(CLIENT, args(["SYNC"]).into()));
+    lab.input(0, Input::Command(CLIENT, args(["SYNC"]).into()));
+    assert!(lab.replies.is_empty(), "a child has to write it first");
+    lab.run(1_000);
+    let answers: Vec<_> =
+        lab.replies.iter().filter(|(by, to, _)| (*by, *to) == (0, CLIENT)).collect();
+    let [(.., Some(Reply::Bulk(file)))] = answers.as_slice() else { panic!("{answers:?}") };
+    assert!(file.starts_with(b"REDIS0009") && file.windows(10).any(|it| it == b"foo2\x05Hello"));
+    assert_eq!(lab.node(0).replication.replicas.len(), 2);
+    lab.run(70_000);
+    assert_eq!(lab.node(0).replication.replicas.len(), 2, "it need not acknowledge anything");
+    lab.input(0, Input::ClientGone(CLIENT));
+    assert_eq!(lab.node(0).replication.replicas.len(), 1);
+    assert_eq!(
+        masked(&told(&lab, 0, from)),
+        [
+            "M Replica 127.0.0.1:<unknown-replica-port> asks for synchronization",
+            "M Starting BGSAVE for SYNC with target: disk",
+            "M Background saving started by pid N",
+            "C DB saved on disk",
+            "C RDB: 0 MB of memory used by copy-on-write",
+            "M Background saving terminated with success",
+            "M Synchronization with replica 127.0.0.1:<unknown-replica-port> succeeded",
+            "M Connection with replica 127.0.0.1:<unknown-replica-port> lost.",
+        ]
+    );
+}
+
+#[test]
+fn a_client_that_says_sync_is_not_streamed_to_a9() {
+    let mut lab = calm();
+    lab.ask(0, "CONFIG SET repl-diskless-sync yes");
+    let from = lab.lines.len();
+    lab.input(0, Input::Command(CLIENT, args(["SYNC"]).into()));
+    assert_eq!(
+        masked(&told(&lab, 0, from)),
+        [
+            "M Replica 127.0.0.1:<unknown-replica-port> asks for synchronization",
+            "M Starting BGSAVE for SYNC with target: disk",
+            "M Background saving started by pid N",
+        ]
+    );
 }
