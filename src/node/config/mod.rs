@@ -273,6 +273,17 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_one_class_leave_those_of_the_others_alone() {
+        let mut config = Config::default();
+        config.set("client-output-buffer-limit", "replica 1mb 2 3").unwrap();
+        config.set("client-output-buffer-limit", "pubsub 4 5 6").unwrap();
+        assert_eq!(
+            config.get("client-output-buffer-limit").as_deref(),
+            Some("normal 0 0 0 slave 1048576 2 3 pubsub 4 5 6")
+        );
+    }
+
+    #[test]
     fn a_rate_of_ticks_out_of_range_is_brought_into_it() {
         let mut config = Config::default();
         config.set("hz", "1000").unwrap();

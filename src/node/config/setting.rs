@@ -224,3 +224,21 @@ fn is_output_limits(text: &str) -> bool {
                 && group[1..].iter().all(|size| number::parse_bytes(size).is_some_and(|n| n >= 0))
         })
 }
+
+/// Limits for each class of clients, of which some are said anew.
+pub(super) fn merge_limits(before: &str, said: &str) -> String {
+    let class = |word: &str| if word == "replica" { "slave" } else { word }.to_owned();
+    let bytes = |word: &str| number::parse_bytes(word).unwrap_or_default();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let (before, said) = (words(before), words(said));
+    let merged = before.chunks(4).map(|old| {
+        let new = said.chunks(4).rfind(|group| class(&group[0]) == old[0]);
+        match new {
+            Some([_, hard, soft, seconds]) => {
+                format!("{} {} {} {}", old[0], bytes(hard), bytes(soft), bytes(seconds))
+            }
+            _ => old.join(" "),
+        }
+    });
+    merged.collect::<Vec<_>>().join(" ")
+}

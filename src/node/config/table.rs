@@ -5,7 +5,7 @@
 //! CONFIG GET answers as a real node would.
 
 use crate::node::config::directive::{Directive, Place};
-use crate::node::config::setting::{AppendFsync, Kind, Setting, yes_no};
+use crate::node::config::setting::{AppendFsync, Kind, Setting, merge_limits, yes_no};
 use crate::node::config::{Config, DisklessLoad};
 use crate::node::log::Level;
 
@@ -169,6 +169,22 @@ const SAVE: Directive = special(
     },
 );
 
+/// What is not said of a class of clients stays as it is.
+const OUTPUT_LIMITS: Directive =
+    special("client-output-buffer-limit", Kind::OutputLimits, output_limits, |config, setting| {
+        if let Setting::Text(said) = setting {
+            let merged = merge_limits(&output_limits(config), said);
+            config.kept.insert("client-output-buffer-limit", merged);
+        }
+    });
+
+fn output_limits(config: &Config) -> String {
+    match config.kept.get("client-output-buffer-limit") {
+        Some(limits) => limits.clone(),
+        None => "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60".to_owned(),
+    }
+}
+
 /// Known to configuration files only.
 const CONFIG_FILE: Directive = Directive {
     name: "cluster-config-file",
@@ -312,7 +328,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     kept("watchdog-period", None, Kind::Integer(0, INT_MAX), "0"),
     kept("dir", None, Kind::Directory, "/data"),
     SAVE,
-    kept("client-output-buffer-limit", None, Kind::OutputLimits, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"),
+    OUTPUT_LIMITS,
     fixed("unixsocketperm", None, Kind::Text, "0"),
     fixed("replicaof", Some("slaveof"), Kind::NoMaster, ""),
     kept("notify-keyspace-events", None, Kind::Events, ""),
