@@ -233,6 +233,15 @@ impl<P: Program> World<P> {
         self.machines.get(node.index()).map(|machine| machine.disk.files())
     }
 
+    /// The lines of a node's configuration file.
+    #[must_use]
+    pub fn config_lines(&self, node: NodeNo) -> &[String] {
+        let Some(machine) = self.machines.get(node.index()) else { return &[] };
+        let running = machine.running.as_ref();
+        let written = running.and_then(|running| running.program.config_file());
+        &written.unwrap_or(&machine.setup.config).lines
+    }
+
     /// The id with which a node began, if that was not left to its first process.
     #[must_use]
     pub fn first_id(&self, node: NodeNo) -> Option<NodeId> {

@@ -170,6 +170,7 @@ impl<P: Program> World<P> {
         let setup = &mut self.machines[node.index()].setup;
         setup.ip = ip;
         setup.config.port = port;
+        setup.config.edit("port", &port.to_string());
         self.take_place(node);
         Ok(())
     }

@@ -45,6 +45,7 @@ pub(super) fn config(call: &mut Call<'_, '_>) -> Answer {
             Ok(Reply::ok())
         }
         [_, _] if call.is(1, "rewrite") => {
+            call.node.config.lines = call.node.config.rewritten();
             call.node.server.config_file = call.node.config.clone();
             let done = format_args!("CONFIG REWRITE executed with success.");
             call.node.log(call.ctx, Level::Warning, done);

@@ -5,6 +5,7 @@
 //! error. [`Config::set`] is the one way in, for scenario files and for CONFIG SET.
 
 mod directive;
+pub mod rewrite;
 pub mod setting;
 mod table;
 
@@ -82,6 +83,8 @@ pub struct Config {
     pub loglevel: Level,
     /// Directives that a virtual node does not act on, as they were set.
     pub kept: BTreeMap<&'static str, String>,
+    /// The lines of the file that it was read from, or that CONFIG REWRITE has written.
+    pub lines: Vec<String>,
 }
 
 impl Default for Config {
@@ -122,6 +125,7 @@ impl Default for Config {
             hz: 10,
             loglevel: Level::Notice,
             kept: BTreeMap::new(),
+            lines: Vec::new(),
         }
     }
 }

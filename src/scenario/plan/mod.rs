@@ -79,8 +79,6 @@ pub struct NodePlan {
     pub address: SocketAddr,
     /// Its configuration.
     pub config: Config,
-    /// The lines of its redis.conf.
-    pub directives: Vec<(String, String)>,
     /// Its id, unless that is random.
     pub id: Option<NodeId>,
     /// The process ids of its first starts.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::id::{Endpoint, NodeId};
 use crate::network::NodeNo;
-use crate::node::config::{self, Config, ConfigError};
+use crate::node::config::{self, Config, ConfigError, rewrite};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::{
     ClusterTable, Directive, Directives, NodeTable, NodesConf, ScenarioFile,
@@ -217,11 +217,10 @@ impl Builder<'_, '_> {
         }
         self.bus_port_is_free(address, &place);
         self.places.push(place);
-        let (config, directives) = self.configure(address.port(), own);
+        let config = self.configure(address.port(), own);
         self.nodes.push(NodePlan {
             address,
             config,
-            directives,
             id: None,
             pids: Vec::new(),
             nodes_conf: None,
@@ -245,7 +244,7 @@ impl Builder<'_, '_> {
     }
 
     /// A node's configuration: the shared directives, then its own over them.
-    fn configure(&mut self, port: u16, own: &Directives) -> (Config, Vec<(String, String)>) {
+    fn configure(&mut self, port: u16, own: &Directives) -> Config {
         let mut config = Config { port, ..Config::default() };
         let mut lines = vec![("port".to_owned(), port.to_string())];
         for directive in &self.shared.0 {
@@ -264,7 +263,8 @@ impl Builder<'_, '_> {
                 }
             }
         }
-        (config, lines)
+        config.lines = lines.iter().flat_map(|(name, value)| rewrite::lines(name, value)).collect();
+        config
     }
 
     fn set(&mut self, config: &mut Config, directive: &Directive, port: u16) -> Option<String> {

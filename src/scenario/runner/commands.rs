@@ -37,8 +37,8 @@ impl Runner<'_> {
     fn show_file(&mut self, node: NodeNo, file: DocumentFile) -> Outcome {
         let text: Option<String> = match file {
             DocumentFile::Config => {
-                let lines = self.plan.nodes[node.index()].directives.iter();
-                Some(lines.map(|(name, value)| format!("{name} {value}\n")).collect())
+                let lines = self.world.config_lines(node);
+                Some(lines.iter().map(|line| format!("{line}\n")).collect())
             }
             DocumentFile::Nodes => {
                 self.world.disk(node).and_then(|disk| disk.nodes_conf.as_deref().map(str::to_owned))
