@@ -336,6 +336,24 @@ fn victims(call: &Call<'_, '_>) -> Result<Victims, CommandError> {
     Ok(victims)
 }
 
+/// CLIENT KILL TYPE replica|master: the links of replication, which have neither an id nor an address
+/// here. How many were closed?
+fn kill_replication(call: &mut Call<'_, '_>, victims: &Victims) -> i64 {
+    let replication = &call.node.replication;
+    let killed = match victims {
+        Victims { id: Some(1..), .. } | Victims { address: Some(_), .. } => 0,
+        Victims { kind: Some("replica"), .. } => replication.replicas.len(),
+        Victims { kind: Some("master"), .. } => usize::from(replication.upstream.is_connected()),
+        _ => 0,
+    };
+    match victims.kind {
+        _ if killed == 0 => {}
+        Some("master") => call.node.drop_master(call.ctx),
+        _ => call.node.drop_replicas(call.ctx),
+    }
+    killed as i64
+}
+
 /// CLIENT KILL address, or CLIENT KILL option value …
 fn kill(call: &mut Call<'_, '_>) -> Outcome {
     let victims = match victims(call) {
@@ -362,7 +380,7 @@ fn kill(call: &mut Call<'_, '_>) -> Outcome {
     let reply = match (call.args.len(), doomed.is_empty()) {
         (3, true) => CommandError::err("No such client").into(),
         (3, false) => Reply::ok(),
-        _ => Reply::Int(doomed.len() as i64),
+        _ => Reply::Int(doomed.len() as i64 + kill_replication(call, &victims)),
     };
     if doomed.contains(&call.client) { Outcome::Farewell(reply) } else { Outcome::Reply(reply) }
 }

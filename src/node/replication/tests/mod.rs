@@ -397,3 +397,21 @@ fn the_age_of_data_is_that_of_the_last_word_or_of_the_loss_a11() {
     lab.run(3_000);
     assert_eq!(silence(&mut lab), 3, "counted from the loss");
 }
+
+#[test]
+fn replication_links_can_be_killed_by_their_type_a10() {
+    let mut lab = calm();
+    for (node, kind) in [(0, "replica"), (0, "slave"), (3, "master")] {
+        let link = lab.node(3).replication.upstream.link().unwrap();
+        let from = lab.lines.len();
+        assert_eq!(lab.ask(node, &format!("CLIENT KILL TYPE {kind}")), Reply::Int(1), "{kind}");
+        lab.run(100);
+        assert_ne!(lab.node(3).replication.upstream.link(), Some(link), "{kind}");
+        assert!(
+            told(&lab, 3, from).iter().any(|line| line.ends_with("Connection with master lost."))
+        );
+        assert_eq!(lab.node(0).replication.replicas.len(), 1, "it has come back");
+    }
+    assert_eq!(lab.ask(0, "CLIENT KILL TYPE master"), Reply::Int(0), "it has none");
+    assert_eq!(lab.ask(0, "CLIENT KILL TYPE replica ID 99"), Reply::Int(0));
+}
