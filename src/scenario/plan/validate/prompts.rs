@@ -34,7 +34,9 @@ pub(super) fn check(cli: &RedisCli, step: &PlannedStep) -> Result<(), Diagnostic
         let missing = prompts.least - cli.typed.len();
         let message = if missing == 1 { "an answer is missing" } else { "answers are missing" };
         let mistake = Diagnostic::new(message, step.span.clone(), prompts.questions);
-        return Err(mistake.hint("answer with steps such as \"> yes\" behind this one"));
+        let hint = "answer with steps such as \"> yes\" behind this one; if it is to be refused before \
+            it asks, use options that answer beforehand, such as `--cluster-yes`";
+        return Err(mistake.hint(hint));
     }
     match cli.typed.get(prompts.most) {
         None => Ok(()),
