@@ -10,6 +10,30 @@ use crate::node::rdb;
 use crate::resp::Reply;
 use crate::time::Span;
 
+/// What Redis has beside them.
+const NOT_MODELLED: [&str; 20] = [
+    "aof-flush-sleep",
+    "assert",
+    "config-rewrite-force-all",
+    "crash-and-recover",
+    "htstats",
+    "htstats-key",
+    "leak",
+    "loadaof",
+    "lua-always-replicate-commands",
+    "mallctl",
+    "oom",
+    "panic",
+    "protocol",
+    "reload",
+    "restart",
+    "sdslen",
+    "set-skip-checksum-validation",
+    "stringmatch-test",
+    "structsize",
+    "ziplist",
+];
+
 /// DEBUG subcommand …
 pub(super) fn debug(call: &mut Call<'_, '_>) -> Outcome {
     let subcommand = text(call.word(1)).to_ascii_lowercase();
@@ -53,6 +77,16 @@ fn answer(call: &mut Call<'_, '_>, subcommand: &str) -> Answer {
             Ok(Reply::ok())
         }
         ("populate", 3..=5) => populate(call),
+        ("change-repl-id", 2) => {
+            let text = format_args!("Changing replication IDs after receiving change-repl-id");
+            call.node.log(call.ctx, Level::Notice, text);
+            let replication = &mut call.node.replication;
+            replication.history.restart(&mut replication.draws);
+            Ok(Reply::ok())
+        }
+        (known, _) if NOT_MODELLED.contains(&known) => {
+            Err(CommandError::err(format_args!("'debug {known}' is not modelled here")))
+        }
         _ => Err(CommandError::subcommand(call.args)),
     }
 }
@@ -111,7 +145,30 @@ mod tests {
     use crate::node::effect::{Exit, Input};
     use crate::node::lab::{CLIENT, Lab};
     use crate::node::log::Level;
-    use crate::resp::args;
+    use crate::resp::{Reply, args};
+
+    #[test]
+    fn a_subcommand_that_redis_has_is_not_called_unknown_b_4() {
+        let mut lab = Lab::alone(1);
+        for (words, said) in [
+            ("DEBUG RESTART", "ERR 'debug restart' is not modelled here"),
+            ("DEBUG RELOAD NOSAVE", "ERR 'debug reload' is not modelled here"),
+            (
+                "DEBUG NONSENSE",
+                "ERR Unknown subcommand or wrong number of arguments for 'NONSENSE'. Try DEBUG HELP.",
+            ),
+        ] {
+            assert_eq!(lab.ask(0, words), Reply::Error(said.to_owned()), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_history_can_be_given_a_new_name_a6() {
+        let mut lab = Lab::alone(1);
+        let before = lab.node(0).replication.history.id;
+        assert_eq!(lab.ask(0, "DEBUG CHANGE-REPL-ID"), Reply::ok());
+        assert_ne!(lab.node(0).replication.history.id, before);
+    }
 
     #[test]
     fn a_crash_is_reported_and_nobody_is_answered_b_3() {
