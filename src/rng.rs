@@ -112,8 +112,13 @@ impl SmallStream {
     /// A span between `low` and `high`, both included.
     #[inline]
     pub fn span(&mut self, low: Span, high: Span) -> Span {
-        let (width, word) = (high.0.saturating_sub(low.0), self.bits());
-        // A word is used even where nothing is left to chance.
+        let width = high.0.saturating_sub(low.0);
+        if width == 0 {
+            // A word is used even where nothing is left to chance.
+            self.0 = self.0.wrapping_add(GOLDEN);
+            return low;
+        }
+        let word = self.bits();
         match width < u64::from(u32::MAX) {
             true => Span(low.0 + (((word >> 32) * (width + 1)) >> 32)),
             false => Span(low.0 + word % width),

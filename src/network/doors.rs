@@ -63,16 +63,22 @@ pub(crate) struct Doors {
     all: Vec<Door>,
     /// By the bits of an address, which are faster to compare.
     numbers: BTreeMap<(u128, u16), DoorIx>,
+    /// The one that was asked for last: where nobody opens, one knocks again and again.
+    last: usize,
 }
 
 impl Doors {
     /// The number of an address and a port.
     pub(crate) fn number(&mut self, ip: IpAddr, port: u16) -> DoorIx {
         let all = &mut self.all;
-        *self.numbers.entry((bits(ip), port)).or_insert_with(|| {
-            all.push(Door { ip, port, owner: None, listener: None });
-            DoorIx(all.len() as u32 - 1)
-        })
+        if all.get(self.last).is_none_or(|last| last.port != port || last.ip != ip) {
+            let number = self.numbers.entry((bits(ip), port)).or_insert_with(|| {
+                all.push(Door { ip, port, owner: None, listener: None });
+                DoorIx(all.len() as u32 - 1)
+            });
+            self.last = number.0 as usize;
+        }
+        DoorIx(self.last as u32)
     }
 
     /// An address and a port.

@@ -60,16 +60,9 @@ impl Rule {
         if self.path.is_closed() || self.behind_others || stopped {
             return Verdict::Hold;
         }
-        let mut delay = draws.span(network.latency_low, network.latency_high)
-            + draws.span(self.path.delay.low, self.path.delay.high);
-        let mut timeout = RETRANSMIT_FIRST;
-        while lost(self.path, draws) && timeout < RETRANSMIT_LONGEST {
-            delay = delay + timeout;
-            if network.back_off {
-                timeout = Span(timeout.0 * 2);
-            } else if delay > RETRANSMIT_LONGEST {
-                break;
-            }
+        let mut delay = travel(self.path, network, draws);
+        if self.path.loss_per_mille != 0 {
+            delay = delay_by_losses(delay, self.path, network, draws);
         }
         match self.receiver {
             Receiver::Forgetful => {
@@ -78,6 +71,32 @@ impl Rule {
             _ => Verdict::Deliver(delay),
         }
     }
+}
+
+/// How long a segment takes that is not lost.
+#[inline]
+pub(crate) fn travel(path: Path, network: &NetworkConfig, draws: &mut SmallStream) -> Span {
+    draws.span(network.latency_low, network.latency_high)
+        + draws.span(path.delay.low, path.delay.high)
+}
+
+/// How long a message takes whose last segment takes so long, with those that are lost before.
+fn delay_by_losses(
+    mut delay: Span,
+    path: Path,
+    network: &NetworkConfig,
+    draws: &mut SmallStream,
+) -> Span {
+    let mut timeout = RETRANSMIT_FIRST;
+    while lost(path, draws) && timeout < RETRANSMIT_LONGEST {
+        delay = delay + timeout;
+        if network.back_off {
+            timeout = Span(timeout.0 * 2);
+        } else if delay > RETRANSMIT_LONGEST {
+            break;
+        }
+    }
+    delay
 }
 
 /// Whether a segment is lost on this path.

@@ -143,8 +143,10 @@ pub enum Sent {
 /// What became of an attempt to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// The other host sees it at this time.
+    /// The other host sees it at this time, and somebody listens there now.
     Arrives(Time),
+    /// Nobody listens on the other host now, and its answer comes at this time.
+    Unheard(Time),
     /// It was lost; the next attempt is made at this time.
     RetryAt(Time),
     /// It was lost and was the last one; the connect fails at this time.
@@ -162,8 +164,6 @@ pub struct Dial {
     pub tag: u32,
     /// Where the opener is.
     pub from: Site,
-    /// The opener's address.
-    pub from_ip: IpAddr,
     /// The address that is dialled.
     pub to_ip: IpAddr,
     /// The port that is dialled.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasherDefault;
+use std::net::IpAddr;
 
 use indexmap::IndexMap;
 
-use crate::network::addresses::AddressBook;
+use crate::network::addresses::{AddressBook, AddressIx};
 use crate::network::connection::{Connection, EndState, Flow};
-use crate::network::doors::{Door, Doors};
+use crate::network::doors::{Doors, Listener};
 use crate::network::fate::{
     DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
 };
@@ -32,6 +33,10 @@ pub struct Network {
     paths: Paths,
     connections: Vec<Connection>,
     addresses: AddressBook,
+    /// Where the nodes are.
+    homes: Vec<AddressIx>,
+    /// Where the clients are that sit beside no node.
+    clients_home: AddressIx,
     doors: Doors,
     held: Held,
     /// When the first message was sent of those whose acknowledgements cannot come back, by the
@@ -45,16 +50,24 @@ pub struct Network {
 }
 
 impl Network {
-    /// An undisturbed network between this many nodes and the clients.
+    /// An undisturbed network between nodes with these addresses and the clients.
     #[must_use]
-    pub fn new(config: NetworkConfig, seed: Seed, nodes: u32) -> Network {
-        let paths = Paths::new(nodes);
+    pub fn new(
+        config: NetworkConfig,
+        seed: Seed,
+        nodes: impl IntoIterator<Item = IpAddr>,
+    ) -> Network {
+        let mut addresses = AddressBook::default();
+        let clients_home = addresses.number(config.client_ip);
+        let homes: Vec<AddressIx> = nodes.into_iter().map(|ip| addresses.number(ip)).collect();
         Network {
             config,
             seed,
-            paths,
+            paths: Paths::new(homes.len() as u32),
             connections: Vec::new(),
-            addresses: AddressBook::default(),
+            addresses,
+            homes,
+            clients_home,
             doors: Doors::default(),
             held: Held::default(),
             unanswered: BTreeMap::new(),
@@ -124,15 +137,30 @@ impl Network {
         }
     }
 
-    /// The address that was dialled.
+    /// Who listens now where a connection is to be opened to.
     #[inline]
-    pub(crate) fn dialled(&self, link: LinkId) -> &Door {
-        self.doors.door(self.connection(link).door)
+    pub(crate) fn listener(&self, link: LinkId) -> Option<Listener> {
+        let connection = self.connection(link);
+        self.doors.door(connection.door).listener(connection.kind)
     }
 
     /// All addresses.
     pub(crate) fn doors_mut(&mut self) -> &mut Doors {
         &mut self.doors
+    }
+
+    /// A node has this address from now on.
+    pub(crate) fn settle(&mut self, node: NodeNo, ip: IpAddr) {
+        self.homes[node.index()] = self.addresses.number(ip);
+    }
+
+    /// The address of a place.
+    #[inline]
+    fn home(&self, site: Site) -> AddressIx {
+        match site {
+            Site::Node(node) | Site::Beside(node) => self.homes[node.index()],
+            Site::Clients => self.clients_home,
+        }
     }
 
     /// Makes the record of a new connection. Nothing has been sent yet.
@@ -146,10 +174,10 @@ impl Network {
         let door = self.doors.number(dial.to_ip, dial.to_port);
         let (from, to) = (Some(dial.from), self.doors.door(door).owner.map(Site::Node));
         let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
-        let addresses = (self.addresses.number(dial.from_ip), door);
-        let mut connection = Connection::new(dial.kind, dial.tag, (from, to), addresses, flows);
+        let home = self.home(dial.from);
+        let mut connection = Connection::new(dial.kind, dial.tag, (from, to), (home, door), flows);
         connection.holds_back =
-            self.config.nagle && dial.kind == Kind::Bus && dial.from_ip == dial.to_ip;
+            self.config.nagle && dial.kind == Kind::Bus && self.addresses.ip(home) == dial.to_ip;
         let at = dial.link.connection();
         while self.connections.len() <= at {
             self.connections.push(Connection::none());
@@ -163,7 +191,7 @@ impl Network {
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
         if self.paths.all_intact() && self.dark.is_empty() {
-            return Attempt::Arrives(self.hop(now, link));
+            return self.knock(now, link);
         }
         let (way, back) = (self.path(link), self.path(link.other()));
         self.note_hit(now, link, way);
@@ -179,7 +207,7 @@ impl Network {
                 || fate::lost(back, draws)
         };
         if !lost {
-            return Attempt::Arrives(self.hop(now, link));
+            return self.knock(now, link);
         }
         let back_off = self.config.syn_back_off;
         let next = now + connect_retry(attempt, back_off);
@@ -190,12 +218,22 @@ impl Network {
         }
     }
 
+    /// A SYN gets to the other host.
+    fn knock(&mut self, now: Time, link: LinkId) -> Attempt {
+        let arrival = self.hop(now, link);
+        match self.listener(link) {
+            Some(_) => Attempt::Arrives(arrival),
+            None => Attempt::Unheard(self.hop(arrival, link.other())),
+        }
+    }
+
     /// When something that is neither held nor lost gets from an end to the other one.
+    #[inline]
     pub(crate) fn hop(&mut self, now: Time, from: LinkId) -> Time {
-        let delay = self.path(from).delay;
-        let (low, high) = (self.config.latency_low, self.config.latency_high);
-        let flow = self.connection_mut(from).flow_mut(from);
-        let delay = flow.draws.span(low, high) + flow.draws.span(delay.low, delay.high);
+        let connection = &mut self.connections[from.connection()];
+        let path = path_of(&self.paths, connection, from);
+        let flow = connection.flow_mut(from);
+        let delay = fate::travel(path, &self.config, &mut flow.draws);
         flow.in_order(now + delay)
     }
 
@@ -207,17 +245,17 @@ impl Network {
             self.hold(now, from, message);
             return Sent::Held;
         }
-        let (path, unanswered) = match connection.end(from).impaired {
-            false => (Path::INTACT, None),
-            true => (
-                path_of(&self.paths, connection, from),
+        let (mut path, mut unanswered) = (Path::INTACT, None);
+        if connection.end(from).impaired {
+            path = path_of(&self.paths, connection, from);
+            if connection.end(from).deaf {
                 // There is one at most as long as the way back is closed.
-                (connection.end(from).deaf).then(|| *self.unanswered.entry(from).or_insert(now)),
-            ),
-        };
-        if path != Path::INTACT && !connection.end(from).hit {
-            connection.end_mut(from).hit = true;
-            note_hit(&mut self.hits, connection, from, now);
+                unanswered = Some(*self.unanswered.entry(from).or_insert(now));
+            }
+            if path != Path::INTACT && !connection.end(from).hit {
+                connection.end_mut(from).hit = true;
+                note_hit(&mut self.hits, connection, from, now);
+            }
         }
         let other = connection.end(from.other());
         let receiver = match other.state {
@@ -416,10 +454,16 @@ impl Network {
 }
 
 /// The path that an end's messages take.
+#[inline]
 fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
-    if paths.all_intact() {
-        return Path::INTACT;
+    match paths.all_intact() {
+        true => Path::INTACT,
+        false => path_between(paths, connection, from),
     }
+}
+
+/// The path that an end's messages take, where not all paths are intact.
+fn path_between(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
     match (connection.end(from).site(), connection.end(from.other()).site()) {
         // A client and the node that it sits beside are never apart.
         (Some(from), Some(to)) => match (from.gate(), to.gate()) {

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use crate::id::Endpoint;
-use crate::network::NodeNo;
 use crate::network::message::{Kind, Message};
+use crate::network::{Dial, NodeNo, Site};
 use crate::node::effect::{CallError, CallResult, LinkId};
 use crate::resp::Args;
 use crate::time::Span;
@@ -28,7 +28,8 @@ impl<P: Program> World<P> {
             replies: Vec::new(),
         };
         self.make_busy(node, Busy::Calling(call));
-        self.dial(self.dial_from(node, link, Kind::Call, node.0, to_ip, to.port));
+        let (kind, from) = (Kind::Call, Site::Node(node));
+        self.dial(Dial { link, kind, tag: node.0, from, to_ip, to_port: to.port });
         for request in requests {
             self.transmit(link, Message::Request(request.into()));
         }

@@ -102,18 +102,7 @@ impl<P: Program> World<P> {
         self.begin_outside(1, u64::from(client.0));
         let link = self.out.new_link();
         self.clients.all.push(Client { link: Some(link), kept });
-        self.dial(Dial {
-            link,
-            kind: Kind::Client,
-            tag: client.0,
-            from,
-            from_ip: match from {
-                Site::Node(node) | Site::Beside(node) => self.machines[node.index()].setup.ip,
-                Site::Clients => self.network.config().client_ip,
-            },
-            to_ip: ip,
-            to_port: port,
-        });
+        self.dial(Dial { link, kind: Kind::Client, tag: client.0, from, to_ip: ip, to_port: port });
         client
     }
 

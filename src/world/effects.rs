@@ -28,38 +28,28 @@ enum Then {
 }
 
 impl<P: Program> World<P> {
-    /// Carries out everything that is in the outbox, which is the work of one node.
-    #[inline]
+    /// Carries out everything that is in the outbox, which is the work of one node, in its order.
     pub(super) fn carry_out(&mut self, node: NodeNo) {
-        if self.out.effects.is_empty() {
-            return;
-        }
-        let effects = std::mem::take(&mut self.out.effects);
-        self.out.effects = self.carry_out_all(node, effects);
-    }
-
-    /// Carries out effects in their order, and gives back the emptied list.
-    pub(super) fn carry_out_all(&mut self, node: NodeNo, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.out.effects);
         let blow = self.look_at_pass(node, &mut effects);
-        let mut rest = effects.drain(..);
-        while let Some(effect) = rest.next() {
+        // What comes first is taken from the end.
+        effects.reverse();
+        while let Some(effect) = effects.pop() {
             match self.carry_out_one(node, effect) {
                 Then::GoOn => {}
                 Then::Defer => {
-                    let deferred = rest.by_ref().collect();
+                    let deferred = effects.drain(..).rev().collect();
                     if let Some(running) = &mut self.machines[node.index()].running {
                         running.deferred = deferred;
                     }
-                    break;
                 }
-                Then::Stop => break,
+                Then::Stop => effects.clear(),
             }
         }
-        drop(rest);
+        self.out.effects = effects;
         if let Some(blow) = blow {
             self.strike(node, blow);
         }
-        effects
     }
 
     /// Where it matters, puts what a pass does into its order, and finds out whether the process dies
@@ -81,7 +71,8 @@ impl<P: Program> World<P> {
             Effect::Close(link) => self.close_bus_link(node, link),
             Effect::ReplConnect { link, to } => {
                 let to_ip = to.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-                self.dial(self.dial_from(node, link, Kind::Replication, 0, to_ip, to.port));
+                let (kind, from) = (Kind::Replication, Site::Node(node));
+                self.dial(Dial { link, kind, tag: 0, from, to_ip, to_port: to.port });
             }
             Effect::ReplSend(link, message) => {
                 self.stats.replication += 1;
@@ -167,31 +158,11 @@ impl<P: Program> World<P> {
 
     fn connect(&mut self, node: NodeNo, link: LinkId, peer: PeerIx, to: Endpoint) {
         let to_ip = to.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        self.dial(self.dial_from(node, link, Kind::Bus, u32::from(peer.0), to_ip, to.cport));
+        let (kind, from) = (Kind::Bus, Site::Node(node));
+        self.dial(Dial { link, kind, tag: peer.0.into(), from, to_ip, to_port: to.cport });
         if self.observers.wants.links {
             let to = self.network.connection(link).end(link.other()).site();
             self.record(What::Connecting { link, from: node, to });
-        }
-    }
-
-    /// A connection that a node opens.
-    pub(super) fn dial_from(
-        &self,
-        node: NodeNo,
-        link: LinkId,
-        kind: Kind,
-        tag: u32,
-        to_ip: IpAddr,
-        to_port: u16,
-    ) -> Dial {
-        Dial {
-            link,
-            kind,
-            tag,
-            from: Site::Node(node),
-            from_ip: self.machines[node.index()].setup.ip,
-            to_ip,
-            to_port,
         }
     }
 

@@ -44,8 +44,8 @@ impl<P: Program> World<P> {
                 return;
             }
             if !running.is_blocked() && !running.deferred.is_empty() {
-                let deferred = std::mem::take(&mut running.deferred);
-                self.carry_out_all(node, deferred);
+                self.out.effects = std::mem::take(&mut running.deferred);
+                self.carry_out(node);
             } else if let Some(pending) = next.and_then(|at| running.inbox.remove(at)) {
                 running.stop_reading();
                 self.current = pending.id;
@@ -122,9 +122,8 @@ impl<P: Program> World<P> {
             return;
         }
         let end = self.network.link_end(link);
-        let kind = self.network.connection(link).kind;
         self.forget_end(link);
-        match kind {
+        match self.network.connection(link).kind {
             Kind::Bus => {}
             Kind::Replication => return self.handle(node, Input::ReplLost(end, loss)),
             Kind::Client | Kind::Call => return self.handle(node, Input::ClientGone(link)),
@@ -260,6 +259,8 @@ impl<P: Program> World<P> {
         let Some(running) = &mut machine.running else { return };
         let mut ctx = Ctx { now, ids: &mut self.ids, out: &mut self.out };
         running.program.handle(input, &mut ctx);
-        self.carry_out(node);
+        if !self.out.effects.is_empty() {
+            self.carry_out(node);
+        }
     }
 }

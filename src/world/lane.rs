@@ -26,8 +26,12 @@ impl<T> Lane<T> {
     /// Puts an item in, in constant time if it is due after nearly all others.
     #[inline]
     pub fn push(&mut self, key: Key, item: T) {
-        let after = self.ring.iter().rev().take_while(|(other, _)| *other > key).count();
-        self.ring.insert(self.ring.len() - after, (key, item));
+        if self.ring.back().is_none_or(|(last, _)| *last < key) {
+            self.ring.push_back((key, item));
+        } else {
+            let after = self.ring.iter().rev().take_while(|(other, _)| *other > key).count();
+            self.ring.insert(self.ring.len() - after, (key, item));
+        }
     }
 
     /// Takes the earliest item out.
@@ -36,11 +40,11 @@ impl<T> Lane<T> {
         self.ring.pop_front()
     }
 
-    /// When the earliest item is due.
+    /// When the earliest item is due, if there is one.
     #[must_use]
     #[inline]
-    pub fn peek(&self) -> Option<Key> {
-        self.ring.front().map(|(key, _)| *key)
+    pub fn peek(&self) -> Key {
+        self.ring.front().map_or(Key::NEVER, |(key, _)| *key)
     }
 }
 

@@ -5,7 +5,6 @@
 //! that is stopped.
 
 use crate::network::connection::EndState;
-use crate::network::doors::Listener;
 use crate::network::message::{Kind, Message};
 use crate::network::{Attempt, Dial, Sent, Site};
 use crate::node::effect::{CallError, LinkId, Loss};
@@ -24,13 +23,8 @@ impl<P: Program> World<P> {
 
     fn attempt(&mut self, link: LinkId, attempt: u32) {
         match self.network.attempt(self.now, link, attempt) {
-            Attempt::Arrives(at) => match self.listener(link) {
-                Some(_) => self.schedule(at, Happening::Syn(link)),
-                None => {
-                    let back = self.network.hop(at, link.other());
-                    self.schedule(back, Happening::Unheard(link));
-                }
-            },
+            Attempt::Arrives(at) => self.schedule(at, Happening::Syn(link)),
+            Attempt::Unheard(at) => self.schedule(at, Happening::Unheard(link)),
             Attempt::RetryAt(at) => self.schedule(at, Happening::Retry(link, attempt + 1)),
             Attempt::FailsAt(at) => self.schedule(at, Happening::Refused(link)),
         }
@@ -50,7 +44,7 @@ impl<P: Program> World<P> {
         if connection.end(link).state != EndState::Connecting {
             return;
         }
-        let answer = match self.listener(link) {
+        let answer = match self.network.listener(link) {
             Some(listener) => {
                 self.network.accept(link, Site::Node(listener.node));
                 Happening::SynAck(link)
@@ -61,17 +55,11 @@ impl<P: Program> World<P> {
         self.schedule(at, answer);
     }
 
-    /// Who listens now where a connection is to be opened to.
-    #[inline]
-    fn listener(&self, link: LinkId) -> Option<Listener> {
-        self.network.dialled(link).listener(self.network.connection(link).kind)
-    }
-
     /// An answer comes from where nobody listened when the SYN was sent. If somebody did when it
     /// arrived, the connection is established after all.
     pub(super) fn unheard(&mut self, link: LinkId) {
         let arrived = self.network.connection(link).flow(link).last_arrival();
-        match self.listener(link).filter(|listener| listener.since <= arrived) {
+        match self.network.listener(link).filter(|listener| listener.since <= arrived) {
             Some(listener) => {
                 self.network.accept(link, Site::Node(listener.node));
                 self.syn_ack(link);
@@ -255,12 +243,14 @@ impl<P: Program> World<P> {
     }
 
     /// An end has seen that its connection is lost.
+    #[inline]
     pub(super) fn forget_end(&mut self, link: LinkId) {
         self.network.connection_mut(link).end_mut(link).state = EndState::Closed;
         self.drop_held(link);
         self.reuse_if_over(link);
     }
 
+    #[inline]
     fn drop_held(&mut self, from: LinkId) {
         self.network.go_on(from);
         let mut held = self.network.take_held(from);

@@ -126,7 +126,8 @@ impl<P: Program> World<P> {
             formation.write_disks(seed, &mut ids, &mut setup.nodes);
         }
         let count = u32::try_from(setup.nodes.len()).unwrap_or(u32::MAX);
-        let mut network = Network::new(setup.network, seed, count);
+        let ips = setup.nodes.iter().map(|its| its.ip);
+        let mut network = Network::new(setup.network, seed, ips);
         for (node, its) in (0..count).map(NodeNo).zip(&setup.nodes) {
             for port in [its.config.port, its.config.port.saturating_add(Endpoint::BUS_PORT_OFFSET)]
             {
@@ -283,10 +284,8 @@ impl<P: Program> World<P> {
     #[must_use]
     #[inline]
     pub fn next_event(&self) -> Option<Time> {
-        match (self.queue.peek(), self.ticks.peek()) {
-            (Some(event), Some(tick)) => Some(event.min(tick).at),
-            (event, tick) => event.or(tick).map(|key| key.at),
-        }
+        let next = self.queue.peek().min(self.ticks.peek());
+        (next != Key::NEVER).then_some(next.at)
     }
 
     /// Processes the next event, if it happens at this time at the latest. Says whether there was one.
@@ -296,13 +295,9 @@ impl<P: Program> World<P> {
     #[inline]
     pub fn step_until(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
         let (event, tick) = (self.queue.peek(), self.ticks.peek());
-        let tick_is_first = match (event, tick) {
-            (Some(event), Some(tick)) => tick < event,
-            (None, tick) => tick.is_some(),
-            (Some(_), None) => false,
-        };
+        let tick_is_first = tick < event;
         let next = if tick_is_first { tick } else { event };
-        if next.is_none_or(|next| next.at > limit) {
+        if next.at > limit || next == Key::NEVER {
             return Ok(false);
         }
         if self.stats.events >= self.event_budget {
@@ -356,10 +351,14 @@ impl<P: Program> World<P> {
 
     #[inline]
     fn schedule(&mut self, at: Time, what: Happening) {
-        assert!(at >= self.now, "what is scheduled lies in the future");
         if let Some(link) = what.link() {
             self.network.connection_mut(link).references += 1;
         }
+        self.put_in(at, what);
+    }
+
+    fn put_in(&mut self, at: Time, what: Happening) {
+        assert!(at >= self.now, "what is scheduled lies in the future");
         let id = self.fresh_id();
         self.queue.push(Key { at, id }, Event { cause: self.current, what });
     }
@@ -367,14 +366,14 @@ impl<P: Program> World<P> {
     fn happen(&mut self, what: Happening) {
         let link = what.link();
         match what {
+            Happening::Arrival(link, message) => self.arrival(link, message),
+            Happening::Unheard(link) => self.unheard(link),
             Happening::Start(node) => self.start_formed(node),
             Happening::Due(node, incarnation, due) => self.due(node, incarnation, due),
             Happening::Syn(link) => self.syn(link),
             Happening::SynAck(link) => self.syn_ack(link),
-            Happening::Unheard(link) => self.unheard(link),
             Happening::Refused(link) => self.refused(link),
             Happening::Retry(link, attempt) => self.retry(link, attempt),
-            Happening::Arrival(link, message) => self.arrival(link, message),
             Happening::Resend(link, since) => self.resend(link, since),
             Happening::Orphan(link) => self.orphan(link),
         }

@@ -2,7 +2,7 @@
 //!
 //! Events are ordered by time, and among equals by the number that they got when they were put in.
 //! No two events have the same number, so the order is total by construction; meeting two equal keys
-//! is a bug of the engine and panics. Five methods hide how it is done: the few events that come next
+//! is a bug of the engine and panics. Three methods hide how it is done: the few events that come next
 //! are kept sorted. Whatever is later lies unsorted in a hierarchy of timing wheels: time is cut into
 //! short ticks, and the slots of each wheel are as long as the whole wheel before it.
 
@@ -24,6 +24,11 @@ pub struct Key {
     pub id: EventId,
 }
 
+impl Key {
+    /// Later than everything that happens.
+    pub const NEVER: Key = Key { at: Time(u64::MAX), id: EventId(u64::MAX) };
+}
+
 /// A tick has 2^6 µs: about as long as a message travels at least.
 const TICK_BITS: u32 = 6;
 
@@ -40,9 +45,6 @@ const FEW: usize = 16;
 
 /// The end of a list of places.
 const NOWHERE: u32 = u32::MAX;
-
-/// Later than everything.
-const NEVER: Key = Key { at: Time(u64::MAX), id: EventId(u64::MAX) };
 
 /// A priority queue. Pushing and popping cost O(1) as long as few events share a tick.
 #[derive(Debug)]
@@ -61,7 +63,6 @@ pub struct Queue<T> {
     places: Vec<Place<T>>,
     /// The first place that is free.
     free: u32,
-    len: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +87,7 @@ struct Place<T> {
 }
 
 impl Slot {
-    const EMPTY: Slot = Slot { first: NOWHERE, earliest: NEVER };
+    const EMPTY: Slot = Slot { first: NOWHERE, earliest: Key::NEVER };
 }
 
 impl<T> Default for Queue<T> {
@@ -96,10 +97,9 @@ impl<T> Default for Queue<T> {
             tick: 0,
             wheels: Box::new([Wheel { occupied: 0, slots: [Slot::EMPTY; SLOTS] }; WHEELS]),
             turning: 0,
-            later: NEVER,
+            later: Key::NEVER,
             places: Vec::new(),
             free: NOWHERE,
-            len: 0,
         }
     }
 }
@@ -109,7 +109,7 @@ impl<T> Queue<T> {
     #[inline]
     pub fn push(&mut self, key: Key, item: T) {
         let at = self.store(key, item);
-        let last = self.soon.first().map_or(NEVER, |(last, _)| *last);
+        let last = self.soon.first().map_or(Key::NEVER, |(last, _)| *last);
         if key < self.later && (self.soon.len() < FEW || key < last) || tick_of(key) <= self.tick {
             self.sort_in(key, at);
             if self.soon.len() > 2 * FEW {
@@ -127,39 +127,22 @@ impl<T> Queue<T> {
             self.turn();
         }
         let (key, at) = self.soon.pop()?;
-        self.len -= 1;
         let place = &mut self.places[at as usize];
         place.next = self.free;
         self.free = at;
         place.item.take().map(|item| (key, item))
     }
 
-    /// When the earliest item is due.
+    /// When the earliest item is due, if there is one.
     #[must_use]
     #[inline]
-    pub fn peek(&self) -> Option<Key> {
-        match self.soon.last() {
-            Some((key, _)) => Some(*key),
-            None => (self.turning != 0).then_some(self.later),
-        }
-    }
-
-    /// How many items are waiting.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether nothing is waiting.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    pub fn peek(&self) -> Key {
+        self.soon.last().map_or(self.later, |(key, _)| *key)
     }
 
     /// Gives an item a place.
     #[inline]
     fn store(&mut self, key: Key, item: T) -> u32 {
-        self.len += 1;
         let place = Place { key, item: Some(item), next: NOWHERE };
         let at = self.free;
         if let Some(free) = self.places.get_mut(at as usize) {
@@ -239,7 +222,7 @@ impl<T> Queue<T> {
     fn earliest_in_wheels(&self) -> Key {
         match self.wheels.get(self.turning.trailing_zeros() as usize) {
             Some(wheel) => wheel.slots[wheel.occupied.trailing_zeros() as usize].earliest,
-            None => NEVER,
+            None => Key::NEVER,
         }
     }
 }
@@ -302,7 +285,7 @@ mod tests {
                 assert_eq!(queue.pop().map(|(_, item)| item), Some(id - 10));
             }
         }
-        assert_eq!((queue.len(), queue.places.len()), (10, 11));
+        assert_eq!(queue.places.len(), 11);
     }
 
     #[test]
@@ -343,14 +326,14 @@ mod tests {
                     }
                     None => {
                         let next = model.pop_first();
-                        prop_assert_eq!(queue.peek(), next);
+                        prop_assert_eq!(queue.peek(), next.unwrap_or(Key::NEVER));
                         prop_assert_eq!(queue.pop().map(|(key, _)| key), next);
                         now = next.map_or(now, |key| key.at.0.max(now));
                     }
                 }
-                prop_assert_eq!(queue.len(), model.len());
-                prop_assert_eq!(queue.is_empty(), model.is_empty());
             }
+            let rest = std::iter::from_fn(|| queue.pop()).map(|(key, _)| key);
+            prop_assert!(rest.eq(model));
         }
     }
 }

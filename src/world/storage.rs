@@ -180,6 +180,7 @@ impl<P: Program> World<P> {
     pub(super) fn take_place(&mut self, node: NodeNo) {
         let address = self.address(node);
         let (ip, port) = (address.ip(), address.port());
+        self.network.settle(node, ip);
         let doors = self.network.doors_mut();
         if !doors.belongs_to(ip, port, node) {
             let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
