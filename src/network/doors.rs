@@ -9,7 +9,7 @@ use crate::network::message::Kind;
 use crate::time::Time;
 
 /// The number of an address and a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct DoorIx(pub(crate) u32);
 
 /// What is spoken on a port.
@@ -64,21 +64,28 @@ pub(crate) struct Doors {
     /// By the bits of an address, which are faster to compare.
     numbers: BTreeMap<(u128, u16), DoorIx>,
     /// The one that was asked for last: where nobody opens, one knocks again and again.
-    last: usize,
+    last: DoorIx,
 }
 
 impl Doors {
     /// The number of an address and a port.
+    #[inline]
     pub(crate) fn number(&mut self, ip: IpAddr, port: u16) -> DoorIx {
-        let all = &mut self.all;
-        if all.get(self.last).is_none_or(|last| last.port != port || last.ip != ip) {
-            let number = self.numbers.entry((bits(ip), port)).or_insert_with(|| {
-                all.push(Door { ip, port, owner: None, listener: None });
-                DoorIx(all.len() as u32 - 1)
-            });
-            self.last = number.0 as usize;
+        match self.all.get(self.last.0 as usize) {
+            Some(last) if last.port == port && last.ip == ip => {}
+            _ => self.last = self.find(ip, port),
         }
-        DoorIx(self.last as u32)
+        self.last
+    }
+
+    /// The number of an address and a port that was not asked for last.
+    #[cold]
+    fn find(&mut self, ip: IpAddr, port: u16) -> DoorIx {
+        let all = &mut self.all;
+        *self.numbers.entry((bits(ip), port)).or_insert_with(|| {
+            all.push(Door { ip, port, owner: None, listener: None });
+            DoorIx(all.len() as u32 - 1)
+        })
     }
 
     /// An address and a port.

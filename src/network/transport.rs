@@ -183,30 +183,15 @@ impl Network {
             self.connections.push(Connection::none());
         }
         let place = &mut self.connections[at];
-        assert!(place.is_over(), "a connection's number is used again when it is over");
+        assert!(place.retired, "a connection's number is used again when it is over");
         *place = connection;
         self.look_at_paths(dial.link);
     }
 
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
-        if self.paths.all_intact() && self.dark.is_empty() {
-            return self.knock(now, link);
-        }
-        let (way, back) = (self.path(link), self.path(link.other()));
-        self.note_hit(now, link, way);
-        if !way.is_closed() {
-            self.note_hit(now, link.other(), back);
-        }
-        let dark = self.is_dark(self.connection(link).end(link.other()).site());
-        let lost = {
-            let draws = &mut self.connection_mut(link).flow_mut(link).draws;
-            dark || way.is_closed()
-                || back.is_closed()
-                || fate::lost(way, draws)
-                || fate::lost(back, draws)
-        };
-        if !lost {
+        let undisturbed = self.paths.all_intact() && self.dark.is_empty();
+        if undisturbed || self.gets_through(now, link) {
             return self.knock(now, link);
         }
         let back_off = self.config.syn_back_off;
@@ -218,23 +203,37 @@ impl Network {
         }
     }
 
+    /// Whether a SYN and the answer to it are not lost.
+    fn gets_through(&mut self, now: Time, link: LinkId) -> bool {
+        let (way, back) = (self.path(link), self.path(link.other()));
+        self.note_hit(now, link, way);
+        if !way.is_closed() {
+            self.note_hit(now, link.other(), back);
+        }
+        let dark = self.is_dark(self.connection(link).end(link.other()).site());
+        let draws = &mut self.connection_mut(link).flow_mut(link).draws;
+        !(dark
+            || way.is_closed()
+            || back.is_closed()
+            || fate::lost(way, draws)
+            || fate::lost(back, draws))
+    }
+
     /// A SYN gets to the other host.
+    #[inline]
     fn knock(&mut self, now: Time, link: LinkId) -> Attempt {
-        let arrival = self.hop(now, link);
-        match self.listener(link) {
+        let (paths, config) = (&self.paths, &self.config);
+        let connection = &mut self.connections[link.connection()];
+        let arrival = hop(paths, config, connection, link, now);
+        match self.doors.door(connection.door).listener(connection.kind) {
             Some(_) => Attempt::Arrives(arrival),
-            None => Attempt::Unheard(self.hop(arrival, link.other())),
+            None => Attempt::Unheard(hop(paths, config, connection, link.other(), arrival)),
         }
     }
 
     /// When something that is neither held nor lost gets from an end to the other one.
-    #[inline]
     pub(crate) fn hop(&mut self, now: Time, from: LinkId) -> Time {
-        let connection = &mut self.connections[from.connection()];
-        let path = path_of(&self.paths, connection, from);
-        let flow = connection.flow_mut(from);
-        let delay = fate::travel(path, &self.config, &mut flow.draws);
-        flow.in_order(now + delay)
+        hop(&self.paths, &self.config, &mut self.connections[from.connection()], from, now)
     }
 
     /// Sends a message from an open end.
@@ -328,6 +327,12 @@ impl Network {
     /// An end may send what it holds.
     pub(crate) fn go_on(&mut self, from: LinkId) {
         self.stopped.remove(&from);
+    }
+
+    /// Whether an end may hold anything, or be stopped.
+    #[inline]
+    pub(crate) fn may_hold(&self, from: LinkId) -> bool {
+        !self.stopped.is_empty() || !self.connection(from).flow(from).held.is_empty()
     }
 
     /// Whether an end sends nothing of what it holds.
@@ -451,6 +456,21 @@ impl Network {
     fn path(&self, from: LinkId) -> Path {
         path_of(&self.paths, self.connection(from), from)
     }
+}
+
+/// When something that is neither held nor lost gets from an end to the other one.
+#[inline(always)]
+fn hop(
+    paths: &Paths,
+    config: &NetworkConfig,
+    connection: &mut Connection,
+    from: LinkId,
+    now: Time,
+) -> Time {
+    let path = path_of(paths, connection, from);
+    let flow = connection.flow_mut(from);
+    let delay = fate::travel(path, config, &mut flow.draws);
+    flow.in_order(now + delay)
 }
 
 /// The path that an end's messages take.

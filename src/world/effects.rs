@@ -32,20 +32,21 @@ impl<P: Program> World<P> {
     pub(super) fn carry_out(&mut self, node: NodeNo) {
         let mut effects = std::mem::take(&mut self.out.effects);
         let blow = self.look_at_pass(node, &mut effects);
-        // What comes first is taken from the end.
-        effects.reverse();
-        while let Some(effect) = effects.pop() {
+        let mut rest = effects.drain(..);
+        while let Some(effect) = rest.next() {
             match self.carry_out_one(node, effect) {
                 Then::GoOn => {}
                 Then::Defer => {
-                    let deferred = effects.drain(..).rev().collect();
+                    let deferred = rest.by_ref().collect();
                     if let Some(running) = &mut self.machines[node.index()].running {
                         running.deferred = deferred;
                     }
+                    break;
                 }
-                Then::Stop => effects.clear(),
+                Then::Stop => break,
             }
         }
+        drop(rest);
         self.out.effects = effects;
         if let Some(blow) = blow {
             self.strike(node, blow);
@@ -198,7 +199,8 @@ impl<P: Program> World<P> {
 
     fn listen(&mut self, node: NodeNo) {
         self.open_ports(node);
-        self.next_tick(node, FIRST_TICK);
+        let Some(running) = &self.machines[node.index()].running else { return };
+        self.next_tick(node, running.incarnation, FIRST_TICK);
     }
 
     fn exit(&mut self, node: NodeNo, exit: Exit) {

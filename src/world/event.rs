@@ -21,23 +21,30 @@ pub(crate) enum Happening {
     Start(NodeNo),
     /// Something is due in a process, if it is still the same process.
     Due(NodeNo, Incarnation, Due),
+    /// Something happens to a connection, which is not forgotten before.
+    At(LinkId, LinkEvent),
+}
+
+/// What happens to an end of a connection.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
     /// A SYN reaches the host that is dialled.
-    Syn(LinkId),
+    Syn,
     /// The answer to a SYN reaches the opener: the connection is established.
-    SynAck(LinkId),
+    SynAck,
     /// The RST for a SYN reaches the opener that was sent when nobody listened. It arrived in between,
     /// perhaps when somebody did.
-    Unheard(LinkId),
+    Unheard,
     /// The RST for a SYN reaches the opener, or its last attempt has timed out.
-    Refused(LinkId),
+    Refused,
     /// The opener sends its SYN again, for the given time.
-    Retry(LinkId, u32),
+    Retry(u32),
     /// A message reaches an end.
-    Arrival(LinkId, Message),
+    Arrival(Message),
     /// A kernel sends again what an end holds, unless it does not hold it since this time any more.
-    Resend(LinkId, Time),
+    Resend(Time),
     /// A kernel gives up what a closed end holds.
-    Orphan(LinkId),
+    Orphan,
 }
 
 /// How many processes were started for a node before this one.
@@ -60,21 +67,4 @@ pub(crate) enum Due {
     Death,
     /// The time limit of its call, unless the call has come further since.
     CallTimeout(u32),
-}
-
-impl Happening {
-    /// The connection that it refers to.
-    pub(crate) fn link(&self) -> Option<LinkId> {
-        match self {
-            Happening::Start(_) | Happening::Due(..) => None,
-            Happening::Syn(link)
-            | Happening::SynAck(link)
-            | Happening::Unheard(link)
-            | Happening::Refused(link)
-            | Happening::Retry(link, _)
-            | Happening::Arrival(link, _)
-            | Happening::Resend(link, _)
-            | Happening::Orphan(link) => Some(*link),
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use crate::network::graph::{Delay, Paths};
 use crate::network::{NodeNo, Site};
 use crate::time::Time;
-use crate::world::event::Happening;
+use crate::world::event::LinkEvent;
 use crate::world::machine::{Arrived, Busy, Running};
 use crate::world::observe::Fault;
 use crate::world::{FaultError, Program, What, World};
@@ -237,7 +237,7 @@ impl<P: Program> World<P> {
 
     fn change_paths(&mut self, change: impl FnOnce(&mut Paths)) {
         for (link, at, since) in self.network.change_paths(self.now, change) {
-            self.schedule(at, Happening::Resend(link, since));
+            self.schedule_at(link, at, LinkEvent::Resend(since));
         }
     }
 }

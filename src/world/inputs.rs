@@ -121,17 +121,18 @@ impl<P: Program> World<P> {
         if !self.network.connection(link).end(link).state.is_in_use() {
             return;
         }
-        let end = self.network.link_end(link);
         self.forget_end(link);
         match self.network.connection(link).kind {
             Kind::Bus => {}
-            Kind::Replication => return self.handle(node, Input::ReplLost(end, loss)),
+            Kind::Replication => {
+                return self.handle(node, Input::ReplLost(self.network.link_end(link), loss));
+            }
             Kind::Client | Kind::Call => return self.handle(node, Input::ClientGone(link)),
         }
         if self.observers.wants.links {
             self.record(What::LinkDown { link, node, loss: Some(loss) });
         }
-        self.handle(node, Input::LinkLost(end, loss));
+        self.handle(node, Input::LinkLost(self.network.link_end(link), loss));
     }
 
     /// A process reads a message.
@@ -219,13 +220,13 @@ impl<P: Program> World<P> {
         self.handle(node, Input::Tick);
         let Some(running) = &mut self.machines[node.index()].running else { return };
         let extra = running.loop_draws.span(TICK_EXTRA_LOW, TICK_EXTRA_HIGH);
-        let period = running.program.tick_period() + extra;
-        self.next_tick(node, period);
+        let (period, incarnation) = (running.program.tick_period() + extra, running.incarnation);
+        self.next_tick(node, incarnation, period);
     }
 
-    pub(super) fn next_tick(&mut self, node: NodeNo, after: Span) {
-        let Some(running) = &self.machines[node.index()].running else { return };
-        let tick = NextTick { node, incarnation: running.incarnation, cause: self.current };
+    #[inline]
+    pub(super) fn next_tick(&mut self, node: NodeNo, incarnation: Incarnation, after: Span) {
+        let tick = NextTick { node, incarnation, cause: self.current };
         let key = Key { at: self.now + after, id: self.fresh_id() };
         self.ticks.push(key, tick);
     }

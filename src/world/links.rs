@@ -9,7 +9,7 @@ use crate::network::message::{Kind, Message};
 use crate::network::{Attempt, Dial, Sent, Site};
 use crate::node::effect::{CallError, LinkId, Loss};
 use crate::time::Time;
-use crate::world::event::Happening;
+use crate::world::event::LinkEvent;
 use crate::world::machine::Arrived;
 use crate::world::{ClientEvent, Program, What, World};
 
@@ -23,10 +23,10 @@ impl<P: Program> World<P> {
 
     fn attempt(&mut self, link: LinkId, attempt: u32) {
         match self.network.attempt(self.now, link, attempt) {
-            Attempt::Arrives(at) => self.schedule(at, Happening::Syn(link)),
-            Attempt::Unheard(at) => self.schedule(at, Happening::Unheard(link)),
-            Attempt::RetryAt(at) => self.schedule(at, Happening::Retry(link, attempt + 1)),
-            Attempt::FailsAt(at) => self.schedule(at, Happening::Refused(link)),
+            Attempt::Arrives(at) => self.schedule_at(link, at, LinkEvent::Syn),
+            Attempt::Unheard(at) => self.schedule_at(link, at, LinkEvent::Unheard),
+            Attempt::RetryAt(at) => self.schedule_at(link, at, LinkEvent::Retry(attempt + 1)),
+            Attempt::FailsAt(at) => self.schedule_at(link, at, LinkEvent::Refused),
         }
     }
 
@@ -47,12 +47,12 @@ impl<P: Program> World<P> {
         let answer = match self.network.listener(link) {
             Some(listener) => {
                 self.network.accept(link, Site::Node(listener.node));
-                Happening::SynAck(link)
+                LinkEvent::SynAck
             }
-            None => Happening::Refused(link),
+            None => LinkEvent::Refused,
         };
         let at = self.network.hop(self.now, link.other());
-        self.schedule(at, answer);
+        self.schedule_at(link, at, answer);
     }
 
     /// An answer comes from where nobody listened when the SYN was sent. If somebody did when it
@@ -137,10 +137,19 @@ impl<P: Program> World<P> {
     }
 
     /// Sends a message from an end.
-    #[inline]
     pub(super) fn transmit(&mut self, from: LinkId, message: Message) {
-        let sent = self.network.send(self.now, from, message);
-        self.follow(from, sent);
+        match self.network.send(self.now, from, message) {
+            Sent::Arrives(at, message) => {
+                self.schedule_at(from.other(), at, LinkEvent::Arrival(message));
+            }
+            Sent::Held => {}
+            Sent::HeldUntil(at) => self.schedule_at(from, at, LinkEvent::Resend(self.now)),
+            Sent::Lost(message) => self.lose(from, message),
+            Sent::Rejected(at, message) => {
+                self.lose(from, message);
+                self.schedule_at(from, at, LinkEvent::Arrival(Message::Reset));
+            }
+        }
     }
 
     /// Sends a message in front of everything that waits at this end for the connection to be
@@ -150,22 +159,6 @@ impl<P: Program> World<P> {
         self.transmit(from, message);
         while let Some(message) = self.network.next_held(&mut waiting) {
             self.network.hold(self.now, from, message);
-        }
-    }
-
-    #[inline]
-    fn follow(&mut self, from: LinkId, sent: Sent) {
-        match sent {
-            Sent::Arrives(at, message) => {
-                self.schedule(at, Happening::Arrival(from.other(), message));
-            }
-            Sent::Held => {}
-            Sent::HeldUntil(at) => self.schedule(at, Happening::Resend(from, self.now)),
-            Sent::Lost(message) => self.lose(from, message),
-            Sent::Rejected(at, message) => {
-                self.lose(from, message);
-                self.schedule(at, Happening::Arrival(from, Message::Reset));
-            }
         }
     }
 
@@ -216,7 +209,7 @@ impl<P: Program> World<P> {
             }
             self.transmit(link, last);
             if let Some(at) = self.network.gives_up_at(link) {
-                self.schedule(at.max(self.now), Happening::Orphan(link));
+                self.schedule_at(link, at.max(self.now), LinkEvent::Orphan);
             }
         }
         self.reuse_if_over(link);
@@ -252,6 +245,12 @@ impl<P: Program> World<P> {
 
     #[inline]
     fn drop_held(&mut self, from: LinkId) {
+        if self.network.may_hold(from) {
+            self.lose_held(from);
+        }
+    }
+
+    fn lose_held(&mut self, from: LinkId) {
         self.network.go_on(from);
         let mut held = self.network.take_held(from);
         while let Some(message) = self.network.next_held(&mut held) {

@@ -61,7 +61,7 @@ use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
 use crate::world::disk::DiskWays;
-use crate::world::event::{Event, Happening, Incarnation};
+use crate::world::event::{Event, Happening, Incarnation, LinkEvent};
 use crate::world::fingerprint::Fingerprint;
 use crate::world::lane::Lane;
 use crate::world::machine::Machine;
@@ -349,36 +349,41 @@ impl<P: Program> World<P> {
         self.last_id
     }
 
+    /// Schedules what happens to an end of a connection.
     #[inline]
-    fn schedule(&mut self, at: Time, what: Happening) {
-        if let Some(link) = what.link() {
-            self.network.connection_mut(link).references += 1;
-        }
-        self.put_in(at, what);
+    fn schedule_at(&mut self, link: LinkId, at: Time, what: LinkEvent) {
+        self.network.connection_mut(link).references += 1;
+        self.schedule(at, Happening::At(link, what));
     }
 
-    fn put_in(&mut self, at: Time, what: Happening) {
+    fn schedule(&mut self, at: Time, what: Happening) {
         assert!(at >= self.now, "what is scheduled lies in the future");
         let id = self.fresh_id();
         self.queue.push(Key { at, id }, Event { cause: self.current, what });
     }
 
     fn happen(&mut self, what: Happening) {
-        let link = what.link();
         match what {
-            Happening::Arrival(link, message) => self.arrival(link, message),
-            Happening::Unheard(link) => self.unheard(link),
+            Happening::At(link, what) => {
+                self.happen_at(link, what);
+                self.drop_reference(link);
+            }
             Happening::Start(node) => self.start_formed(node),
             Happening::Due(node, incarnation, due) => self.due(node, incarnation, due),
-            Happening::Syn(link) => self.syn(link),
-            Happening::SynAck(link) => self.syn_ack(link),
-            Happening::Refused(link) => self.refused(link),
-            Happening::Retry(link, attempt) => self.retry(link, attempt),
-            Happening::Resend(link, since) => self.resend(link, since),
-            Happening::Orphan(link) => self.orphan(link),
         }
-        if let Some(link) = link {
-            self.drop_reference(link);
+    }
+
+    #[inline]
+    fn happen_at(&mut self, link: LinkId, what: LinkEvent) {
+        match what {
+            LinkEvent::Syn => self.syn(link),
+            LinkEvent::SynAck => self.syn_ack(link),
+            LinkEvent::Unheard => self.unheard(link),
+            LinkEvent::Refused => self.refused(link),
+            LinkEvent::Retry(attempt) => self.retry(link, attempt),
+            LinkEvent::Arrival(message) => self.arrival(link, message),
+            LinkEvent::Resend(since) => self.resend(link, since),
+            LinkEvent::Orphan => self.orphan(link),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::network::message::Message;
 use crate::network::{NodeNo, Site};
 use crate::node::effect::LinkId;
 use crate::node::packet::{MessageType, Packet};
-use crate::world::event::Happening;
+use crate::world::event::LinkEvent;
 use crate::world::observe::Fault;
 use crate::world::{FaultError, Program, World};
 
@@ -98,7 +98,7 @@ impl<P: Program> World<P> {
         let mut waiting = self.network.take_held(link);
         while let Some(message) = self.network.next_held(&mut waiting) {
             let at = self.network.hop(self.now, link);
-            self.schedule(at, Happening::Arrival(link.other(), message));
+            self.schedule_at(link.other(), at, LinkEvent::Arrival(message));
         }
     }
 }
