@@ -14,11 +14,13 @@ use crate::world::queue::Key;
 #[derive(Debug)]
 pub struct Lane<T> {
     ring: VecDeque<(Key, T)>,
+    /// When the earliest item is due: it is asked for all the time.
+    earliest: Key,
 }
 
 impl<T> Default for Lane<T> {
     fn default() -> Lane<T> {
-        Lane { ring: VecDeque::new() }
+        Lane { ring: VecDeque::new(), earliest: Key::NEVER }
     }
 }
 
@@ -26,6 +28,7 @@ impl<T> Lane<T> {
     /// Puts an item in, in constant time if it is due after nearly all others.
     #[inline]
     pub fn push(&mut self, key: Key, item: T) {
+        self.earliest = self.earliest.min(key);
         if self.ring.back().is_none_or(|(last, _)| *last < key) {
             self.ring.push_back((key, item));
         } else {
@@ -37,14 +40,16 @@ impl<T> Lane<T> {
     /// Takes the earliest item out.
     #[inline]
     pub fn pop(&mut self) -> Option<(Key, T)> {
-        self.ring.pop_front()
+        let first = self.ring.pop_front();
+        self.earliest = self.ring.front().map_or(Key::NEVER, |(key, _)| *key);
+        first
     }
 
     /// When the earliest item is due, if there is one.
     #[must_use]
     #[inline]
     pub fn peek(&self) -> Key {
-        self.ring.front().map_or(Key::NEVER, |(key, _)| *key)
+        self.earliest
     }
 }
 
