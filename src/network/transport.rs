@@ -1,5 +1,7 @@
 //! What the kernels at both ends of connections do: open, send, hold, send again, give up.
 
+mod dial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
@@ -7,18 +9,16 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 
 use crate::network::addresses::{AddressBook, AddressIx};
-use crate::network::connection::{Connection, EndState, Flow};
+use crate::network::connection::{Connection, EndState};
 use crate::network::doors::{Doors, Listener};
-use crate::network::fate::{
-    DELAYED_ACK, Receiver, Rule, Verdict, connect_attempts, connect_retry, next_retransmission,
-};
+use crate::network::fate::{DELAYED_ACK, Receiver, Rule, Verdict, next_retransmission};
 use crate::network::graph::{Path, Paths, SiteHasher};
 use crate::network::held::{Held, HeldList};
 use crate::network::message::{Kind, Message};
-use crate::network::{Attempt, Dial, NetworkConfig, NodeNo, Sent, Site, fate};
+use crate::network::{NetworkConfig, NodeNo, Sent, Site};
 use crate::node::effect::{LinkEnd, LinkId};
 use crate::node::table::PeerIx;
-use crate::rng::{Purpose, Seed};
+use crate::rng::Seed;
 use crate::time::{Span, Time};
 
 /// When something met with what is wrong with a path, for the first time on some connection since the
@@ -147,93 +147,6 @@ impl Network {
     /// All addresses.
     pub(crate) fn doors_mut(&mut self) -> &mut Doors {
         &mut self.doors
-    }
-
-    /// A node has this address from now on.
-    pub(crate) fn settle(&mut self, node: NodeNo, ip: IpAddr) {
-        self.homes[node.index()] = self.addresses.number(ip);
-    }
-
-    /// The address of a place.
-    #[inline]
-    fn home(&self, site: Site) -> AddressIx {
-        match site {
-            Site::Node(node) | Site::Beside(node) => self.homes[node.index()],
-            Site::Clients => self.clients_home,
-        }
-    }
-
-    /// Makes the record of a new connection. Nothing has been sent yet.
-    pub(crate) fn dial(&mut self, now: Time, dial: Dial) {
-        // Two connections between the same sites are opened at different times, or it does not
-        // matter if they draw the same latencies.
-        let draws = |from: Option<Site>, to: Option<Site>| {
-            let subject = site_number(from) << 32 | site_number(to);
-            self.seed.small_stream(Purpose::Latency, subject, now.0)
-        };
-        let door = self.doors.number(dial.to_ip, dial.to_port);
-        let (from, to) = (Some(dial.from), self.doors.door(door).owner.map(Site::Node));
-        let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
-        let home = self.home(dial.from);
-        let mut connection = Connection::new(dial.kind, dial.tag, (from, to), (home, door), flows);
-        connection.holds_back =
-            self.config.nagle && dial.kind == Kind::Bus && self.addresses.ip(home) == dial.to_ip;
-        let at = dial.link.connection();
-        while self.connections.len() <= at {
-            self.connections.push(Connection::none());
-        }
-        let place = &mut self.connections[at];
-        assert!(place.retired, "a connection's number is used again when it is over");
-        *place = connection;
-        self.look_at_paths(dial.link);
-    }
-
-    /// Sends a SYN, for the `attempt`-th time after the first.
-    pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
-        let undisturbed = self.paths.all_intact() && self.dark.is_empty();
-        if undisturbed || self.gets_through(now, link) {
-            return self.knock(now, link);
-        }
-        let back_off = self.config.syn_back_off;
-        let next = now + connect_retry(attempt, back_off);
-        if attempt + 1 < connect_attempts(back_off) {
-            Attempt::RetryAt(next)
-        } else {
-            Attempt::FailsAt(next)
-        }
-    }
-
-    /// Whether a SYN and the answer to it are not lost.
-    fn gets_through(&mut self, now: Time, link: LinkId) -> bool {
-        let (way, back) = (self.path(link), self.path(link.other()));
-        self.note_hit(now, link, way);
-        if !way.is_closed() {
-            self.note_hit(now, link.other(), back);
-        }
-        let dark = self.is_dark(self.connection(link).end(link.other()).site());
-        let draws = &mut self.connection_mut(link).flow_mut(link).draws;
-        !(dark
-            || way.is_closed()
-            || back.is_closed()
-            || fate::lost(way, draws)
-            || fate::lost(back, draws))
-    }
-
-    /// A SYN gets to the other host.
-    #[inline]
-    fn knock(&mut self, now: Time, link: LinkId) -> Attempt {
-        let (paths, config) = (&self.paths, &self.config);
-        let connection = &mut self.connections[link.connection()];
-        let arrival = hop(paths, config, connection, link, now);
-        match self.doors.door(connection.door).listener(connection.kind) {
-            Some(_) => Attempt::Arrives(arrival),
-            None => Attempt::Unheard(hop(paths, config, connection, link.other(), arrival)),
-        }
-    }
-
-    /// When something that is neither held nor lost gets from an end to the other one.
-    pub(crate) fn hop(&mut self, now: Time, from: LinkId) -> Time {
-        hop(&self.paths, &self.config, &mut self.connections[from.connection()], from, now)
     }
 
     /// Sends a message from an open end.
@@ -458,21 +371,6 @@ impl Network {
     }
 }
 
-/// When something that is neither held nor lost gets from an end to the other one.
-#[inline(always)]
-fn hop(
-    paths: &Paths,
-    config: &NetworkConfig,
-    connection: &mut Connection,
-    from: LinkId,
-    now: Time,
-) -> Time {
-    let path = path_of(paths, connection, from);
-    let flow = connection.flow_mut(from);
-    let delay = fate::travel(path, config, &mut flow.draws);
-    flow.in_order(now + delay)
-}
-
 /// The path that an end's messages take.
 #[inline]
 fn path_of(paths: &Paths, connection: &Connection, from: LinkId) -> Path {
@@ -504,14 +402,4 @@ fn note_hit(hits: &mut Hits, connection: &Connection, from: LinkId, now: Time) {
 
 fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
     site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
-}
-
-/// Numbers for sites that no two share.
-fn site_number(site: Option<Site>) -> u64 {
-    match site {
-        None => 0,
-        Some(Site::Clients) => 1,
-        Some(Site::Node(node)) => u64::from(node.0) + 2,
-        Some(Site::Beside(node)) => u64::from(node.0) + 2 + (1 << 31),
-    }
 }
