@@ -30,6 +30,8 @@ impl Flags {
     pub const MIGRATE_TO: Flags = Flags(256);
     /// The replica must not fail over.
     pub const NOFAILOVER: Flags = Flags(512);
+    /// Draws of nodes with one of these come to nothing (§4.4).
+    pub const PASSED_OVER: Flags = Flags(Flags::MYSELF.0 | Flags::PFAIL.0);
 
     /// Printable flags in the order in which they are printed (§2.2).
     pub const NAMES: [(Flags, &'static str); 8] = [

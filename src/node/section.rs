@@ -117,6 +117,15 @@ impl Briefs {
         self.pulses.fill(NOT_TOLD);
     }
 
+    /// Speaks of a node that nobody has spoken of yet.
+    #[inline]
+    pub(crate) fn tell(&mut self, ix: PeerIx, pulse: u8) {
+        let pulse = pulse.max(NEVER_SEEN);
+        self.pulses[ix.index()] = pulse;
+        self.newest = self.newest.max(pulse);
+        self.count += 1;
+    }
+
     /// Whether indices mean the same as in these names.
     #[inline]
     pub(crate) fn speaks_of(&self, names: &Arc<Names>) -> bool {

@@ -50,10 +50,14 @@ impl Bus {
         let mut hoped_for = known.saturating_sub(2);
         let most = (known / 10).max(3).min(hoped_for);
         let mut quota = Quota { draws: 3 * most, wanted: most };
-        memory.seen.reset(self.table.capacity());
-        memory.odd.clear();
         section.reserve(most);
         let brief = self.table.open_section(section, most);
+        if let Some(few) = self.table.draw_few(&mut self.gossip_draws, quota, hoped_for) {
+            few.drawn().iter().for_each(|&ix| self.table.tell(ix, section));
+            return;
+        }
+        memory.seen.reset(self.table.capacity());
+        memory.odd.clear();
         let mut lottery = self.table.lottery(&mut self.gossip_draws);
         if brief && most >= MANY {
             lottery.draw_early(&mut section.brief, &mut quota, &mut memory.odd);
@@ -106,7 +110,7 @@ impl Table {
     /// Looks closer at a node that cannot be spoken of briefly (§4.4).
     fn suitability(&self, ix: PeerIx) -> Suitability {
         let flags = self.flags(ix);
-        if flags.any(Flags::MYSELF | Flags::PFAIL) {
+        if flags.any(Flags::PASSED_OVER) {
             return Suitability::Skipped;
         }
         let isolated = self.link(ix).is_none() && self.peer(ix).slot_count == 0;

@@ -51,6 +51,17 @@ pub struct Quota {
     pub wanted: usize,
 }
 
+/// Tries to draw a node as `dictGetRandomKey` does: a non-empty bucket, then one of its chain
+/// (§0.6.4). A node alone in its bucket is then twice as likely as one of a pair. So a node is picked
+/// evenly, and drawn with a probability that its crowd divides: who is picked, and whether it is drawn.
+#[inline]
+pub(super) fn pick(traits: &[Trait], chance: u32) -> (usize, bool) {
+    // The number before the binary point picks a node; the fraction is as random.
+    let product = u64::from(chance).wrapping_mul(traits.len() as u64);
+    let (picked, fraction) = ((product >> 32) as usize, product & u64::from(u32::MAX));
+    (picked, fraction < SHARES[usize::from(traits[picked].crowd())])
+}
+
 impl<'a> Lottery<'a> {
     /// Draws from a table with these vitals.
     #[inline]
@@ -86,22 +97,17 @@ impl<'a> Lottery<'a> {
         quota.wanted -= count;
     }
 
-    /// Draws about this many nodes as `dictGetRandomKey` does: a non-empty bucket, then one of its
-    /// chain (§0.6.4). A node alone in its bucket is then twice as likely as one of a pair. So a node
-    /// is picked evenly, and drawn with a probability that its crowd divides. Nothing is branched
-    /// upon and no try depends on the one before, so that tries need not wait for each other.
+    /// Draws about this many nodes. Nothing is branched upon and no try depends on the one before, so
+    /// that tries need not wait for each other.
     #[inline]
     fn draw_block(&mut self, wanted: usize) {
         let mut drawn = 0;
         for _ in 0..(wanted / 2 + 1).min(BLOCK / 2) {
             let word = self.burst.bits();
-            for half in [word & u64::from(u32::MAX), word >> 32] {
-                // The number before the binary point picks a node; the fraction is as random.
-                let product = half.wrapping_mul(self.traits.len() as u64);
-                let (picked, fraction) = ((product >> 32) as usize, product & u64::from(u32::MAX));
-                let crowd = usize::from(self.traits[picked].crowd());
+            for half in [word as u32, (word >> 32) as u32] {
+                let (picked, lucky) = pick(self.traits, half);
                 self.drawn[drawn % BLOCK] = PeerIx(picked as u16);
-                drawn += usize::from(fraction < SHARES[crowd]);
+                drawn += usize::from(lucky);
             }
         }
         self.left = 0..drawn;

@@ -13,6 +13,7 @@
 
 mod census;
 mod chance;
+mod few;
 mod lottery;
 mod marks;
 mod members;
@@ -33,6 +34,7 @@ use crate::time::Millis;
 
 pub use crate::node::names::{Names, PeerIx};
 pub use census::Census;
+pub(crate) use few::Few;
 pub use lottery::{Lottery, Quota};
 pub use marks::Marks;
 use order::Order;
@@ -289,6 +291,27 @@ impl Table {
     #[inline]
     pub fn lottery(&self, stream: &mut Stream) -> Lottery<'_> {
         Lottery::new(&self.vitals, stream.burst())
+    }
+
+    /// Draws all whom a packet speaks of, if the table is small.
+    #[inline]
+    pub(crate) fn draw_few(
+        &self,
+        stream: &mut Stream,
+        quota: Quota,
+        hoped_for: usize,
+    ) -> Option<Few> {
+        let is_small = self.capacity() <= few::PLACES;
+        is_small.then(|| Few::draw(&self.vitals, stream.burst(), quota, hoped_for))
+    }
+
+    /// Speaks of a node, briefly if nothing but the time of its last pong is news.
+    #[inline]
+    pub(crate) fn tell(&self, ix: PeerIx, section: &mut Section) {
+        match self.concise.then(|| self.vitals.plain_pulse(ix)).flatten() {
+            Some(pulse) => section.brief.tell(ix, pulse),
+            None => section.push(self.describe(ix)),
+        }
     }
 
     /// Begins a gossip section about so many nodes. Returns whether nodes can be spoken of briefly.

@@ -201,6 +201,18 @@ impl Vitals {
         (&self.traits, &self.pulses)
     }
 
+    /// The flags of all.
+    #[inline]
+    pub(super) fn all_flags(&self) -> &[Flags] {
+        &self.flags
+    }
+
+    /// When a plain peer last answered.
+    #[inline]
+    pub(super) fn plain_pulse(&self, ix: PeerIx) -> Option<u8> {
+        self.traits[ix.index()].is_plain().then(|| self.pulses[ix.index()])
+    }
+
     /// Works out how likely peers are drawn when so many are wanted, if that is not known yet.
     #[inline]
     pub(super) fn weigh(&mut self, wanted: usize) {
