@@ -29,6 +29,8 @@ pub struct Line {
     places: Vec<usize>,
     /// Where braces open in `text` that stand for themselves.
     meant: Vec<usize>,
+    /// Whether names in it were replaced by examples, as long as nobody knows what they stand for.
+    is_example: bool,
 }
 
 /// A word and its place in the file.
@@ -53,7 +55,7 @@ impl Line {
         let places = places(&text, source.text(&span), span.start);
         // Should the text not be found back in the file, every word points at the whole string.
         let places = places.unwrap_or_else(|| vec![span.start; text.len() + 1]);
-        Line { text, span, places, meant: Vec::new() }
+        Line { text, span, places, meant: Vec::new(), is_example: false }
     }
 
     /// The line that is left of a TOML string at `span` when its braces are replaced.
@@ -61,6 +63,13 @@ impl Line {
     pub fn expanded(expanded: Expanded, span: Bytes, source: &Source) -> Line {
         let Expanded { text, meant } = expanded;
         Line { meant, ..Line::new(text, span, source) }
+    }
+
+    /// The same for a line in which names stand for nodes that are not known yet: two of them may have been
+    /// replaced by one node.
+    #[must_use]
+    pub fn example(expanded: Expanded, span: Bytes, source: &Source) -> Line {
+        Line { is_example: true, ..Line::expanded(expanded, span, source) }
     }
 
     /// The place in the file of a range of the text.
@@ -202,6 +211,12 @@ impl<'a> Cursor<'a> {
     #[must_use]
     pub fn roster(&self) -> &'a Roster {
         self.roster
+    }
+
+    /// Whether the nodes that the words name are only examples of those that will be meant.
+    #[must_use]
+    pub fn is_example(&self) -> bool {
+        self.line.is_example
     }
 
     /// The next word, without taking it.

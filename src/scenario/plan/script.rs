@@ -73,7 +73,7 @@ impl Block<'_, '_> {
             let shown = template::expand(text, |braces| self.example(braces, repeated));
             let has_names = shown.text != *text;
             let example = match has_names {
-                true => Line::expanded(shown, entry.span.clone(), self.source),
+                true => Line::example(shown, entry.span.clone(), self.source),
                 false => line.clone(),
             };
             match step::parse(&example, self.context) {

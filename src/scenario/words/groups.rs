@@ -41,7 +41,7 @@ impl Cursor<'_> {
         Ok(nodes.iter().map(|&node| (node, word.span.clone())).collect())
     }
 
-    /// Complains if nodes are named that were named before.
+    /// Complains if nodes are named that were named before. Whether examples are the same says nothing.
     ///
     /// # Errors
     /// With the first of them.
@@ -50,7 +50,7 @@ impl Cursor<'_> {
         before: &[(NodeNo, Bytes)],
         now: &[(NodeNo, Bytes)],
     ) -> Result<(), Diagnostic> {
-        for (node, again) in now {
+        for (node, again) in now.iter().filter(|_| !self.is_example()) {
             if let Some((_, first)) = before.iter().find(|(other, _)| other == node) {
                 let message = format!("node {} is named twice", self.roster.name(*node));
                 return Err(Diagnostic::new(message, again.clone(), "again here")
