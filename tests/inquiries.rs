@@ -71,6 +71,10 @@ fn replies_are_held_against_what_they_have_to_be() {
         "expect on 7000 get key contains MOVED",
         "expect on 7000 get key matches 'MOVED [0-9]* 127.0.0.1:7001'",
         "expect not on 7001 get key = hello",
+        "expect on 7001 get key contains l = 2 times",
+        "wait until on 7000 7001 role contains 127.0.0.1 = 1 times within 5s",
+        "expect on 7001 get key contains x < 1 times",
+        "expect not on 7001 get key contains l > 2 times",
         "expect on 7001 dbsize >= 1",
         "expect all info cluster_enabled = 1",
         "wait until on 7001 7003 debug digest same within 5s",
@@ -83,6 +87,7 @@ fn replies_are_held_against_what_they_have_to_be() {
     fails(&["expect on 7000 dbsize = 1"], unmet, "7000: 0");
     fails(&["expect on 7000 dbsize > 0"], unmet, "7000: 0");
     fails(&["expect on 7000 ping contains pong"], unmet, "7000: PONG");
+    fails(&["expect on 7000 ping contains P = 2 times"], unmet, "7000: PONG");
     fails(&["expect on all cluster myid same"], unmet, "; 7001: ");
     fails(&["expect on all ping different"], unmet, "7000: PONG; 7001: PONG");
     for negation in ["", "not "] {
@@ -240,4 +245,21 @@ fn several_names_in_a_step_may_stand_for_several_nodes() {
     let impossible = Ending::Impossible;
     fails(&[names[0], names[1], "kill {owner} 7000"], impossible, "again here");
     fails(&[names[0], names[1], "cut 7000 -> {owner}"], impossible, "from a node to itself");
+}
+
+#[test]
+fn a_number_that_got_a_name_stays_what_it_was() {
+    let text = goes_well(&[
+        "let epoch = cluster_my_epoch of 7000",
+        "expect 7000 cluster_my_epoch = {epoch}",
+        "send on 7000 cluster bumpepoch",
+        "expect 7000 cluster_my_epoch > {epoch}",
+        "# It was {epoch}",
+    ]);
+    assert!(text.contains("It was 1\n"), "{text}");
+    fails(
+        &["kill 7000", "let epoch = cluster_my_epoch of 7000"],
+        Ending::Impossible,
+        "7000 does not run",
+    );
 }

@@ -198,6 +198,29 @@ fn a_workload_is_stopped_as_soon_as_nothing_is_under_way() {
     }
 }
 
+/// What a list holds after a failover is what its master had replicated, then what came later. Clients that got no answer have
+/// pushed some elements twice, or not at all.
+#[test]
+fn every_element_of_a_list_is_accounted_for_when_its_master_dies() {
+    let text = "[config]\ncluster-node-timeout = 2000\n\
+                [cluster]\nmasters = 3\nreplicas-per-master = 1\nformed = true\n\
+                [[workload]]\nname = \"w\"\ncommand = \"rpush\"\nkeys = 50\nclients = 4\nreads = \"10%\"\n\
+                [script]\nsteps = ['start workload w', 'wait 3s', 'cut 7000 -> 7003', 'wait 500ms',\n\
+                'kill 7000', 'wait 15s', 'stop workload w']\n";
+    let mut lost = 0;
+    for seed in 1..=5 {
+        let all = summaries(text, seed);
+        let summary = &all[0];
+        let by_failover = summary.figure(Figure::LostByFailover);
+        assert_eq!(summary.failovers, 1, "seed {seed}");
+        assert_eq!(summary.losses.len() as u64, by_failover, "seed {seed}: {:?}", summary.events);
+        assert_eq!(summary.kept + by_failover, summary.acknowledged, "seed {seed}");
+        assert!(summary.kept > 1_000 && summary.reads > 100, "seed {seed}");
+        lost += by_failover;
+    }
+    assert!(lost > 0, "what did not get to the replica is lost");
+}
+
 /// Half of the attempts reach nobody, the other half are answered by somebody else with MOVED.
 #[test]
 fn redis_rb_cluster_gives_a_command_up_after_sixteen_attempts() {

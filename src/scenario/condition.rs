@@ -274,6 +274,18 @@ fn key(node: NodeNo, word: &Word, cursor: &mut Cursor<'_>) -> Result<Condition, 
     Ok(Condition::Key(node, word.text.clone(), value.text.clone()))
 }
 
+/// Takes the name of a number of CLUSTER INFO.
+pub(super) fn field(cursor: &mut Cursor<'_>) -> Result<Field, Diagnostic> {
+    const WHAT: &str = "a number of CLUSTER INFO";
+    let word = cursor.take(WHAT)?;
+    let fields = fields();
+    let choices: Vec<(&str, ())> = fields.iter().map(|(name, _)| (name.as_str(), ())).collect();
+    match fields.iter().any(|(name, _)| *name == word.text) {
+        true => Ok(Field(word.text.clone())),
+        false => Err(unknown(word, WHAT, &choices)),
+    }
+}
+
 fn bad_predicate(word: &Word, fields: &[(String, u64)]) -> Diagnostic {
     let known = PREDICATES.iter().copied().chain(fields.iter().map(|(name, _)| name.as_str()));
     let near = suggest::nearest(&word.text, known);

@@ -176,9 +176,11 @@ pub struct WorkloadTable {
     pub keys: Option<Located<u32>>,
     /// What its keys begin with; its name if not given.
     pub prefix: Option<Located<String>>,
+    /// What a write does: `incr` counts a key up, `rpush` appends to a list; `incr` if not given.
+    pub command: Option<Located<String>>,
     /// The share of commands that only read; `0%` if not given.
     pub reads: Option<Located<String>>,
-    /// Whether a client reads each key before it counts it up, and compares; false if not given.
+    /// Whether a client reads each key before it writes to it, and compares; false if not given.
     pub checks: Option<Located<bool>>,
     /// The client library that they behave like, for example `redis-rb-cluster`; like most if not given.
     pub library: Option<Located<String>>,

@@ -73,6 +73,8 @@ pub enum Test {
     Number(Comparison, i64),
     /// A text that has this in it.
     Contains(Counted),
+    /// A text that has this in it so often.
+    ContainsTimes(Counted, Comparison, u64),
     /// A text that this glob pattern matches.
     Matches(Counted),
     /// The same from all who are asked.
@@ -248,6 +250,11 @@ fn with_test<'a>(
             let same = last.text == "same";
             Ok((command, if same { Test::Same } else { Test::Different }))
         }
+        [command @ .., contains, part, comparison, number, times]
+            if contains.text == "contains" && !contains.quoted && times.text == "times" =>
+        {
+            Ok((command, so_often(inquiry.counted(part), comparison, number)?))
+        }
         [command @ .., operator, value] if !operator.quoted => {
             match test(operator, value, inquiry)? {
                 Some(test) => Ok((command, test)),
@@ -256,6 +263,16 @@ fn with_test<'a>(
         }
         _ => Err(untested(cursor)),
     }
+}
+
+/// `contains TEXT >= 2 times`, from the comparison on.
+fn so_often(part: Counted, comparison: &Word, number: &Word) -> Result<Test, Diagnostic> {
+    let Some((_, how)) = COMPARISONS.iter().find(|(sign, _)| *sign == comparison.text) else {
+        return Err(unknown(comparison, "a comparison", &COMPARISONS));
+    };
+    let number = units::count(&number.text, 0, u64::MAX)
+        .map_err(|error| bad_unit("how often", number.span.clone(), error))?;
+    Ok(Test::ContainsTimes(part, *how, number))
 }
 
 fn test(operator: &Word, value: &Word, inquiry: &Inquiry) -> Result<Option<Test>, Diagnostic> {
@@ -279,7 +296,7 @@ fn test(operator: &Word, value: &Word, inquiry: &Inquiry) -> Result<Option<Test>
 fn untested(cursor: &Cursor<'_>) -> Diagnostic {
     cursor
         .missing("what the reply has to be")
-        .hint("one of: = VALUE, < <= > >= NUMBER, contains TEXT, matches PATTERN, same, different")
+        .hint("one of: = VALUE, < <= > >= NUMBER, contains TEXT, contains TEXT >= NUMBER times, matches PATTERN, same, different")
 }
 
 /// Puts the command in, if it is one.

@@ -1,11 +1,20 @@
 //! Names in braces that stand for something which is known only when the step is done:
-//! `{7000.id}`, `{victim}`, `{victim.id}`, `{round}`.
+//! `{7000.id}`, `{victim}`, `{victim.id}`, `{epoch}`, `{round}`.
 //!
 //! What stands in other braces is left alone in commands: keys have hash tags, and `{n}` counts
 //! repetitions of a command. A doubled pair, `{{tag}}`, stands for a plain one in any case.
 
 use crate::network::NodeNo;
 use crate::scenario::roster::Roster;
+
+/// What a name of `let` can be given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A node.
+    Node(NodeNo),
+    /// A number.
+    Number(u64),
+}
 
 /// What a pair of braces can stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +25,8 @@ pub enum Meaning {
     Id(NodeNo),
     /// A node's port.
     Port(NodeNo),
+    /// A number that was given a name.
+    Number(u64),
     /// Which round of a repetition it is.
     Round,
 }
@@ -25,15 +36,22 @@ pub enum Meaning {
 pub fn meaning(
     text: &str,
     roster: &Roster,
-    named: impl Fn(&str) -> Option<NodeNo>,
+    named: impl Fn(&str) -> Option<Named>,
 ) -> Option<Meaning> {
     if text == "round" {
         return Some(Meaning::Round);
     }
     match text.rsplit_once('.') {
-        None => named(text).map(Meaning::Name),
+        None => named(text).map(|named| match named {
+            Named::Node(node) => Meaning::Name(node),
+            Named::Number(number) => Meaning::Number(number),
+        }),
         Some((name, what)) => {
-            let node = named(name).or_else(|| roster.find(name).ok())?;
+            let node = match named(name) {
+                Some(Named::Node(node)) => node,
+                Some(Named::Number(_)) => return None,
+                None => roster.find(name).ok()?,
+            };
             match what {
                 "id" => Some(Meaning::Id(node)),
                 "port" => Some(Meaning::Port(node)),
@@ -147,13 +165,18 @@ mod tests {
     fn braces_stand_for_nodes_that_have_a_name_and_for_parts_of_them() {
         let mut roster = Roster::default();
         let node = roster.add("127.0.0.1:7000".parse().unwrap()).unwrap();
-        let named = |name: &str| (name == "victim").then_some(node);
+        let named = |name: &str| match name {
+            "victim" => Some(Named::Node(node)),
+            "epoch" => Some(Named::Number(7)),
+            _ => None,
+        };
         let meaning = |text: &str| meaning(text, &roster, named);
         assert_eq!(meaning("victim"), Some(Meaning::Name(node)));
         assert_eq!(meaning("victim.id"), Some(Meaning::Id(node)));
         assert_eq!(meaning("7000.port"), Some(Meaning::Port(node)));
+        assert_eq!(meaning("epoch"), Some(Meaning::Number(7)));
         assert_eq!(meaning("round"), Some(Meaning::Round));
-        for text in ["7000", "7001.id", "victim.size", "06S", "n", ""] {
+        for text in ["7000", "7001.id", "victim.size", "epoch.id", "06S", "n", ""] {
             assert_eq!(meaning(text), None, "{text}");
         }
     }

@@ -5,10 +5,13 @@
 //! promoted, a process comes back), the number that it has *there* is looked up, and whatever was
 //! acknowledged beyond it is lost by that event. What a master acknowledges after another one was
 //! promoted in its place is lost from the start: it will drop its data when it finds out.
+//!
+//! A list is counted by its elements, and only as far as each acknowledged one stands where the reply
+//! said: what is behind the first wrong element is not there.
 
 mod history;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::network::NodeNo;
 use crate::node::bus::Bus;
@@ -19,7 +22,7 @@ use crate::time::Time;
 use crate::workload::books::history::{Acknowledged, History};
 use crate::workload::chronicle::Turn;
 use crate::workload::event::{Cause, Event};
-use crate::workload::settings::Settings;
+use crate::workload::settings::{Settings, Write};
 use crate::world::World;
 
 /// An acknowledged write that is lost.
@@ -39,6 +42,18 @@ pub struct Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
 
+/// What is known of an acknowledged write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The number that it brought its key to.
+    pub(crate) value: u32,
+    /// Which write of the workload it is: what it appended to a list.
+    pub(crate) number: u64,
+}
+
+/// What the acknowledged writes appended to a list, by its length after them.
+type Elements = BTreeMap<u32, u64>;
+
 #[derive(Debug)]
 struct Page {
     name: Box<[u8]>,
@@ -48,6 +63,8 @@ struct Page {
     /// How far the key had been counted when the present holder got it.
     inherited: u32,
     acknowledged: History,
+    /// If it is a list.
+    elements: Option<Elements>,
 }
 
 /// A master in whose place another node was promoted and that does not know it.
@@ -93,6 +110,7 @@ impl Books {
             value: 0,
             inherited: 0,
             acknowledged: History::default(),
+            elements: (settings.command == Write::Push).then(Elements::default),
         };
         Books {
             pages: keys.map(page).collect(),
@@ -124,7 +142,8 @@ impl Books {
     }
 
     /// A write was acknowledged.
-    pub(crate) fn acknowledged(&mut self, key: Key, value: u32, by: NodeNo, now: Time) {
+    pub(crate) fn acknowledged(&mut self, key: Key, written: Written, by: NodeNo, now: Time) {
+        let Written { value, number } = written;
         let page = &self.pages[key.0 as usize];
         let slot = page.slot.index();
         let is_deposed = self.holders[slot] != Some(by) && self.deposed.contains_key(&by);
@@ -144,6 +163,9 @@ impl Books {
         let page = &mut self.pages[key.0 as usize];
         page.value = page.value.max(value);
         page.acknowledged.note(Acknowledged { at: now, value, by });
+        if let Some(elements) = &mut page.elements {
+            elements.insert(value, number);
+        }
     }
 
     /// The event by which is lost what a deposed master acknowledges.
@@ -181,6 +203,9 @@ impl Books {
         let page = &mut self.pages[key.0 as usize];
         page.value = value;
         page.inherited = value;
+        if let Some(elements) = &mut page.elements {
+            elements.split_off(&(value + 1));
+        }
     }
 
     /// Looks at what a node holds of the keys of some slots, which are its own from now on.
@@ -287,23 +312,36 @@ impl Page {
     /// How far the key has been counted where it is found: at the owner of its slot, or, if that has
     /// given it away already, at the master that the slot is being moved to.
     fn found(&self, world: &World, owner: &Node) -> u32 {
-        let value = count(owner, &self.name);
+        let value = self.count(owner);
         if value >= self.acknowledged.last_value() {
             return value;
         }
         let nodes = (0..world.node_count() as u32).filter_map(|node| world.node(NodeNo(node)));
         let imports = |node: &&Node| node.bus.slots.importing.contains_key(&self.slot);
-        let imported = nodes.filter(imports).map(|node| count(node, &self.name));
+        let imported = nodes.filter(imports).map(|node| self.count(node));
         imported.fold(value, u32::max)
+    }
+
+    /// How far the key has been counted in a node's data.
+    fn count(&self, node: &Node) -> u32 {
+        match (node.keys.get(&*self.name).map(|entry| &entry.value), &self.elements) {
+            (Some(Value::String(text)), None) => counted(text),
+            (Some(Value::List(list)), Some(elements)) => in_place(list, elements),
+            _ => 0,
+        }
     }
 }
 
-/// How far a key has been counted in a node's data.
-fn count(node: &Node, key: &[u8]) -> u32 {
-    match node.keys.get(key).map(|entry| &entry.value) {
-        Some(Value::String(text)) => counted(text),
-        _ => 0,
-    }
+/// How long a list is up to the first element that is not where it was acknowledged to be.
+fn in_place(list: &VecDeque<Vec<u8>>, elements: &Elements) -> u32 {
+    let is_other = |text: &Vec<u8>, element: u64| {
+        number::parse(text).and_then(|its| u64::try_from(its).ok()) != Some(element)
+    };
+    let mut places = elements.iter().map(|(&length, &element)| (length - 1, element));
+    let wrong = places.find(|&(place, element)| {
+        list.get(place as usize).is_some_and(|text| is_other(text, element))
+    });
+    wrong.map_or(list.len() as u32, |(place, _)| place)
 }
 
 /// How far a key has been counted that has this value.

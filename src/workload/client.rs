@@ -66,6 +66,8 @@ enum Awaited {
 struct Command {
     key: Key,
     is_read: bool,
+    /// For a write: which one of the workload it is.
+    number: u64,
     began: Time,
     /// For a read: how far the key had been counted before.
     floor: u32,
@@ -219,6 +221,7 @@ impl Client {
         self.commands[place] = Some(Command {
             key,
             is_read,
+            number: shared.tally.writes,
             began: now,
             floor: shared.books.value(key),
             redirections: 0,
@@ -286,8 +289,11 @@ impl Client {
         let Some(command) = &mut self.commands[place] else { return };
         command.stage = Stage::Sent { number, to, until, value: None };
         command.attempts += 1;
-        let Command { key, is_read, .. } = *command;
-        let words = shared.phrases.command(key, is_read, &shared.books);
+        let Command { key, is_read, number: write, .. } = *command;
+        let words = match is_read {
+            true => shared.phrases.read(key, &shared.books),
+            false => shared.phrases.write(key, write, &shared.books),
+        };
         let connection = self.connection(world, shared, to);
         if asking {
             connection.awaited.push_back(Awaited::Asking);

@@ -1,9 +1,9 @@
 //! Virtual clients that keep books: what they wrote, what was acknowledged, and what became of it.
 //!
-//! A [`Workload`] is a number of clients that count up keys of their own (INCR), as fast as they are
-//! told to, and that behave as real cluster clients do: they keep a map of the slots, follow
+//! A [`Workload`] is a number of clients that count up keys of their own (INCR), or append to lists
+//! of their own (RPUSH), as fast as they are told to, and that behave as real cluster clients do: they keep a map of the slots, follow
 //! redirections, give up waiting, and try again. Each key is written by one client only and by one
-//! command at a time, so a reply says how many increments its key has seen, and every write has a name:
+//! command at a time, so a reply says how many writes its key has seen, and every write has a name:
 //! its key and the number that it brought the key to.
 //!
 //! What became of the writes is read off the data sets themselves, at the moments at which some may
@@ -34,5 +34,5 @@ pub use clients::Workload;
 pub use crew::Crew;
 pub use event::{Cause, Event};
 pub use outage::Outage;
-pub use settings::{Library, Pace, Quorum, Settings};
+pub use settings::{Library, Pace, Quorum, Settings, Write};
 pub use summary::{Figure, Summary};

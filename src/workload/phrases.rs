@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::resp::{Args, args};
 use crate::workload::books::{Books, Key};
-use crate::workload::settings::Settings;
+use crate::workload::settings::{Settings, Write};
 
 /// The words of everything that clients say.
 #[derive(Debug)]
 pub(crate) struct Phrases {
-    /// By key, as far as they were said.
+    write: Write,
+    /// By key, as far as they were said. Those that push are different each time.
     writes: Vec<Option<Arc<Args>>>,
     reads: Vec<Option<Arc<Args>>>,
     pub(crate) slots: Arc<Args>,
@@ -26,6 +27,7 @@ impl Phrases {
             args(["WAIT", &replicas, &limit.to_string()]).into()
         });
         Phrases {
+            write: settings.command,
             writes: Vec::new(),
             reads: Vec::new(),
             slots: args(["CLUSTER", "SLOTS"]).into(),
@@ -35,16 +37,28 @@ impl Phrases {
         }
     }
 
-    /// The command that reads a key, or counts it up.
-    pub(crate) fn command(&mut self, key: Key, is_read: bool, books: &Books) -> Arc<Args> {
-        let (said, verb): (_, &[u8]) = match is_read {
-            true => (&mut self.reads, b"GET"),
-            false => (&mut self.writes, b"INCR"),
+    /// The command that reads a key.
+    pub(crate) fn read(&mut self, key: Key, books: &Books) -> Arc<Args> {
+        let verb = match self.write {
+            Write::Count => "GET",
+            Write::Push => "LLEN",
         };
+        Phrases::say(&mut self.reads, verb, key, books)
+    }
+
+    /// The command that writes to a key, for the so many-th time in the workload.
+    pub(crate) fn write(&mut self, key: Key, number: u64, books: &Books) -> Arc<Args> {
+        match self.write {
+            Write::Count => Phrases::say(&mut self.writes, "INCR", key, books),
+            Write::Push => args([b"RPUSH", books.name(key), number.to_string().as_bytes()]).into(),
+        }
+    }
+
+    fn say(said: &mut Vec<Option<Arc<Args>>>, verb: &str, key: Key, books: &Books) -> Arc<Args> {
         let at = key.0 as usize;
         if at >= said.len() {
             said.resize(at + 1, None);
         }
-        Arc::clone(said[at].get_or_insert_with(|| args([verb, books.name(key)]).into()))
+        Arc::clone(said[at].get_or_insert_with(|| args([verb.as_bytes(), books.name(key)]).into()))
     }
 }

@@ -18,11 +18,13 @@ pub struct Settings {
     pub keys: u32,
     /// What its keys begin with.
     pub prefix: String,
+    /// What a write does.
+    pub command: Write,
     /// How many of a thousand commands only read.
     pub reads_per_mille: u16,
     /// How many commands each client has under way at most.
     pub pipeline: u32,
-    /// Whether a client reads each key before it counts it up, and compares.
+    /// Whether a client reads each key before it writes to it, and compares.
     pub checks: bool,
     /// What the clients are made with.
     pub library: Library,
@@ -36,6 +38,22 @@ pub struct Settings {
     pub timeout: Span,
     /// How many replicas must have a write, if any.
     pub quorum: Option<Quorum>,
+}
+
+/// What a write does to its key. Either way the reply says how many writes the key has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Write {
+    /// INCR: it counts the key up.
+    #[default]
+    Count,
+    /// RPUSH: it appends the number of the write to a list, which is right only if every element is
+    /// where the reply said.
+    Push,
+}
+
+impl Write {
+    /// The commands that can be chosen, by name.
+    pub const NAMED: [(&'static str, Write); 2] = [("incr", Write::Count), ("rpush", Write::Push)];
 }
 
 /// How fast a client is.
@@ -96,6 +114,7 @@ impl Settings {
             site: Site::Clients,
             pace: Pace::Every(Span::millis(10)),
             keys: 1_000,
+            command: Write::Count,
             reads_per_mille: 0,
             checks: false,
             library: Library::Usual,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::network::NodeNo;
 use crate::time::Time;
-use crate::workload::books::{Books, Key};
+use crate::workload::books::{Books, Key, Written};
 use crate::workload::checks::Checks;
 use crate::workload::outage::Outages;
 use crate::workload::phrases::Phrases;
@@ -31,12 +31,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// A write was acknowledged.
-    pub(crate) fn acknowledged(&mut self, key: Key, value: u32, by: NodeNo, now: Time) {
+    pub(crate) fn acknowledged(&mut self, key: Key, written: Written, by: NodeNo, now: Time) {
         self.tally.acknowledged += 1;
         self.outages.succeeded(self.books.slot(key), now);
-        self.books.acknowledged(key, value, by, now);
+        self.books.acknowledged(key, written, by, now);
         if self.settings.checks {
-            self.checks.told(key, value);
+            self.checks.told(key, written.value);
         }
     }
 

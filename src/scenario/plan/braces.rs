@@ -1,13 +1,13 @@
 //! Braces in steps that stand for nothing. In a remark each of them is a mistake; in a command it may be
 //! a hash tag, so that only what was certainly meant otherwise is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::scenario::diagnostic::{Diagnostic, Topic};
 use crate::scenario::roster::Roster;
 use crate::scenario::step;
 use crate::scenario::suggest;
-use crate::scenario::template::{self, Piece};
+use crate::scenario::template::{self, Named, Piece};
 use crate::scenario::words::Line;
 
 /// A shorter hash tag is like many names by accident.
@@ -16,8 +16,8 @@ const ALIKE_MIN: usize = 4;
 /// What is known about what can stand in braces.
 pub(super) struct Braces<'a> {
     pub(super) roster: &'a Roster,
-    /// The names that steps before have given.
-    pub(super) names: &'a BTreeSet<String>,
+    /// The names that steps before have given, each with an example of what it was given to.
+    pub(super) names: &'a BTreeMap<String, Named>,
     /// The names that any step of the script gives.
     pub(super) all_names: &'a BTreeSet<String>,
     /// Whether the step is done again and again.
@@ -51,13 +51,13 @@ impl Braces<'_> {
             }
             let name = inner.strip_suffix(".id").or(inner.strip_suffix(".port"));
             let of = name.unwrap_or(inner);
-            if self.all_names.contains(of) {
+            if self.all_names.contains(of) && !self.names.contains_key(of) {
                 let hint = format!("`let {of} = …` has to come before");
                 return said("it has no name yet", hint);
             }
             if name.is_some() {
                 let nodes = self.roster.names();
-                let known = nodes.iter().chain(self.names).map(String::as_str);
+                let known = nodes.iter().chain(self.nodes_named()).map(String::as_str);
                 let near = suggest::nearest(of, known);
                 let hint = match near {
                     Some(near) => format!("`{near}` is one"),
@@ -65,7 +65,7 @@ impl Braces<'_> {
                 };
                 return said("no node is called this", hint);
             }
-            let known = self.names.iter().map(String::as_str).chain(["round"]);
+            let known = self.names.keys().map(String::as_str).chain(["round"]);
             let near = suggest::nearest(inner, known).filter(|_| inner.len() >= ALIKE_MIN)?;
             said("nothing has this name", format!("`{{{near}}}` would be something"))
         })
@@ -87,19 +87,26 @@ impl Braces<'_> {
     }
 
     fn is_known(&self, inner: &str) -> bool {
-        let somebody = |name: &str| self.names.contains(name).then_some(crate::network::NodeNo(0));
-        match template::meaning(inner, self.roster, somebody) {
+        let named = |name: &str| self.names.get(name).copied();
+        match template::meaning(inner, self.roster, named) {
             Some(template::Meaning::Round) => self.repeated,
             meaning => meaning.is_some(),
         }
     }
 
+    /// The names that were given to nodes.
+    fn nodes_named(&self) -> impl Iterator<Item = &String> {
+        let is_node = |(_, named): &(&String, &Named)| matches!(named, Named::Node(_));
+        self.names.iter().filter(is_node).map(|(name, _)| name)
+    }
+
     /// Everything that can stand in braces here.
     fn known(&self) -> Vec<String> {
         let round = self.repeated.then(|| "round".to_owned());
-        let names = self.names.iter();
-        let parts = names.clone().flat_map(|name| [format!("{name}.id"), format!("{name}.port")]);
-        let mut known: Vec<String> = round.into_iter().chain(names.cloned()).chain(parts).collect();
+        let names = self.names.keys().cloned();
+        let nodes = self.nodes_named();
+        let parts = nodes.flat_map(|name| [format!("{name}.id"), format!("{name}.port")]);
+        let mut known: Vec<String> = round.into_iter().chain(names).chain(parts).collect();
         let first = self.roster.all().next().map(|node| self.roster.name(node));
         known.extend(
             first.into_iter().flat_map(|name| [format!("{name}.id"), format!("{name}.port")]),

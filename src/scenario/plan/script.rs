@@ -1,7 +1,7 @@
 //! The steps of a plan: each line read, repetitions written out, and what is typed put to the program
 //! that it is typed into.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::network::NodeNo;
 use crate::scenario::diagnostic::Diagnostic;
@@ -11,8 +11,8 @@ use crate::scenario::plan::braces::{self, Braces};
 use crate::scenario::plan::{PlannedStep, Reader};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::{Bytes, Source};
-use crate::scenario::step::{self, Command, Context, Entry, Step, TypedLine};
-use crate::scenario::template::{self, Meaning};
+use crate::scenario::step::{self, Command, Context, Entry, Nameable, Step, TypedLine};
+use crate::scenario::template::{self, Meaning, Named};
 use crate::scenario::words::Line;
 use crate::time::Wall;
 
@@ -28,7 +28,7 @@ pub(super) fn read(
 ) -> Vec<PlannedStep> {
     let context = Context { roster, start };
     let all_names = braces::names_given(lines(&script.value.steps).into_iter());
-    let mut block = Block { source, context, names: BTreeSet::new(), all_names, reader };
+    let mut block = Block { source, context, names: BTreeMap::new(), all_names, reader };
     let steps = block.read(&script.value.steps, false);
     // Where entries were taken out because they are wrong, the script was not empty.
     if script.value.steps.is_empty() && reader.mistakes.is_empty() {
@@ -42,8 +42,8 @@ pub(super) fn read(
 struct Block<'a, 's> {
     source: &'a Source,
     context: Context<'a>,
-    /// The names that steps have given so far.
-    names: BTreeSet<String>,
+    /// The names that steps have given so far, each with an example of what it was given to.
+    names: BTreeMap<String, Named>,
     /// The names that any step gives.
     all_names: BTreeSet<String>,
     reader: &'a mut Reader<'s>,
@@ -81,8 +81,12 @@ impl Block<'_, '_> {
                     last_is_known = true;
                     // A date has no braces, so the step begins at the same place in both.
                     let text = line.text[begin..].trim_end().to_owned();
-                    if let Step::Let(name, _) = &step {
-                        self.names.insert(name.clone());
+                    if let Step::Let(name, what) = &step {
+                        let example = match what {
+                            Nameable::Node(_) => Named::Node(NodeNo(0)),
+                            Nameable::Number(..) => Named::Number(1),
+                        };
+                        self.names.insert(name.clone(), example);
                     }
                     let span = line.whole();
                     steps.push(PlannedStep { text, span, at, round: None, has_names, step });
@@ -140,13 +144,14 @@ impl Block<'_, '_> {
 
     /// Something that braces could stand for, so that the step can be read before it is known.
     fn example(&self, braces: &str, repeated: bool) -> Option<String> {
-        let somebody = |name: &str| self.names.contains(name).then_some(NodeNo(0));
+        let named = |name: &str| self.names.get(name).copied();
         let roster = self.context.roster;
-        match template::meaning(braces, roster, somebody)? {
+        match template::meaning(braces, roster, named)? {
             Meaning::Name(node) => (!roster.is_empty()).then(|| roster.name(node)),
             Meaning::Port(node) => {
                 (!roster.is_empty()).then(|| roster.address(node).port().to_string())
             }
+            Meaning::Number(number) => Some(number.to_string()),
             Meaning::Id(_) => Some("0".repeat(40)),
             Meaning::Round => repeated.then(|| "1".to_owned()),
         }

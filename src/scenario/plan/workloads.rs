@@ -12,7 +12,7 @@ use crate::scenario::source::Bytes;
 use crate::scenario::units;
 use crate::scenario::words::{Word, node};
 use crate::time::Span;
-use crate::workload::{Library, Pace, Quorum, Settings};
+use crate::workload::{Library, Pace, Quorum, Settings, Write};
 
 /// A client's clock counts microseconds.
 const RATE_MAX: u32 = 1_000_000;
@@ -77,6 +77,7 @@ fn settings(table: &WorkloadTable, roster: &Roster, reader: &mut Reader<'_>) -> 
         pace: pace(table, default.pace, reader),
         redirections: table.redirections.as_ref().map_or(default.redirections, |at| at.value),
         retries: table.retries.as_ref().map_or(default.retries, |at| at.value),
+        command: command(table, reader),
         checks: table.checks.as_ref().is_some_and(|checks| checks.value),
         library: library(table, reader),
         site: site(table.beside.as_ref(), roster, reader),
@@ -94,7 +95,7 @@ fn settings(table: &WorkloadTable, roster: &Roster, reader: &mut Reader<'_>) -> 
     {
         let message = "a workload that checks decides by itself when it reads";
         let mistake = Diagnostic::new(message, reads.span.clone(), "this cannot be chosen");
-        let mistake = mistake.see(checks.span.clone(), "it reads each key before it counts it up");
+        let mistake = mistake.see(checks.span.clone(), "it reads each key before it writes to it");
         reader.complain(mistake);
     }
     let back_off = table.back_off.as_ref();
@@ -115,6 +116,20 @@ fn settings(table: &WorkloadTable, roster: &Roster, reader: &mut Reader<'_>) -> 
         reader.complain(mistake.hint("a key has one command under way at a time"));
     }
     settings
+}
+
+fn command(table: &WorkloadTable, reader: &mut Reader<'_>) -> Write {
+    let Some(given) = &table.command else { return Write::default() };
+    match Write::NAMED.iter().find(|(name, _)| given.value.eq_ignore_ascii_case(name)) {
+        Some((_, write)) => *write,
+        None => {
+            let message = format!("no workload writes with `{}`", given.value);
+            let names = Write::NAMED.map(|(name, _)| format!("`{name}`")).join(" or ");
+            let span = reader.inside_quotes(&given.span);
+            reader.complain(Diagnostic::new(message, span, format!("expected {names}")));
+            Write::default()
+        }
+    }
 }
 
 fn library(table: &WorkloadTable, reader: &mut Reader<'_>) -> Library {

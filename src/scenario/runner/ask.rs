@@ -224,6 +224,9 @@ fn holds(test: &Test, text: &str, n: u64) -> bool {
     match test {
         Test::Equal(value) => text == value.at(n),
         Test::Contains(part) => text.contains(&part.at(n)),
+        Test::ContainsTimes(part, comparison, number) => {
+            comparison.holds(text.matches(&part.at(n)).count() as u64, *number)
+        }
         Test::Matches(pattern) => glob::matches(pattern.at(n).as_bytes(), text.as_bytes()),
         Test::Number(comparison, number) => {
             text.parse().is_ok_and(|found: i64| comparison.holds(found, *number))

@@ -38,6 +38,7 @@ use crate::scenario::runner::redis_cli::Terminal;
 use crate::scenario::runner::sabotage::Waiting;
 use crate::scenario::source::Bytes;
 use crate::scenario::step::{Command, DocumentFile, Step};
+use crate::scenario::template::Named;
 use crate::scenario::units::{SpanRange, human};
 use crate::time::{Span, Time};
 use crate::workload::Crew;
@@ -134,8 +135,8 @@ struct Runner<'a> {
     /// The clients that keep books.
     crew: Crew,
     listeners: Vec<Listener>,
-    /// The names that were given to nodes.
-    names: BTreeMap<String, NodeNo>,
+    /// The names that were given.
+    names: BTreeMap<String, Named>,
     /// What decides where a step leaves it to chance.
     lots: SmallStream,
     logs: SharedLogBook,
@@ -278,7 +279,7 @@ impl<'a> Runner<'a> {
             Step::WaitHeard(heard, within) => self.wait_heard(heard, *within)?,
             Step::Send(inquiry) => self.send(inquiry)?,
             Step::WaitReply(inquiry, within) => self.wait_reply(inquiry, *within)?,
-            Step::Let(name, selector) => return self.name(name, *selector, &step.text),
+            Step::Let(name, what) => return self.name(name, what, &step.text),
             Step::StartWorkload(name) => self.start_workload(name),
             Step::StopWorkload(name) => return self.stop_workload(name, &step.text),
             Step::ExpectWorkload(name, question) => {

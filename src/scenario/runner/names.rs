@@ -1,27 +1,43 @@
-//! Nodes that are found out while the scenario runs, and the steps that name them.
+//! Nodes and numbers that are found out while the scenario runs, and the steps that name them.
 
 use crate::network::NodeNo;
 use crate::scenario::plan::PlannedStep;
 use crate::scenario::record::{Ending, What};
-use crate::scenario::runner::question::id_of;
+use crate::scenario::runner::question::{id_of, number};
 use crate::scenario::runner::{Outcome, Runner};
-use crate::scenario::step::{self, Command, Context, Entry, Selector, Step};
-use crate::scenario::template::{self, Meaning};
+use crate::scenario::step::{self, Command, Context, Entry, Nameable, Selector, Step};
+use crate::scenario::template::{self, Meaning, Named};
 use crate::scenario::words::Line;
 use crate::world::ProcessStatus;
 
 impl Runner<'_> {
-    /// `let victim = any master`
-    pub(super) fn name(&mut self, name: &str, selector: Selector, text: &str) -> Outcome {
+    /// `let victim = any master`, `let epoch = cluster_my_epoch of 7000`
+    pub(super) fn name(&mut self, name: &str, what: &Nameable, text: &str) -> Outcome {
+        let (named, shown) = match what {
+            Nameable::Node(selector) => {
+                let node = self.one_of(*selector)?;
+                (Named::Node(node), self.plan.name(node))
+            }
+            Nameable::Number(node, field) => {
+                let Some(its) = self.world.node(*node) else {
+                    let label = format!("{} does not run", self.plan.name(*node));
+                    return self.fail(Ending::Impossible, "nobody says this number now", label);
+                };
+                let number = number(its, field);
+                (Named::Number(number), number.to_string())
+            }
+        };
+        self.names.insert(name.to_owned(), named);
+        self.say(What::Step(format!("{text}: {shown}"), crate::time::Span::ZERO))
+    }
+
+    fn one_of(&mut self, selector: Selector) -> Outcome<NodeNo> {
         let found = self.select(selector);
         if found.is_empty() {
             return self.fail(Ending::Impossible, "there is no such node now", "nobody to name");
         }
         let lot = self.lots.below(u32::try_from(found.len()).unwrap_or(u32::MAX));
-        let node = found[lot as usize];
-        self.names.insert(name.to_owned(), node);
-        let text = format!("{text}: {}", self.plan.name(node));
-        self.say(What::Step(text, crate::time::Span::ZERO))
+        Ok(found[lot as usize])
     }
 
     /// The nodes that a selector could mean, as each says of itself.
@@ -84,6 +100,7 @@ impl Runner<'_> {
             Meaning::Name(node) => self.plan.name(node),
             Meaning::Id(node) => id_of(&self.world, node)?.to_string(),
             Meaning::Port(node) => self.world.address(node).port().to_string(),
+            Meaning::Number(number) => number.to_string(),
             Meaning::Round => round?.to_string(),
         })
     }

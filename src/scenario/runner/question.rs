@@ -267,7 +267,8 @@ fn owner_id(world: &World, node: &Node, slot: Slot) -> Option<NodeId> {
     owner(node, slot).map(|owner| world.ids().id(owner))
 }
 
-fn number(node: &Node, field: &Field) -> u64 {
+/// A number of a node's CLUSTER INFO.
+pub(super) fn number(node: &Node, field: &Field) -> u64 {
     let text = node.bus.info_text();
     let line = text.lines().find_map(|line| line.strip_prefix(field.0.as_str())?.strip_prefix(':'));
     // Counters of messages that were never sent are left out (§10.1).

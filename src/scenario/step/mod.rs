@@ -16,7 +16,7 @@ mod wait;
 mod weather;
 mod workload;
 
-pub use name::Selector;
+pub use name::{Nameable, Selector};
 pub use network::{ClockChange, Fault};
 pub use process::ProcessAction;
 pub use typed::{Command, DocumentFile, Manner, RedisCli, TypedLine};
@@ -71,8 +71,8 @@ pub enum Step {
     ExpectWorkload(String, WorkloadQuestion),
     /// Nodes block others by chance, until it is over.
     Weather(Weather),
-    /// Gives a node a name.
-    Let(String, Selector),
+    /// Gives a name to a node or a number.
+    Let(String, Nameable),
     /// Prints what a node has written to its log since the last time.
     Log(Vec<NodeNo>),
     /// Prints a remark.

@@ -1,11 +1,22 @@
-//! Giving a name to a node that is found out while the scenario runs: `let victim = any master`.
+//! Giving a name to what is found out while the scenario runs: to a node, `let victim = any master`, or
+//! to a number, `let epoch = cluster_my_epoch of 7000`.
 
 use crate::network::NodeNo;
+use crate::scenario::condition::{self, Field};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::step::Step;
 use crate::scenario::units;
 use crate::scenario::words::{Cursor, Word};
 use crate::slot::{SLOTS, Slot};
+
+/// What gets a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nameable {
+    /// A node.
+    Node(Selector),
+    /// A number of a node's CLUSTER INFO, as it is now.
+    Number(NodeNo, Field),
+}
 
 /// Which node is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +44,7 @@ const ANY: [(&str, Selector); 3] = [
 /// The words that a selector can begin with.
 const OPENINGS: [(&str, ()); 4] = [("any", ()), ("owner", ()), ("replica", ()), ("master", ())];
 
-/// `let NAME = SELECTOR`
+/// `let NAME = SELECTOR`, `let NAME = FIELD of NODE`
 pub(super) fn parse(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnostic> {
     let name = cursor.take("a name")?;
     let is_name = name.text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -44,11 +55,22 @@ pub(super) fn parse(cursor: &mut Cursor<'_>, _: &Word) -> Result<Step, Diagnosti
         return Err(Diagnostic::new(message, name.span.clone(), label));
     }
     cursor.keyword("=")?;
-    Ok(Step::Let(name.text.clone(), selector(cursor)?))
+    let is_number = cursor.peek().is_some_and(|word| word.text.starts_with("cluster_"));
+    let what = match is_number {
+        true => number(cursor)?,
+        false => Nameable::Node(selector(cursor)?),
+    };
+    Ok(Step::Let(name.text.clone(), what))
+}
+
+fn number(cursor: &mut Cursor<'_>) -> Result<Nameable, Diagnostic> {
+    let field = condition::field(cursor)?;
+    cursor.keyword("of")?;
+    Ok(Nameable::Number(cursor.node()?, field))
 }
 
 fn selector(cursor: &mut Cursor<'_>) -> Result<Selector, Diagnostic> {
-    let what = "which node";
+    let what = "which node, or a number of CLUSTER INFO";
     let opening = cursor.peek().cloned();
     cursor.one_of(what, &OPENINGS)?;
     match opening.as_ref().map_or("", |word| word.text.as_str()) {

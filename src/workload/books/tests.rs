@@ -31,6 +31,10 @@ impl Desk {
     }
 
     fn configured(configure: fn(&mut Config)) -> Desk {
+        Desk::writing(Write::Count, configure)
+    }
+
+    fn writing(command: Write, configure: fn(&mut Config)) -> Desk {
         let nodes = (0..6).map(|number| {
             let node_timeout = Millis(1_000);
             let mut config = Config { port: 7_000 + number, node_timeout, ..Config::default() };
@@ -41,7 +45,8 @@ impl Desk {
         let mut world = World::new(Setup { formed, ..Setup::new(Seed(1), nodes.collect()) });
         let chronicle = Chronicle::default();
         world.observe(Box::new(Chronicler(chronicle.clone())));
-        let settings = Settings { keys: 2, prefix: "{b}".to_owned(), ..Settings::new("w") };
+        let settings =
+            Settings { keys: 2, prefix: "{b}".to_owned(), command, ..Settings::new("w") };
         let mut desk = Desk { world, chronicle, books: Books::new(&settings) };
         desk.pass(Span::secs(5));
         desk.books.look_around(&desk.world);
@@ -107,7 +112,8 @@ impl Desk {
     }
 
     fn acknowledge(&mut self, node: NodeNo, key: Key, value: u32) {
-        self.books.acknowledged(key, value, node, self.world.now());
+        let written = Written { value, number: u64::from(value) };
+        self.books.acknowledged(key, written, node, self.world.now());
     }
 
     /// So many acknowledged writes, and time to replicate them if nothing is in the way.
@@ -118,6 +124,17 @@ impl Desk {
             self.acknowledge(node, key, value);
         }
         self.pass(Span::millis(50));
+    }
+
+    /// RPUSH of what the so many-th write pushes, which is acknowledged.
+    #[track_caller]
+    fn push(&mut self, key: Key, number: u64) {
+        let name = String::from_utf8(self.books.name(key).to_vec()).unwrap();
+        let Reply::Int(length) = self.ask(MASTER, &format!("rpush {name} {number}")) else {
+            panic!("a number")
+        };
+        let written = Written { value: u32::try_from(length).unwrap(), number };
+        self.books.acknowledged(key, written, MASTER, self.world.now());
     }
 
     fn separate(&mut self) {
@@ -396,4 +413,37 @@ fn who_has_given_a_slot_away_can_lose_nothing_of_it() {
     desk.world.start(OTHER).unwrap();
     desk.pass(Span::secs(3));
     assert_eq!(desk.losses(), [(2, Cause::Restart(OTHER)), (1, Cause::Restart(OTHER))]);
+}
+
+#[test]
+fn a_list_is_right_up_to_the_first_element_that_is_not_where_it_was_acknowledged_to_be() {
+    let list = "{b}:0:0";
+    let cases = [
+        ("ping", (4, 0, 0)),
+        ("rpush {l} 9", (4, 0, 1)),
+        ("lpush {l} 9", (0, 0, 0)),
+        ("rpop {l}", (3, 0, 0)),
+        ("lpop {l}", (0, 0, 0)),
+        ("lset {l} 2 9", (2, 0, 0)),
+        ("lset {l} 2 x", (2, 0, 0)),
+        ("del {l}", (0, 0, 0)),
+        ("set {l} 4", (0, 0, 0)),
+    ];
+    for (command, expected) in cases {
+        let mut desk = Desk::writing(Write::Push, |_| {});
+        (1..=4).for_each(|number| desk.push(A, number * 10));
+        assert_eq!(desk.ask(MASTER, &command.replace("{l}", list)).error(), None, "{command}");
+        assert_eq!(desk.balance(), expected, "{command}");
+        assert_eq!(desk.losses().len() as u64, 4 - expected.0, "{command}");
+    }
+}
+
+#[test]
+fn what_is_pushed_after_a_loss_stands_in_the_place_of_what_was_lost() {
+    let mut desk = Desk::writing(Write::Push, |_| {});
+    (1..=4).for_each(|number| desk.push(A, number));
+    desk.ask(MASTER, "rpop {b}:0:0");
+    (5..=6).for_each(|number| desk.push(A, number));
+    assert_eq!(desk.balance(), (5, 0, 0), "1 2 3 5 6");
+    assert_eq!(desk.losses(), [(4, Cause::Unseen(MASTER))]);
 }

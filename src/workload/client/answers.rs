@@ -4,7 +4,7 @@ use crate::network::NodeNo;
 use crate::resp::Reply;
 use crate::slot::Slot;
 use crate::time::Time;
-use crate::workload::books::counted;
+use crate::workload::books::{Written, counted};
 use crate::workload::client::{Awaited, Client, Command, NoAnswer, Refresh, Stage};
 use crate::workload::settings::Library;
 use crate::workload::shared::Shared;
@@ -82,10 +82,11 @@ impl Client {
         if let Some(error) = reply.error() {
             return self.refused(world, shared, place, from, error);
         }
-        let Command { key, is_read, floor, .. } = *command;
+        let Command { key, is_read, number: write, floor, .. } = *command;
         if is_read {
             let value = match reply {
                 Reply::Bulk(text) => counted(text),
+                Reply::Int(length) => u32::try_from(*length).unwrap_or(u32::MAX),
                 _ => 0,
             };
             shared.tally.stale_reads += u64::from(value < floor.min(shared.books.value(key)));
@@ -101,7 +102,7 @@ impl Client {
             return;
         }
         self.commands[place] = None;
-        shared.acknowledged(key, value, from, now);
+        shared.acknowledged(key, Written { value, number: write }, from, now);
     }
 
     /// WAIT has been answered.
@@ -115,14 +116,14 @@ impl Client {
     ) {
         let Some(quorum) = shared.settings.quorum else { return };
         let Some((command, from)) = self.current(place, number) else { return };
-        let (Command { key, stage: Stage::Sent { value: Some(value), .. }, .. }, Reply::Int(count)) =
-            (*command, reply)
-        else {
+        let Command { key, number: write, stage, .. } = *command;
+        let (Stage::Sent { value: Some(value), .. }, Reply::Int(count)) = (stage, reply) else {
             return;
         };
         self.commands[place] = None;
         if *count >= i64::from(quorum.replicas) {
-            shared.acknowledged(key, value, from, world.now());
+            let written = Written { value, number: write };
+            shared.acknowledged(key, written, from, world.now());
         } else {
             shared.tally.too_few_replicas += 1;
         }
