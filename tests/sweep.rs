@@ -229,6 +229,8 @@ fn wrong_measures_are_refused() {
         ("pause -> fail", "nothing is paused in this scenario"),
         ("heal -> ok", "the network is never mended in this scenario"),
         ("known", "no node meets another in this scenario"),
+        ("pfail,ok,pfail", "error: `pfail` is asked for twice\nhint: each measure has one line"),
+        ("kill -> ok,kill  ->  ok", "`kill -> ok` is asked for twice"),
     ] {
         let (out, err) =
             sweep(&[MASTER_DIES, "--seeds", "0..9", &format!("--measure={measure}")], 2);
@@ -244,12 +246,21 @@ fn wrong_measures_are_refused() {
 
 #[test]
 fn other_wrong_arguments_are_refused() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["no/such.toml", "--seeds", "1"], "cannot read no/such.toml"),
         (&[MASTER_DIES, "--seeds", "1", "--threads", "0"], "invalid value '0'"),
         (&[MASTER_DIES, "--seeds", "1", "--threads", "99999"], "invalid value '99999'"),
         (&[MASTER_DIES, "--seeds", "1", "--format", "xml"], "invalid value 'xml'"),
         (&[MASTER_DIES, "--seeds", "1", "--set", "sed=1"], "did you mean `seed`?"),
+        (
+            &[MASTER_DIES, "--seeds", "0..9", "--set", "seed=3"],
+            "error: `--set seed=3` has no effect: `--seeds` gives the seeds\n\
+             hint: a single one is `--seeds 3`",
+        ),
+        (
+            &[MASTER_DIES, "--seeds", "1", "--set", "limit=1h", "--set", "'seed' = 3"],
+            "`--seeds` gives the seeds",
+        ),
         (
             &[MASTER_DIES, "--seeds", "1", "--output", "/no/such/dir/x"],
             "error: cannot write /no/such/dir/x: No such file",

@@ -18,6 +18,7 @@ pub(super) fn run(
     out: &mut dyn io::Write,
     err: &mut dyn io::Write,
 ) -> Result<Outcome, CliError> {
+    seeds_are_said_once(args)?;
     let plan = load(&args.file, &args.set)?;
     let measures = measures(args, &plan)?;
     // Nobody should wait for numbers that cannot be kept.
@@ -42,11 +43,30 @@ pub(super) fn run(
     Ok(outcome(&results))
 }
 
+/// The seed of a scenario counts for nothing here, so nobody may believe to have set it.
+fn seeds_are_said_once(args: &SweepArgs) -> Result<(), CliError> {
+    for pair in &args.set {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if key.trim().trim_matches(['"', '\'']) == "seed" {
+            let message = format!("`--set {pair}` has no effect: `--seeds` gives the seeds");
+            let hint = format!("a single one is `--seeds {}`", value.trim());
+            return Err(CliError::Usage(message, hint));
+        }
+    }
+    Ok(())
+}
+
 /// What is to be measured: whatever can be, if nothing is asked for.
 fn measures(args: &SweepArgs, plan: &Plan) -> Result<Vec<Measure>, CliError> {
     let asked: Result<Vec<Measure>, BadMeasure> =
         args.measure.iter().map(|text| Measure::parse(text, plan)).collect();
     let asked = asked.map_err(|BadMeasure { message, hint }| CliError::Usage(message, hint))?;
+    for (at, measure) in asked.iter().enumerate() {
+        if asked[..at].contains(measure) {
+            let message = format!("`{}` is asked for twice", measure.name);
+            return Err(CliError::Usage(message, "each measure has one line".to_owned()));
+        }
+    }
     if !args.measure.is_empty() {
         return Ok(asked);
     }
