@@ -1,7 +1,7 @@
 //! DEBUG: what tests and scenarios need of it.
 
 use crate::node::command::error::{Answer, text};
-use crate::node::command::{Call, CommandError, Outcome, help};
+use crate::node::command::{Call, CommandError, Outcome, help, key};
 use crate::node::digest;
 use crate::node::effect::{Effect, Exit};
 use crate::node::log::Level;
@@ -107,8 +107,9 @@ fn crash(call: &mut Call<'_, '_>) {
 fn object(call: &mut Call<'_, '_>) -> Answer {
     let entry = call.node.keys.get(call.word(2)).ok_or(CommandError::NO_SUCH_KEY)?;
     Ok(Reply::Status(format!(
-        "Value at:0x7f0000000000 refcount:1 encoding:{} serializedlength:{} lru:0 \
+        "Value at:0x7f0000000000 refcount:{} encoding:{} serializedlength:{} lru:0 \
          lru_seconds_idle:0",
+        key::references(entry),
         entry.encoding(),
         rdb::encode_value(&entry.value).len() - 1,
     )))
@@ -159,6 +160,20 @@ mod tests {
             ),
         ] {
             assert_eq!(lab.ask(0, words), Reply::Error(said.to_owned()), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_object_of_a_small_number_is_shared() {
+        let mut lab = Lab::alone(1);
+        for (value, said) in [
+            ("9999", "refcount:2147483647 encoding:int "),
+            ("10000", "refcount:1 encoding:int "),
+            ("x", "refcount:1 encoding:embstr "),
+        ] {
+            lab.node(0).keys.insert_string(b"key", value.as_bytes());
+            let reply = lab.ask(0, "DEBUG OBJECT key");
+            assert!(reply.text().is_some_and(|text| text.contains(said)), "{value}: {reply:?}");
         }
     }
 

@@ -278,7 +278,7 @@ pub(super) fn object(call: &mut Call<'_, '_>) -> Answer {
 }
 
 /// Small numbers are shared by all keys that hold them and by the server itself.
-fn references(entry: &Entry) -> i64 {
+pub(super) fn references(entry: &Entry) -> i64 {
     const SHARED: std::ops::Range<i64> = 0..10_000;
     let Value::String(bytes) = &entry.value else { return 1 };
     match crate::node::number::parse(bytes) {
