@@ -195,19 +195,31 @@ fn a_backup_asks_each_master_for_its_data_set_cli_16() {
     let printed = goes_well(&[
         "wait until 7002 7003 info master_link_status = up within 10s",
         "send on 7000 set foo2 Hello",
-        "redis-cli --cluster backup 127.0.0.1:7001 /backups",
-        "expect output contains '[OK] Backup created into: /backups'",
+        "redis-cli --cluster backup 127.0.0.1:7001 /var/tmp",
+        "expect output contains '[OK] Backup created into: /var/tmp'",
         "expect 7000 7001 info connected_slaves = 1",
     ]);
     let line = |bytes: u32, port: u16| {
         format!(
-            "SYNC sent to master, writing {bytes} bytes to '/backups/redis-node-127.0.0.1-{port}-"
+            "SYNC sent to master, writing {bytes} bytes to '/var/tmp/redis-node-127.0.0.1-{port}-"
         )
     };
     // As many bytes as 6.2.14 wrote with these keys, less one: its version text is longer.
     for (bytes, port) in [(192, 7000), (175, 7001)] {
         assert!(printed.contains(&line(bytes, port)), "{printed}");
     }
+}
+
+#[test]
+fn a_backup_into_a_directory_that_does_not_exist_fails_at_the_first_file_cli_16() {
+    let printed = goes_well(&[
+        "redis-cli --cluster backup 127.0.0.1:7001 /nonexistent/dir",
+        "expect output contains 'No such file or directory'",
+    ]);
+    let error = "Error opening '/nonexistent/dir/redis-node-127.0.0.1-7001-";
+    assert_eq!(printed.matches(error).count(), 1, "{printed}");
+    assert_eq!(printed.matches("Saving RDB").count(), 1, "{printed}");
+    assert!(!printed.contains("Backup created"), "{printed}");
 }
 
 #[test]

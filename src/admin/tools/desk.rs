@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::directories;
 use super::stdin::{Piece, Stdin};
 use super::{Printed, Source};
 use crate::admin::host::{Address, Channel, Connection, Echo, Host, Lost};
@@ -172,6 +173,7 @@ impl Host for DeskHost {
     }
 
     fn write_file(&mut self, path: &str, contents: &[u8]) -> Result<(), String> {
+        directories::create(path)?;
         self.0.borrow_mut().files.insert(path.to_owned(), contents.to_vec());
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! the simulated machines.
 
 mod desk;
+mod directories;
 mod sent;
 mod stdin;
 mod tool;
