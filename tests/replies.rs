@@ -2,7 +2,7 @@
 //!
 //! The recordings are made by `tests/data/replies/record.py`, which also describes their format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -29,6 +29,7 @@ struct Lab {
     /// When which child process ends.
     children: Vec<(Wall, u32)>,
     said: Vec<(LinkId, Option<Reply>)>,
+    connected: BTreeSet<LinkId>,
 }
 
 impl Lab {
@@ -59,6 +60,7 @@ impl Lab {
             running: false,
             children: Vec::new(),
             said: Vec::new(),
+            connected: BTreeSet::new(),
         };
         while !lab.running {
             lab.out.effects.clear();
@@ -76,7 +78,10 @@ impl Lab {
             match effect {
                 Effect::Listen => self.running = true,
                 Effect::Reply(client, reply) => self.said.push((client, Some(reply))),
-                Effect::CloseClient(client) => self.said.push((client, None)),
+                Effect::CloseClient(client) => {
+                    self.connected.remove(&client);
+                    self.said.push((client, None));
+                }
                 Effect::Fork { pid, runs } => self.children.push((self.now + runs, pid)),
                 Effect::Sleep(span) => self.now = self.now + span,
                 Effect::Call { .. } => {
@@ -87,6 +92,14 @@ impl Lab {
                 _ => {}
             }
         }
+    }
+
+    /// A client says something, and connects first if it is not connected.
+    fn say(&mut self, client: LinkId, words: Args) {
+        if self.connected.insert(client) {
+            self.input(Input::ClientAccepted(client));
+        }
+        self.input(Input::Command(client, words.into()));
     }
 
     fn wait(&mut self, ms: u64) {
@@ -217,7 +230,7 @@ fn replay(recording: &str) -> String {
     if !recording.contains("#! fresh") {
         let slots = (0..16_384).map(|slot| slot.to_string());
         let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
-        lab.input(Input::Command(client(1), args(words).into()));
+        lab.say(client(1), args(words));
         lab.wait(4_000);
         lab.said.clear();
     }
@@ -231,7 +244,7 @@ fn replay(recording: &str) -> String {
         };
         if let Some(me) = me {
             out.push(line.to_owned());
-            lab.input(Input::Command(me, split(command).into()));
+            lab.say(me, split(command));
             lab.listen();
         } else if let Some(ms) = line.strip_prefix("wait ") {
             out.push(line.to_owned());

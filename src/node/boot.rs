@@ -20,8 +20,8 @@ use crate::time::Span;
 const MAX_PORT: u16 = 55_535;
 /// The backlog that the server asks for (§13.3).
 const TCP_BACKLOG: u32 = 511;
-/// How many files a server with the default `maxclients` wants open (§13.3).
-const WANTED_OPEN_FILES: u32 = 10_032;
+/// How many files a server wants open beside those of its clients (§13.3).
+const RESERVED_OPEN_FILES: u32 = 32;
 
 const OVERCOMMIT_WARNING: &str = "WARNING overcommit_memory is set to 0! Background save may fail \
     under low memory condition. To fix this issue add 'vm.overcommit_memory = 1' to \
@@ -137,14 +137,21 @@ impl Node {
     }
 
     fn set_up(&mut self, ctx: &mut Ctx<'_>) {
-        if let Some(limit) = self.process.host.open_files {
-            let text = format_args!(
-                "Increased maximum number of open files to {WANTED_OPEN_FILES} (it was originally \
-                 set to {limit})."
-            );
-            self.log(ctx, Level::Notice, text);
-        }
+        self.raise_open_files(ctx);
         self.log(ctx, Level::Notice, format_args!("monotonic clock: POSIX clock_gettime"));
+    }
+
+    /// Raises the limit of open files if it is too low for `maxclients` (§13.3).
+    pub(crate) fn raise_open_files(&mut self, ctx: &mut Ctx<'_>) {
+        let wanted = self.config.maxclients.saturating_add(RESERVED_OPEN_FILES);
+        let Some(limit) = self.process.host.open_files.filter(|&limit| limit < wanted) else {
+            return;
+        };
+        let text = format_args!(
+            "Increased maximum number of open files to {wanted} (it was originally set to {limit})."
+        );
+        self.log(ctx, Level::Notice, text);
+        self.process.host.open_files = Some(wanted);
     }
 
     /// Finds out who I am (§12.3). Returns how long it takes.

@@ -115,6 +115,8 @@ pub enum Input<'a> {
     /// Nothing came in time on the connection that the process reads from
     /// ([`Effect::ReadFrom`]).
     ReadTimeout,
+    /// A client opened a connection to me.
+    ClientAccepted(LinkId),
     /// A client sent a command. Clients are known by the accepting end of their connection.
     Command(LinkId, Arc<Args>),
     /// A client closed its connection.

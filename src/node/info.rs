@@ -88,11 +88,10 @@ fn server(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
 }
 
 fn clients(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
-    let peers = node.bus.table.len().saturating_sub(1);
     lines!(out,
-        "connected_clients": node.clients.len(),
-        "cluster_connections": 2 * peers,
-        "maxclients": node.config.get("maxclients").unwrap_or_default(),
+        "connected_clients": node.connected_clients(),
+        "cluster_connections": node.cluster_connections(),
+        "maxclients": node.config.maxclients,
         "client_recent_max_input_buffer": 24,
         "client_recent_max_output_buffer": 0,
         "blocked_clients": node.clients.waiting.len(),
@@ -172,7 +171,8 @@ fn stats(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
     write!(out, "total_commands_processed:{}\r\n", stats.commands)?;
     write!(out, "instantaneous_ops_per_sec:0\r\ntotal_net_input_bytes:0\r\n")?;
     write!(out, "total_net_output_bytes:0\r\ninstantaneous_input_kbps:0.00\r\n")?;
-    write!(out, "instantaneous_output_kbps:0.00\r\nrejected_connections:0\r\n")?;
+    write!(out, "instantaneous_output_kbps:0.00\r\n")?;
+    write!(out, "rejected_connections:{}\r\n", stats.refused_connections)?;
     write!(out, "sync_full:{}\r\n", stats.sync_full)?;
     write!(out, "sync_partial_ok:{}\r\n", stats.sync_partial)?;
     write!(out, "sync_partial_err:{}\r\n", stats.sync_refused)?;

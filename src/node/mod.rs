@@ -6,6 +6,7 @@
 //!
 //! Rules are cited by their number (`§6.3`); `docs/fidelity.md` lists them.
 
+mod admission;
 pub mod append_only;
 mod boot;
 pub mod bus;
@@ -105,6 +106,7 @@ impl Node {
             | Input::ReplMessage(..)
             | Input::TransferDone(_)
             | Input::ChildExit(_) => self.handle_replication(ctx, input),
+            Input::ClientAccepted(client) => self.client_accepted(ctx, client),
             Input::Command(client, args) => {
                 self.process.cached_time = ctx.now.millis();
                 command::execute(self, client, &args, ctx);

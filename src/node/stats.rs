@@ -9,6 +9,8 @@ use crate::node::command::{self, Spec};
 pub struct Stats {
     /// Connections of clients and replicas that were accepted.
     pub connections: u64,
+    /// Connections of clients and replicas that were closed at once, because there were too many.
+    pub refused_connections: u64,
     /// Commands that were carried out.
     pub commands: u64,
     /// Lookups that found their key.

@@ -159,7 +159,7 @@ impl<P: Program> World<P> {
                 match self.network.connection(link).kind {
                     Kind::Bus => self.handle(node, Input::Accepted(end)),
                     Kind::Replication => self.handle(node, Input::ReplAccepted(end)),
-                    Kind::Client | Kind::Call => {}
+                    Kind::Client | Kind::Call => self.handle(node, Input::ClientAccepted(link)),
                 }
             }
             Message::Replication(message) => {

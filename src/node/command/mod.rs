@@ -72,15 +72,8 @@ pub fn execute(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<
     if args.is_empty() {
         return;
     }
-    let now = ctx.now.secs();
-    let state = match node.clients.get_mut(client) {
-        Some(state) => state,
-        None => {
-            node.server.stats.connections += 1;
-            node.clients.enter(client, now)
-        }
-    };
-    state.last_seen = now;
+    let Some(state) = node.clients.get_mut(client) else { return };
+    state.last_seen = ctx.now.secs();
     if state.block.is_some() {
         state.pending.push_back(Arc::clone(args));
         return;

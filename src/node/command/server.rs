@@ -99,6 +99,7 @@ fn config_set(call: &mut Call<'_, '_>, name: &str, value: &str) -> Answer {
         call.node.replication.history.resize(changed.repl_backlog_size);
     }
     call.node.config = changed;
+    call.node.raise_open_files(call.ctx);
     if appending {
         call.node.rewrite_append_only_file(call.ctx);
     }

@@ -77,6 +77,8 @@ pub struct Config {
     pub min_replicas_max_lag: i64,
     /// `replica-priority`
     pub replica_priority: u32,
+    /// `maxclients`
+    pub maxclients: u32,
     /// `hz`
     pub hz: u32,
     /// `loglevel`: less important lines are not written.
@@ -122,6 +124,7 @@ impl Default for Config {
             min_replicas_to_write: 0,
             min_replicas_max_lag: 10,
             replica_priority: 100,
+            maxclients: 10_000,
             hz: 10,
             loglevel: Level::Notice,
             kept: BTreeMap::new(),

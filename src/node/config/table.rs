@@ -300,7 +300,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     HZ,
     number!("min-replicas-to-write", Some("min-slaves-to-write"), Kind::Integer(0, INT_MAX), min_replicas_to_write),
     number!("min-replicas-max-lag", Some("min-slaves-max-lag"), Kind::Integer(0, INT_MAX), min_replicas_max_lag),
-    kept("maxclients", None, Kind::Integer(1, UINT_MAX), "10000"),
+    number!("maxclients", None, Kind::Integer(1, UINT_MAX), maxclients),
     kept("active-defrag-max-scan-fields", None, Kind::Integer(1, MAX), "1000"),
     kept("slowlog-max-len", None, Kind::Integer(0, MAX), "128"),
     kept("acllog-max-len", None, Kind::Integer(0, MAX), "128"),

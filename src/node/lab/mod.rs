@@ -341,8 +341,18 @@ impl Lab {
         self.input(node, Input::CallDone(result));
     }
 
+    /// Who says something to a node has connected before.
+    fn let_in(&mut self, node: usize, client: LinkId) {
+        if self.nodes[node].as_ref().is_some_and(|node| node.clients.get(client).is_none()) {
+            self.input(node, Input::ClientAccepted(client));
+        }
+    }
+
     /// Gives a node one input and carries out what it does.
     pub(crate) fn input(&mut self, node: usize, input: Input<'_>) {
+        if let Input::Command(client, _) = &input {
+            self.let_in(node, *client);
+        }
         let mut ctx = Ctx { now: self.now, ids: &mut self.ids, out: &mut self.out };
         if let Some(receiver) = self.nodes[node].as_mut() {
             receiver.handle(input, &mut ctx);

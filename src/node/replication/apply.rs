@@ -17,7 +17,7 @@ impl Node {
                 self.upstream_lost(ctx, end, loss);
                 self.replica_gone(ctx, end.id);
             }
-            Input::ReplAccepted(end) => self.replica_accepted(end),
+            Input::ReplAccepted(end) => self.replica_accepted(ctx, end),
             Input::ReplMessage(end, message) => match end.id.is_opener() {
                 true => self.upstream_message(ctx, end.id, message),
                 false => self.replica_message(ctx, end.id, message),

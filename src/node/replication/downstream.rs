@@ -126,6 +126,11 @@ impl fmt::Display for Replica {
 }
 
 impl Replication {
+    /// Somebody has connected who may become a replica.
+    pub(crate) fn meet_caller(&mut self, end: LinkEnd) {
+        self.callers.insert(end.id, Caller { ip: end.remote_ip, port: 0 });
+    }
+
     pub(super) fn replica_mut(&mut self, link: LinkId) -> Option<&mut Replica> {
         self.replicas.iter_mut().find(|replica| replica.link == link)
     }
@@ -137,12 +142,6 @@ impl Replication {
 }
 
 impl Node {
-    /// Somebody opened a connection who may become a replica.
-    pub(crate) fn replica_accepted(&mut self, end: LinkEnd) {
-        self.server.stats.connections += 1;
-        self.replication.callers.insert(end.id, Caller { ip: end.remote_ip, port: 0 });
-    }
-
     /// A replica, or somebody who might have become one, is gone (A.10).
     pub(crate) fn replica_gone(&mut self, ctx: &mut Ctx<'_>, link: LinkId) {
         self.replication.callers.remove(&link);

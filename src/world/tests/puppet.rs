@@ -142,6 +142,7 @@ impl Program for Puppet {
         let seen = match input {
             Input::BootStep => return ctx.out.effects.push(Effect::Listen),
             Input::Tick => return self.ticks.push(ctx.now),
+            Input::ClientAccepted(_) => return,
             Input::Command(client, words) => return self.obey(client, &words, ctx.out),
             Input::LinkUp(_) => Seen::Up,
             Input::LinkLost(_, Loss::Refused) | Input::ReplLost(_, Loss::Refused) => Seen::Refused,
