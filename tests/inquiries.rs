@@ -223,6 +223,21 @@ fn a_backup_into_a_directory_that_does_not_exist_fails_at_the_first_file_cli_16(
 }
 
 #[test]
+fn who_comes_when_a_server_is_full_is_told_so_1_2() {
+    let printed = goes_well(&[
+        "wait until 7002 7003 info master_link_status = up within 10s",
+        "send on 7000 config set maxclients 7",
+        "redis-cli -p 7000 ping",
+        "expect output contains '(error) ERR max number of clients + cluster connections reached'",
+        "redis-cli --cluster check 127.0.0.1:7000",
+        "expect output contains '[ERR] Node 127.0.0.1:7000 ERR max number of clients + cluster'",
+        "expect 7001 info rejected_connections = 0",
+        "expect 7001 info connected_clients = 1",
+    ]);
+    assert_eq!(printed.matches("max number of clients").count(), 2, "{printed}");
+}
+
+#[test]
 fn a_configuration_file_shows_what_config_rewrite_made_of_it_1_2() {
     goes_well(&[
         "cat 7000/redis.conf",

@@ -54,7 +54,8 @@ impl Node {
     /// Somebody opened a connection who may become a replica.
     pub(crate) fn replica_accepted(&mut self, ctx: &mut Ctx<'_>, end: LinkEnd) {
         if self.admits_another() {
-            self.replication.meet_caller(end);
+            let registration = self.clients.register(ctx.now.secs());
+            self.replication.meet_caller(end, registration);
         } else {
             ctx.out.effects.push(Effect::ReplSend(end.id, ReplMessage::Refused(FULL)));
             ctx.out.effects.push(Effect::ReplClose(end.id));

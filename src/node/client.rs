@@ -11,11 +11,12 @@ use crate::node::stream::StreamId;
 use crate::resp::Args;
 use crate::time::Millis;
 
-/// All clients that have said anything yet, and what several of them have to do with.
+/// All clients, and what several of them have to do with.
 #[derive(Debug, Default)]
 pub struct Clients {
     by_link: BTreeMap<LinkId, Client>,
-    last_id: u64,
+    /// How many ids were given away, those of replicas and masters included.
+    ids_given: u64,
     /// Who watches which key (WATCH).
     watchers: BTreeMap<Vec<u8>, Vec<LinkId>>,
     /// Who listens to which channel.
@@ -46,19 +47,41 @@ pub enum Pause {
     All,
 }
 
+/// What CLIENT LIST tells of any connection, be it that of a client, a replica or the master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registration {
+    /// CLIENT ID: in the order of arrival.
+    pub id: u64,
+    /// When it came, in Unix seconds.
+    pub since: i64,
+    /// Its last command.
+    pub last_command: &'static str,
+}
+
+impl Registration {
+    fn next(given: &mut u64, now: i64) -> Registration {
+        /// Two clients inside the server have the first ones.
+        const OWN: u64 = 2;
+        *given += 1;
+        Registration { id: OWN + *given, since: now, ..Registration::default() }
+    }
+}
+
+impl Default for Registration {
+    fn default() -> Registration {
+        Registration { id: 0, since: 0, last_command: "NULL" }
+    }
+}
+
 /// The state of one client's connection.
 #[derive(Debug, Clone, Default)]
 pub struct Client {
-    /// CLIENT ID: in the order of arrival.
-    pub id: u64,
+    /// Its id, and what belongs to that.
+    pub registration: Registration,
     /// The name it gave itself.
     pub name: Option<Vec<u8>>,
-    /// When it came, in Unix seconds.
-    pub since: i64,
     /// When it last said anything, in Unix seconds.
     pub last_seen: i64,
-    /// Its last command.
-    pub last_command: &'static str,
     /// How far the replication stream had come after its last command.
     pub written: u64,
     /// ASKING was said: holds for the next command (§11.11).
@@ -200,12 +223,17 @@ impl Clients {
         self.by_link.is_empty()
     }
 
-    /// The state of a client, which is new if it has not said anything yet.
+    /// Gives an id to a new connection that is no client's.
+    pub(crate) fn register(&mut self, now: i64) -> Registration {
+        Registration::next(&mut self.ids_given, now)
+    }
+
+    /// The state of a client, which is new if it has just connected.
     pub(crate) fn enter(&mut self, link: LinkId, now: i64) -> &mut Client {
-        let last_id = &mut self.last_id;
+        let ids_given = &mut self.ids_given;
         self.by_link.entry(link).or_insert_with(|| {
-            *last_id += 1;
-            Client { id: *last_id, since: now, ..Client::default() }
+            let registration = Registration::next(ids_given, now);
+            Client { registration, last_seen: now, ..Client::default() }
         })
     }
 

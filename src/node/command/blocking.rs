@@ -162,7 +162,7 @@ fn serve_element(node: &mut Node, client: LinkId, key: &[u8], popping: Popping, 
         }
         Some((target, to)) => match push(node, &target, to, &element, ctx) {
             Ok(()) => {
-                let last = node.clients.get(client).map(|state| state.last_command);
+                let last = node.clients.get(client).map(|state| state.registration.last_command);
                 let brpoplpush = last == Some("brpoplpush");
                 (Reply::Bulk(element), moved_words(brpoplpush, key, &target, from, to))
             }
@@ -219,7 +219,7 @@ pub(super) fn redirect(node: &mut Node, ctx: &mut Ctx<'_>) {
 
 /// The clients whose turn it is: each is looked at about once a second, the newest first.
 fn looked_at(node: &mut Node) -> Vec<LinkId> {
-    let number = |(link, client): (LinkId, &Client)| (client.id, link);
+    let number = |(link, client): (LinkId, &Client)| (client.registration.id, link);
     let mut clients: Vec<(u64, LinkId)> = node.clients.iter().map(number).collect();
     clients.sort_unstable();
     clients.reverse();

@@ -2,8 +2,9 @@
 
 use crate::node::client::{Block, Client, Replies};
 use crate::node::command::error::{self, Answer, integer, text};
-use crate::node::command::{Call, CommandError, Outcome, help, server, state, transaction, wait};
-use crate::node::effect::{Effect, LinkId};
+use crate::node::command::{
+    Call, CommandError, Outcome, client_list, help, server, state, transaction, wait,
+};
 use crate::resp::Reply;
 
 /// `PING [message]`
@@ -71,7 +72,7 @@ pub(super) fn hello(call: &mut Call<'_, '_>) -> Answer {
         }
     }
     let role = if call.node.replication.master.is_some() { "replica" } else { "master" };
-    let id = state(call.node, call.client, call.ctx).id;
+    let id = state(call.node, call.client, call.ctx).registration.id;
     let fields = [
         ("server", Reply::bulk("redis")),
         ("version", Reply::bulk(server::VERSION)),
@@ -93,10 +94,8 @@ pub(super) fn reset(call: &mut Call<'_, '_>) -> Outcome {
     }
     let client = state(call.node, call.client, call.ctx);
     *client = Client {
-        id: client.id,
-        since: client.since,
+        registration: client.registration,
         last_seen: client.last_seen,
-        last_command: client.last_command,
         ..Client::default()
     };
     Outcome::Reply(Reply::Status("RESET".to_owned()))
@@ -125,7 +124,7 @@ pub(super) fn client(call: &mut Call<'_, '_>) -> Outcome {
     let subcommand = text(call.word(1)).to_ascii_lowercase();
     match (subcommand.as_str(), call.args.len()) {
         ("reply", 3) => reply(call),
-        ("kill", _) => kill(call),
+        ("kill", _) => client_list::kill(call),
         _ => client_answer(call, &subcommand).into(),
     }
 }
@@ -134,14 +133,14 @@ fn client_answer(call: &mut Call<'_, '_>, subcommand: &str) -> Answer {
     let words = call.args.len();
     match (subcommand, words) {
         ("help", 2) => Ok(help::client()),
-        ("id", 2) => Ok(Reply::Int(state(call.node, call.client, call.ctx).id as i64)),
+        ("id", 2) => Ok(Reply::Int(state(call.node, call.client, call.ctx).registration.id as i64)),
         ("getname", 2) => {
             let name = &state(call.node, call.client, call.ctx).name;
             Ok(name.as_ref().map_or(Reply::Nil, Reply::bulk))
         }
         ("setname", 3) => set_name(call, 2),
-        ("info", 2) => Ok(Reply::bulk(describe_all(call, |link, _| link == call.client))),
-        ("list", _) => list(call),
+        ("info", 2) => Ok(client_list::info(call)),
+        ("list", _) => client_list::list(call),
         ("pause", 3 | 4) => wait::pause(call),
         ("unpause", 2) => {
             call.node.clients.pause = None;
@@ -185,93 +184,6 @@ fn reply(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Replies(Vec::new())
 }
 
-/// What a client is, for CLIENT LIST and CLIENT KILL.
-fn client_type(client: &Client) -> &'static str {
-    if client.subscriptions() > 0 { "pubsub" } else { "normal" }
-}
-
-fn parse_type(word: &[u8]) -> Result<&'static str, CommandError> {
-    let types = [
-        ("normal", "normal"),
-        ("slave", "replica"),
-        ("replica", "replica"),
-        ("pubsub", "pubsub"),
-        ("master", "master"),
-    ];
-    let known = types.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
-    known
-        .map(|(_, kind)| *kind)
-        .ok_or_else(|| CommandError::err(format_args!("Unknown client type '{}'", text(word))))
-}
-
-/// The address that a client seems to come from. A node learns only the number of the connection, so
-/// the port is made from it.
-fn address(link: LinkId) -> String {
-    /// Where Linux begins to take ports from by itself.
-    const EPHEMERAL: usize = 32_768;
-    const PORTS: usize = 28_232;
-    format!("127.0.0.1:{}", EPHEMERAL + link.connection() % PORTS)
-}
-
-/// `CLIENT LIST [TYPE type|ID id …]`
-fn list(call: &mut Call<'_, '_>) -> Answer {
-    match call.args {
-        [_, _] => Ok(Reply::bulk(describe_all(call, |_, _| true))),
-        [_, _, keyword, kind] if keyword.eq_ignore_ascii_case(b"type") => {
-            let kind = parse_type(kind)?;
-            Ok(Reply::bulk(describe_all(call, |_, client| client_type(client) == kind)))
-        }
-        [_, _, keyword, ids @ ..] if keyword.eq_ignore_ascii_case(b"id") && !ids.is_empty() => {
-            let ids: Vec<i64> = ids
-                .iter()
-                .map(|id| integer(id).map_err(|_| CommandError::err("Invalid client ID")))
-                .collect::<Result<_, _>>()?;
-            Ok(Reply::bulk(describe_all(call, |_, client| ids.contains(&(client.id as i64)))))
-        }
-        _ => Err(CommandError::SYNTAX),
-    }
-}
-
-fn describe_all(call: &Call<'_, '_>, wanted: impl Fn(LinkId, &Client) -> bool) -> String {
-    let mut clients: Vec<(LinkId, &Client)> =
-        call.node.clients.iter().filter(|(link, client)| wanted(*link, client)).collect();
-    clients.sort_by_key(|(_, client)| client.id);
-    clients.into_iter().map(|(link, client)| describe(call, link, client) + "\n").collect()
-}
-
-/// A line of CLIENT LIST. Sizes of buffers are not modelled.
-fn describe(call: &Call<'_, '_>, link: LinkId, client: &Client) -> String {
-    let now = call.ctx.now.secs();
-    let flags: String = [
-        (client.subscriptions() > 0, 'P'),
-        (client.transaction.is_some(), 'x'),
-        (client.block.is_some(), 'b'),
-        (client.touched, 'd'),
-        (client.readonly, 'r'),
-    ]
-    .iter()
-    .filter(|(set, _)| *set)
-    .map(|(_, flag)| *flag)
-    .collect();
-    format!(
-        "id={} addr={} laddr={}:{} fd=8 name={} age={} idle={} flags={} db=0 sub={} psub={} \
-         multi={} qbuf=0 qbuf-free=0 argv-mem=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} \
-         user=default redir=-1",
-        client.id,
-        address(link),
-        call.node.process.ip,
-        call.node.config.port,
-        text(client.name.as_deref().unwrap_or_default()),
-        now - client.since,
-        now - client.last_seen,
-        if flags.is_empty() { "N" } else { &flags },
-        client.channels.len(),
-        client.patterns.len(),
-        client.transaction.as_ref().map_or(-1, |transaction| transaction.queue.len() as i64),
-        client.last_command,
-    )
-}
-
 /// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`
 fn unblock(call: &mut Call<'_, '_>) -> Answer {
     let error = match call.args.get(3) {
@@ -286,7 +198,8 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
     };
     let id = call.integer(2)?;
     let waiting = call.node.clients.iter().find(|(_, client)| {
-        client.id as i64 == id && client.block.as_ref().is_some_and(|block| !block.is_pause())
+        client.registration.id as i64 == id
+            && client.block.as_ref().is_some_and(|block| !block.is_pause())
     });
     let Some((link, client)) = waiting else { return Ok(Reply::Int(0)) };
     let reply = match &client.block {
@@ -296,91 +209,4 @@ fn unblock(call: &mut Call<'_, '_>) -> Answer {
     };
     wait::end_wait(call.node, link, reply, call.ctx);
     Ok(Reply::Int(1))
-}
-
-/// Which clients CLIENT KILL closes.
-#[derive(Debug, Default)]
-struct Victims {
-    address: Option<String>,
-    id: Option<u64>,
-    kind: Option<&'static str>,
-    /// Whether the one who says it is spared.
-    spare_me: bool,
-}
-
-fn victims(call: &Call<'_, '_>) -> Result<Victims, CommandError> {
-    if let [_, _, address] = call.args {
-        return Ok(Victims { address: Some(text(address).into_owned()), ..Victims::default() });
-    }
-    let mut victims = Victims { spare_me: true, ..Victims::default() };
-    let options = &call.args[2..];
-    if options.is_empty() || !options.len().is_multiple_of(2) {
-        return Err(CommandError::SYNTAX);
-    }
-    for pair in options.chunks_exact(2) {
-        let value = &pair[1];
-        match text(&pair[0]).to_ascii_lowercase().as_str() {
-            "id" => victims.id = Some(integer(value)? as u64),
-            "type" => victims.kind = Some(parse_type(value)?),
-            "addr" => victims.address = Some(text(value).into_owned()),
-            "laddr" => {}
-            "user" if value == b"default" => {}
-            "user" => {
-                return Err(CommandError::err(format_args!("No such user '{}'", text(value))));
-            }
-            "skipme" if value.eq_ignore_ascii_case(b"yes") => victims.spare_me = true,
-            "skipme" if value.eq_ignore_ascii_case(b"no") => victims.spare_me = false,
-            _ => return Err(CommandError::SYNTAX),
-        }
-    }
-    Ok(victims)
-}
-
-/// CLIENT KILL TYPE replica|master: the links of replication, which have neither an id nor an address
-/// here. How many were closed?
-fn kill_replication(call: &mut Call<'_, '_>, victims: &Victims) -> i64 {
-    let replication = &call.node.replication;
-    let killed = match victims {
-        Victims { id: Some(1..), .. } | Victims { address: Some(_), .. } => 0,
-        Victims { kind: Some("replica"), .. } => replication.replicas.len(),
-        Victims { kind: Some("master"), .. } => usize::from(replication.upstream.is_connected()),
-        _ => 0,
-    };
-    match victims.kind {
-        _ if killed == 0 => {}
-        Some("master") => call.node.drop_master(call.ctx),
-        _ => call.node.drop_replicas(call.ctx),
-    }
-    killed as i64
-}
-
-/// CLIENT KILL address, or CLIENT KILL option value …
-fn kill(call: &mut Call<'_, '_>) -> Outcome {
-    let victims = match victims(call) {
-        Ok(victims) => victims,
-        Err(error) => return Outcome::Reply(error.into()),
-    };
-    let doomed: Vec<LinkId> = call
-        .node
-        .clients
-        .iter()
-        .filter(|(link, client)| {
-            victims.address.as_ref().is_none_or(|wanted| *wanted == address(*link))
-                && victims.id.is_none_or(|id| id == 0 || id == client.id)
-                && victims.kind.is_none_or(|kind| kind == client_type(client))
-                && !(victims.spare_me && *link == call.client)
-        })
-        .map(|(link, _)| link)
-        .collect();
-    for &link in doomed.iter().filter(|&&link| link != call.client) {
-        call.node.clients.leave(link);
-        call.node.replica_gone(call.ctx, link);
-        call.ctx.out.effects.push(Effect::CloseClient(link));
-    }
-    let reply = match (call.args.len(), doomed.is_empty()) {
-        (3, true) => CommandError::err("No such client").into(),
-        (3, false) => Reply::ok(),
-        _ => Reply::Int(doomed.len() as i64 + kill_replication(call, &victims)),
-    };
-    if doomed.contains(&call.client) { Outcome::Farewell(reply) } else { Outcome::Reply(reply) }
 }

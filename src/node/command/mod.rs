@@ -6,6 +6,7 @@
 
 mod blocking;
 mod call;
+mod client_list;
 mod cluster;
 mod connection;
 mod debug;
@@ -116,7 +117,7 @@ fn dispatch(node: &mut Node, client: LinkId, args: &Arc<Args>, ctx: &mut Ctx<'_>
     };
     let mut standing = Standing::default();
     if let Some(state) = node.clients.get_mut(client) {
-        state.last_command = spec.name;
+        state.registration.last_command = spec.name;
         standing = state.standing();
     }
     let slot = match check(node, client, standing, spec, args, ctx) {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::node::Node;
+use crate::node::client::Registration;
 use crate::node::command::propagate::Transacting;
 use crate::node::command::{self, LOADING};
 use crate::node::dump::Dump;
@@ -24,6 +25,8 @@ pub struct Caller {
     pub ip: IpAddr,
     /// The port that it listens on, once it has said so.
     pub port: u16,
+    /// What CLIENT LIST tells of the connection.
+    pub registration: Registration,
 }
 
 /// What is said to those who ask for a data set while I have no master to get one from.
@@ -39,6 +42,8 @@ pub struct Replica {
     pub ip: IpAddr,
     /// The port that it listens on; 0 if it has not said so.
     pub port: u16,
+    /// What CLIENT LIST tells of the connection.
+    pub registration: Registration,
     /// It is a client that said SYNC, which gets the data set and nothing else.
     pub is_client: bool,
     /// How far it has come.
@@ -104,6 +109,7 @@ impl Replica {
             link,
             ip: caller.ip,
             port: caller.port,
+            registration: caller.registration,
             is_client: false,
             stage: Stage::WaitSave,
             acknowledged: 0,
@@ -127,8 +133,16 @@ impl fmt::Display for Replica {
 
 impl Replication {
     /// Somebody has connected who may become a replica.
-    pub(crate) fn meet_caller(&mut self, end: LinkEnd) {
-        self.callers.insert(end.id, Caller { ip: end.remote_ip, port: 0 });
+    pub(crate) fn meet_caller(&mut self, end: LinkEnd, registration: Registration) {
+        self.callers.insert(end.id, Caller { ip: end.remote_ip, port: 0, registration });
+    }
+
+    fn note_command(&mut self, link: LinkId, name: &'static str) {
+        if let Some(replica) = self.replica_mut(link) {
+            replica.registration.last_command = name;
+        } else if let Some(caller) = self.callers.get_mut(&link) {
+            caller.registration.last_command = name;
+        }
     }
 
     pub(super) fn replica_mut(&mut self, link: LinkId) -> Option<&mut Replica> {
@@ -186,6 +200,7 @@ impl Node {
         let refused = loading || matches!(message, ReplMessage::Psync(_)) && self.lacks_master();
         if let Some(name) = message.command() {
             self.count_command(ctx, command::known(name), refused);
+            self.replication.note_command(link, name);
         }
         if loading {
             return self.refuse_caller(ctx, link, LOADING);

@@ -34,6 +34,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::id::Endpoint;
+use crate::node::client::Registration;
 use crate::node::command::propagate::Transacting;
 use crate::node::effect::LinkId;
 use crate::node::replication::downstream::{Caller, Replica};
@@ -51,6 +52,8 @@ pub struct Replication {
     pub master: Option<Endpoint>,
     /// How far the link to the master has come.
     pub upstream: Upstream,
+    /// What CLIENT LIST tells of my master. It outlives the link, with what is known by that.
+    pub master_client: Registration,
     /// What I knew when the link to the master ended, to go on from there.
     pub cached_master: Option<Position>,
     /// The history that I write or follow.
@@ -89,6 +92,7 @@ impl Replication {
         Replication {
             master: None,
             upstream: Upstream::Idle,
+            master_client: Registration::default(),
             cached_master: None,
             history: History::new(&mut draws),
             callers: BTreeMap::new(),

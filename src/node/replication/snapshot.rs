@@ -26,7 +26,8 @@ impl Node {
         if self.lacks_master() {
             return Err(NO_MASTER_LINK);
         }
-        let caller = Caller { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0 };
+        let registration = self.clients.get(client).map(|it| it.registration).unwrap_or_default();
+        let caller = Caller { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, registration };
         let asking = Replica { is_client: true, ..Replica::new(client, caller, self.unix_now()) };
         self.log(ctx, Level::Notice, format_args!("Replica {asking} asks for synchronization"));
         self.server.stats.sync_full += 1;

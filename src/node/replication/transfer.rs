@@ -89,7 +89,9 @@ impl Node {
         let marked = self.replication.upstream.is_marked_transfer();
         let last_io = self.unix_now();
         let size = self.config.repl_backlog_size;
+        let master_client = self.clients.register(last_io);
         let replication = &mut self.replication;
+        replication.master_client = master_client;
         replication.upstream = Upstream::Connected { link, last_io, known: goal };
         replication.down_since = 0;
         replication.history.adopt(goal);

@@ -164,6 +164,7 @@ impl Node {
             ),
         );
         self.replication.cached_master = Some(self.replication.history.position());
+        self.replication.master_client = self.clients.register(self.unix_now());
     }
 
     /// Follows nobody any more and begins a history of its own (A.6).
@@ -371,21 +372,24 @@ impl Node {
     }
 
     fn process_stream(&mut self, ctx: &mut Ctx<'_>, link: LinkId, command: StreamCommand) {
-        match &command {
-            StreamCommand::Ping => self.count_command(ctx, command::known("ping"), false),
-            StreamCommand::Select => self.count_command(ctx, command::known("select"), false),
-            StreamCommand::GetAck => {
-                self.count_command(ctx, command::known("replconf"), false);
-                self.acknowledge(ctx, link);
+        let spec = match &command {
+            StreamCommand::Ping => Some(command::known("ping")),
+            StreamCommand::Select => Some(command::known("select")),
+            StreamCommand::GetAck => Some(command::known("replconf")),
+            StreamCommand::Write(write) => command::spec_of(write.args()),
+        };
+        if let Some(spec) = spec {
+            self.count_command(ctx, spec, false);
+            self.replication.master_client.last_command = spec.name;
+        }
+        match (&command, spec) {
+            (StreamCommand::GetAck, _) => self.acknowledge(ctx, link),
+            (StreamCommand::Write(write), Some(spec))
+                if !command.is("MULTI") && !command.is("EXEC") =>
+            {
+                self.apply_from_master(ctx, link, spec, write);
             }
-            StreamCommand::Write(write) => {
-                if let Some(spec) = command::spec_of(write.args()) {
-                    self.count_command(ctx, spec, false);
-                    if !command.is("MULTI") && !command.is("EXEC") {
-                        self.apply_from_master(ctx, link, spec, write);
-                    }
-                }
-            }
+            _ => {}
         }
         if let Upstream::Connected { known, .. } = &mut self.replication.upstream {
             known.offset += command.wire_bytes();
