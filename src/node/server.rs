@@ -1,6 +1,7 @@
 //! What the administration of a process knows: counters, files, its configuration file.
 
 use crate::id::NodeId;
+use crate::node::command::slowlog::Slowlog;
 use crate::node::config::Config;
 use crate::node::process::Boot;
 use crate::node::stats::Stats;
@@ -12,6 +13,8 @@ use crate::rng::{Purpose, Stream};
 pub struct Server {
     /// Counters.
     pub stats: Stats,
+    /// Commands that took long.
+    pub slowlog: Slowlog,
     /// What is on disk and what is not yet.
     pub storage: Storage,
     /// The configuration file: as it was read at the start, or as CONFIG REWRITE last wrote it.
@@ -33,6 +36,7 @@ impl Server {
         let run_id = NodeId::random(&mut draws).to_string();
         Server {
             stats: Stats::default(),
+            slowlog: Slowlog::default(),
             storage: Storage::default(),
             config_file: boot.config.clone(),
             run_id,

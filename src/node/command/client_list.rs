@@ -105,6 +105,11 @@ fn ephemeral_port(link: LinkId) -> usize {
     EPHEMERAL + link.connection() % PORTS
 }
 
+/// The address that a client seems to come from.
+pub(super) fn client_address(link: LinkId) -> String {
+    format!("127.0.0.1:{}", ephemeral_port(link))
+}
+
 /// All connections, in the order in which they were made.
 fn lines(node: &Node) -> Vec<Line<'_>> {
     let replication = &node.replication;
@@ -135,7 +140,7 @@ fn of_client<'n>(node: &Node, link: LinkId, client: &'n Client) -> Line<'n> {
         kind,
         registration: client.registration,
         last_seen: client.last_seen,
-        address: format!("127.0.0.1:{}", ephemeral_port(link)),
+        address: client_address(link),
         local_address: own_address(node),
         client: Some(client),
     }

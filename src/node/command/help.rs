@@ -20,6 +20,7 @@ help!(config, "CONFIG", "help/config.txt");
 help!(debug, "DEBUG", "help/debug.txt");
 help!(object, "OBJECT", "help/object.txt");
 help!(pubsub, "PUBSUB", "help/pubsub.txt");
+help!(slowlog, "SLOWLOG", "help/slowlog.txt");
 
 fn help(name: &str, text: &str) -> Reply {
     let header = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");

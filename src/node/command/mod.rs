@@ -23,6 +23,7 @@ mod replicate;
 mod scan;
 mod server;
 mod set;
+pub(crate) mod slowlog;
 mod spec;
 mod stream;
 mod string;
@@ -226,7 +227,7 @@ fn call(
     ctx: &mut Ctx<'_>,
 ) -> Outcome {
     node.process.cached_time = ctx.now.millis();
-    let dirty = node.server.storage.dirty;
+    let (dirty, done) = (node.server.storage.dirty, ctx.out.effects.len());
     let mut call = Call { node, ctx, client, args, spec, slot, in_exec, instead: Vec::new() };
     let outcome = match spec.action {
         Action::Answer(command) => command(&mut call).into(),
@@ -241,6 +242,8 @@ fn call(
     }
     let failed = matches!(&outcome, Outcome::Reply(reply) if reply.error().is_some());
     node.server.stats.count_call(spec, failed);
+    let took = slowlog::slept(&ctx.out.effects[done..]);
+    slowlog::note(node, client, spec, args, took, ctx);
     let written = node.replication.history.offset;
     if let Some(state) = node.clients.get_mut(client) {
         state.written = written;

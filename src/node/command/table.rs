@@ -8,7 +8,7 @@ use crate::node::command::error::Answer;
 use crate::node::command::spec::{Action, KeyPositions, Spec, Traits};
 use crate::node::command::{
     Outcome, blocking, cluster, connection, debug, hash, key, list, migrate, publish, replicate,
-    scan, server, set, stream, string, transaction, wait,
+    scan, server, set, slowlog, stream, string, transaction, wait,
 };
 
 use Action::NotModelled;
@@ -217,7 +217,7 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("sinterstore", -3, WRITE | DENYOOM, [1, -1, 1], &["set"], answer(set::sinterstore)),
     command("sismember", 3, READONLY | FAST, [1, 1, 1], &["set"], answer(set::sismember)),
     command("slaveof", 3, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(server::replicaof)),
-    command("slowlog", -2, ADMIN | RANDOM | LOADING | STALE, [0, 0, 0], &[], NotModelled),
+    command("slowlog", -2, ADMIN | RANDOM | LOADING | STALE, [0, 0, 0], &[], answer(slowlog::slowlog)),
     command("smembers", 2, READONLY | SORT_FOR_SCRIPT, [1, 1, 1], &["set"], answer(set::smembers)),
     command("smismember", -3, READONLY | FAST, [1, 1, 1], &["set"], answer(set::smismember)),
     command("smove", 4, WRITE | FAST, [1, 2, 1], &["set"], answer(set::smove)),

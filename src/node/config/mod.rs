@@ -79,6 +79,10 @@ pub struct Config {
     pub replica_priority: u32,
     /// `maxclients`
     pub maxclients: u32,
+    /// `slowlog-log-slower-than`, in microseconds; negative = never
+    pub slowlog_log_slower_than: i64,
+    /// `slowlog-max-len`
+    pub slowlog_max_len: u64,
     /// `hz`
     pub hz: u32,
     /// `loglevel`: less important lines are not written.
@@ -125,6 +129,8 @@ impl Default for Config {
             min_replicas_max_lag: 10,
             replica_priority: 100,
             maxclients: 10_000,
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
             hz: 10,
             loglevel: Level::Notice,
             kept: BTreeMap::new(),
