@@ -9,7 +9,7 @@ use std::path::Path;
 
 use redis_cluster_sim::id::Ids;
 use redis_cluster_sim::node::Node;
-use redis_cluster_sim::node::config::Config;
+use redis_cluster_sim::node::config::{Config, Mode};
 use redis_cluster_sim::node::effect::{
     CallError, CallResult, Ctx, Effect, Exit, Input, LinkId, Outbox,
 };
@@ -33,8 +33,8 @@ struct Lab {
 }
 
 impl Lab {
-    fn new() -> Lab {
-        let mut config = Config::default();
+    fn new(mode: Mode) -> Lab {
+        let mut config = Config { mode, ..Config::default() };
         config.set("port", "17400").unwrap();
         config.set("cluster-node-timeout", "3000").unwrap();
         let boot = Boot {
@@ -225,9 +225,10 @@ fn mask(line: &str) -> String {
 
 /// Plays a recording to a virtual node; returns it with the virtual node's replies.
 fn replay(recording: &str) -> String {
-    let mut lab = Lab::new();
+    let mode = if recording.contains("#! plain") { Mode::Standalone } else { Mode::Cluster };
+    let mut lab = Lab::new(mode);
     let mut out: Vec<String> = Vec::new();
-    if !recording.contains("#! fresh") {
+    if mode == Mode::Cluster && !recording.contains("#! fresh") {
         let slots = (0..16_384).map(|slot| slot.to_string());
         let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
         lab.say(client(1), args(words));

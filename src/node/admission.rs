@@ -11,6 +11,8 @@ use crate::resp::Reply;
 
 /// What those are told for whom there is no place.
 const FULL: &str = "ERR max number of clients + cluster connections reached";
+/// The same where nothing else counts.
+const FULL_OF_CLIENTS: &str = "ERR max number of clients reached";
 
 impl Node {
     /// How many connections of clients there are: replicas count, and so does my master once I follow
@@ -41,12 +43,16 @@ impl Node {
         admits
     }
 
+    fn refusal(&self) -> &'static str {
+        if self.in_cluster_mode() { FULL } else { FULL_OF_CLIENTS }
+    }
+
     /// A client opened a connection.
     pub(crate) fn client_accepted(&mut self, ctx: &mut Ctx<'_>, client: LinkId) {
         if self.admits_another() {
             self.clients.enter(client, ctx.now.secs());
         } else {
-            ctx.out.effects.push(Effect::Reply(client, Reply::Error(FULL.to_owned())));
+            ctx.out.effects.push(Effect::Reply(client, Reply::Error(self.refusal().to_owned())));
             ctx.out.effects.push(Effect::CloseClient(client));
         }
     }
@@ -57,7 +63,7 @@ impl Node {
             let registration = self.clients.register(ctx.now.secs());
             self.replication.meet_caller(end, registration);
         } else {
-            ctx.out.effects.push(Effect::ReplSend(end.id, ReplMessage::Refused(FULL)));
+            ctx.out.effects.push(Effect::ReplSend(end.id, ReplMessage::Refused(self.refusal())));
             ctx.out.effects.push(Effect::ReplClose(end.id));
         }
     }

@@ -7,6 +7,7 @@
 use crate::id::NodeId;
 use crate::node::Node;
 use crate::node::bus::Bus;
+use crate::node::config::Mode;
 use crate::node::effect::{Ctx, Effect, Exit, Notice};
 use crate::node::log::{Level, Role};
 use crate::node::nodes_conf::{NodesConf, NodesConfError};
@@ -94,7 +95,12 @@ impl Node {
             }
             Stage::SettingUp => {
                 self.set_up(ctx);
-                self.enter(ctx, Stage::ReadingNodesConf, pace::READING_NODES_CONF);
+                match self.config.mode {
+                    Mode::Cluster => {
+                        self.enter(ctx, Stage::ReadingNodesConf, pace::READING_NODES_CONF);
+                    }
+                    Mode::Standalone => self.enter(ctx, Stage::OpeningPorts, pace::OPENING_PORTS),
+                }
             }
             Stage::ReadingNodesConf => match self.read_nodes_conf(ctx) {
                 Ok(pace) => self.enter(ctx, Stage::OpeningPorts, pace),
@@ -113,7 +119,9 @@ impl Node {
 
     /// All keys are there: clients are served.
     pub(crate) fn serve(&mut self, ctx: &mut Ctx<'_>) {
-        self.verify_keys(ctx);
+        if self.in_cluster_mode() {
+            self.verify_keys(ctx);
+        }
         self.log(ctx, Level::Notice, format_args!("Ready to accept connections"));
         self.process.stage = Stage::Running;
         if !self.process.listens {
@@ -237,8 +245,8 @@ impl Node {
     }
 
     fn open_ports(&mut self, ctx: &mut Ctx<'_>) {
-        let port = self.config.port;
-        self.log(ctx, Level::Notice, format_args!("Running mode=cluster, port={port}."));
+        let (mode, port) = (self.config.mode.word(), self.config.port);
+        self.log(ctx, Level::Notice, format_args!("Running mode={mode}, port={port}."));
         let somaxconn = self.process.host.somaxconn;
         if somaxconn < TCP_BACKLOG {
             let text = format_args!(
@@ -258,8 +266,8 @@ impl Node {
 mod tests {
     use std::sync::Arc;
 
-    use crate::node::config::Config;
-    use crate::node::effect::Exit;
+    use crate::node::config::{Config, Mode};
+    use crate::node::effect::{Exit, Notice};
     use crate::node::flags::Flags;
     use crate::node::lab::{Lab, id};
     use crate::node::log::{Level, Role};
@@ -298,6 +306,36 @@ mod tests {
         let roles: Vec<Role> = lab.lines.iter().map(|line| line.role).collect();
         assert!(roles[..3].iter().all(|role| *role == Role::Child));
         assert!(roles[3..].iter().all(|role| *role == Role::Master));
+    }
+
+    #[test]
+    fn a_plain_server_has_no_nodes_conf_and_says_what_it_is_13_3() {
+        let config = Config { mode: Mode::Standalone, ..Config::default() };
+        let mut lab = Lab::start(1, |_| Disk::default(), config);
+        assert_eq!(
+            texts(&lab)[2..],
+            [
+                "Configuration loaded",
+                "monotonic clock: POSIX clock_gettime",
+                "Running mode=standalone, port=7000.",
+                "Server initialized",
+                super::OVERCOMMIT_WARNING,
+                "Ready to accept connections",
+            ]
+        );
+        lab.run(5_000);
+        assert!(lab.saves.is_empty() && lab.node(0).cluster().is_none());
+        assert_eq!(lab.notices, [(0, Notice::Serving)], "it has no name and no state");
+    }
+
+    #[test]
+    fn a_plain_server_may_have_a_port_without_room_for_a_bus_port_1_2_3() {
+        let config = Config { mode: Mode::Standalone, ..Config::default() };
+        let mut lab = Lab::start(1, |_| Disk::default(), config.clone());
+        lab.kill(0);
+        lab.reconfigure(0, Config { port: 60_000, ..config });
+        lab.boot(0);
+        assert!(lab.exits.is_empty() && lab.logged(0, "Running mode=standalone, port=60000."));
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn server(out: &mut String, node: &Node, ctx: &Ctx<'_>) -> fmt::Result {
         "redis_git_sha1": "00000000",
         "redis_git_dirty": 0,
         "redis_build_id": "0",
-        "redis_mode": "cluster",
+        "redis_mode": node.config.mode.word(),
         "os": "Linux 5.4.0 x86_64",
         "arch_bits": 64,
         "multiplexing_api": "epoll",
@@ -230,8 +230,8 @@ fn errors(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
         .try_for_each(|(code, count)| write!(out, "errorstat_{code}:count={count}\r\n"))
 }
 
-fn cluster(out: &mut String, _: &Node, _: &Ctx<'_>) -> fmt::Result {
-    lines!(out, "cluster_enabled": 1)
+fn cluster(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {
+    lines!(out, "cluster_enabled": u8::from(node.in_cluster_mode()))
 }
 
 fn keyspace(out: &mut String, node: &Node, _: &Ctx<'_>) -> fmt::Result {

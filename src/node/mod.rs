@@ -45,7 +45,7 @@ pub mod value;
 
 use crate::node::bus::Bus;
 use crate::node::client::Clients;
-use crate::node::config::Config;
+use crate::node::config::{Config, Mode};
 use crate::node::effect::{Ctx, Effect, Input};
 use crate::node::keyspace::Keyspace;
 use crate::node::loading::Loading;
@@ -61,14 +61,15 @@ const CLUSTER_CRON_PERIOD: Span = Span::millis(100);
 /// How often the replication cron runs (A.4).
 const REPLICATION_CRON_PERIOD: Span = Span::secs(1);
 
-/// A Redis process in cluster mode.
+/// A Redis process.
 #[derive(Debug)]
 pub struct Node {
     /// The process itself: pid, boot stage, cached clocks, cron.
     pub(crate) process: Process,
     /// Its configuration as it is now.
     pub(crate) config: Config,
-    /// Its side of the cluster bus.
+    /// Its side of the cluster bus. That of a plain server is empty, and nothing runs it: ask
+    /// [`cluster`](Node::cluster) first.
     pub(crate) bus: Bus,
     /// Its keys.
     pub(crate) keys: Keyspace,
@@ -123,6 +124,23 @@ impl Node {
         }
     }
 
+    /// Whether this is a node of a cluster, and no plain server.
+    #[inline]
+    pub(crate) fn in_cluster_mode(&self) -> bool {
+        self.config.mode == Mode::Cluster
+    }
+
+    /// Its view of the cluster; a plain server has none.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Bus> {
+        self.in_cluster_mode().then_some(&self.bus)
+    }
+
+    /// Whether it is a master: by its place in the cluster, or because it follows nobody.
+    pub(crate) fn is_master(&self) -> bool {
+        self.cluster().map_or(self.replication.master.is_none(), Bus::is_master)
+    }
+
     /// How often `serverCron` runs: this long after its last run, plus what the run and the event
     /// loop took (§0.1.3).
     #[must_use]
@@ -141,7 +159,7 @@ impl Node {
         if self.every(REPLICATION_CRON_PERIOD) {
             self.replication_cron(ctx);
         }
-        if self.every(CLUSTER_CRON_PERIOD) {
+        if self.in_cluster_mode() && self.every(CLUSTER_CRON_PERIOD) {
             self.cluster_cron(ctx);
         }
         self.process.cron_loops += 1;

@@ -75,6 +75,9 @@ pub(crate) fn check(
     args: &[Vec<u8>],
     ctx: &mut Ctx<'_>,
 ) -> Result<Option<Slot>, Redirect> {
+    if !node.in_cluster_mode() {
+        return Ok(None);
+    }
     let queue;
     let mut keys = Keys::default();
     if spec.name == "exec" {
@@ -93,6 +96,9 @@ pub(crate) fn check(
 /// Where somebody must go on waiting for a key, if not here (§11.13). Who only reads, and has said that
 /// a replica will do, may wait at one.
 pub(crate) fn of_waiting(node: &Node, key: &[u8], reads: bool) -> Option<Redirect> {
+    if !node.in_cluster_mode() {
+        return None;
+    }
     if !node.bus.state_ok {
         return Some(Redirect::Down);
     }

@@ -108,10 +108,10 @@ impl Node {
         let text = format_args!("DB loaded from {from}: {seconds}.{millis:03} seconds");
         self.log(ctx, Level::Notice, text);
         if !self.config.appendonly {
-            if let Some(position) = dump.keys.position.filter(|_| !self.bus.is_master()) {
+            if let Some(position) = dump.keys.position.filter(|_| !self.is_master()) {
                 self.resume_replication(ctx, position);
             }
-            if self.bus.is_master() {
+            if self.is_master() {
                 self.drop_dead_keys(ctx.now.millis());
             }
         }
@@ -221,7 +221,7 @@ impl Node {
         if !self.server.active_expire
             || self.keys.expiring() == 0
             // By its place in the cluster: right after its start a replica has no master to ask yet.
-            || !self.bus.is_master()
+            || !self.is_master()
             || Clients::is_paused(&mut self.clients, now)
         {
             return;

@@ -180,11 +180,11 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
     }
 }
 
-/// The same of every node that runs.
+/// The same of every node that runs and is in cluster mode.
 fn every(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
     let mut each = Vec::new();
     let mut end = cursor.clone();
-    for node in cursor.roster().all() {
+    for node in cursor.roster().members() {
         end = cursor.clone();
         each.push((node, predicate(node, &mut end)?));
     }

@@ -315,6 +315,14 @@ pub struct Directive {
     pub value: Located<String>,
 }
 
+impl Directive {
+    /// Whether it goes by this name.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name.value.eq_ignore_ascii_case(name)
+    }
+}
+
 impl JsonSchema for Directives {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Directives".into()

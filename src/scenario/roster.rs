@@ -1,6 +1,6 @@
 //! The nodes of a scenario by the names that steps call them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::network::NodeNo;
@@ -18,6 +18,8 @@ pub struct Roster {
     by_address: BTreeMap<SocketAddr, NodeNo>,
     by_port: BTreeMap<u16, Vec<NodeNo>>,
     groups: BTreeMap<(GroupKind, String), Vec<NodeNo>>,
+    /// Those that are not in cluster mode.
+    plain: BTreeSet<NodeNo>,
 }
 
 /// What nodes can have in common, so that the same faults hit all of them.
@@ -85,6 +87,23 @@ impl Roster {
     /// Every node.
     pub fn all(&self) -> impl Iterator<Item = NodeNo> + use<> {
         (0..self.addresses.len() as u32).map(NodeNo)
+    }
+
+    /// Every node that is in cluster mode: of whom it is asked whether they agree, and who `all` are to
+    /// whom something is said.
+    pub fn members(&self) -> impl Iterator<Item = NodeNo> {
+        self.all().filter(|&node| self.is_member(node))
+    }
+
+    /// Whether a node is in cluster mode, and no plain server.
+    #[must_use]
+    pub fn is_member(&self, node: NodeNo) -> bool {
+        !self.plain.contains(&node)
+    }
+
+    /// A node is not in cluster mode.
+    pub fn set_plain(&mut self, node: NodeNo) {
+        self.plain.insert(node);
     }
 
     /// A node's address.
@@ -169,6 +188,14 @@ mod tests {
         assert_eq!(roster.find("7001"), Err(NoNode::Unknown));
         assert_eq!(roster.find("all"), Err(NoNode::Unknown));
         assert_eq!(roster.names(), ["7000", "10.0.0.1:6379", "10.0.0.2:6379"]);
+    }
+
+    #[test]
+    fn a_plain_server_is_no_member_of_a_cluster() {
+        let mut roster = roster(&["127.0.0.1:7000", "127.0.0.1:7001", "127.0.0.1:7002"]);
+        roster.set_plain(NodeNo(1));
+        assert_eq!(roster.members().collect::<Vec<_>>(), [NodeNo(0), NodeNo(2)]);
+        assert_eq!(roster.all().count(), 3);
     }
 
     #[test]

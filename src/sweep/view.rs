@@ -6,6 +6,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::id::NodeIx;
 use crate::network::NodeNo;
+use crate::node::config::Mode;
 use crate::node::effect::Notice;
 use crate::resp::Args;
 use crate::sweep::event::{Deed, Turn};
@@ -21,7 +22,7 @@ pub(super) struct View {
 /// A node and what it thinks.
 #[derive(Debug, Default)]
 struct NodeView {
-    /// Its process runs.
+    /// Its process runs, and is a node of the cluster.
     runs: bool,
     /// Its process answers nobody: it is stopped, or writes its crash report.
     mute: bool,
@@ -52,9 +53,9 @@ impl View {
     pub(super) fn absorb(&mut self, what: &What<'_>) -> Changes {
         match *what {
             What::Fault(fault) => self.fault(fault),
-            What::Started { node, .. } => {
-                let name = self.node(node).name;
-                *self.node(node) = NodeView { runs: true, name, ..NodeView::default() };
+            What::Started { node, mode, .. } => {
+                let (runs, name) = (mode == Mode::Cluster, self.node(node).name);
+                *self.node(node) = NodeView { runs, name, ..NodeView::default() };
                 smallvec![Change::Deed(Deed::Restart, Some(node))]
             }
             What::Crashed { node } => {

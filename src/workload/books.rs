@@ -250,8 +250,9 @@ impl Books {
         self.failovers += 1;
         self.deposed.remove(&heir);
         let Some(its) = world.node(heir) else { return };
-        let slots = own_slots(&its.bus);
-        let epoch = its.bus.table.peer(its.bus.myself).config_epoch.0;
+        let Some(bus) = its.cluster() else { return };
+        let slots = own_slots(bus);
+        let epoch = bus.table.peer(bus.myself).config_epoch.0;
         let mut before: Vec<NodeNo> = slots
             .iter()
             .filter_map(|slot| self.holders[slot.index()])
@@ -271,9 +272,10 @@ impl Books {
     /// was promoted for, is not its to lose.
     fn data_changed(&mut self, world: &World, at: Time, node: NodeNo, cause: Cause) {
         let Some(its) = world.node(node) else { return };
+        let Some(bus) = its.cluster() else { return };
         let heir = self.deposed.get(&node).map(|deposed| deposed.heir);
         let is_its = |slot: &Slot| heir.is_none() || self.holders[slot.index()] != heir;
-        let slots: SlotSet = own_slots(&its.bus).iter().filter(is_its).collect();
+        let slots: SlotSet = own_slots(bus).iter().filter(is_its).collect();
         let event = self.event(at, cause);
         self.take_stock(world, node, its, event, &slots);
         if self.events[event].lost == 0 {
@@ -317,7 +319,9 @@ impl Page {
             return value;
         }
         let nodes = (0..world.node_count() as u32).filter_map(|node| world.node(NodeNo(node)));
-        let imports = |node: &&Node| node.bus.slots.importing.contains_key(&self.slot);
+        let imports = |node: &&Node| {
+            node.cluster().is_some_and(|bus| bus.slots.importing.contains_key(&self.slot))
+        };
         let imported = nodes.filter(imports).map(|node| self.count(node));
         imported.fold(value, u32::max)
     }
@@ -363,7 +367,7 @@ fn own_slots(bus: &Bus) -> SlotSet {
 fn owners(world: &World) -> Box<[Option<NodeNo>]> {
     let mut owners: Box<[Option<(u64, NodeNo)>]> = vec![None; usize::from(SLOTS)].into();
     for number in (0..world.node_count() as u32).map(NodeNo) {
-        let Some(bus) = world.node(number).map(|node| &node.bus) else { continue };
+        let Some(bus) = world.node(number).and_then(Node::cluster) else { continue };
         if !bus.is_master() {
             continue;
         }

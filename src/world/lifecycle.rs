@@ -6,6 +6,7 @@ use crate::id::Endpoint;
 use crate::network::doors::Port;
 use crate::network::message::Message;
 use crate::network::{NodeNo, Site};
+use crate::node::config::Mode;
 use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
 use crate::rng::{Purpose, Seed};
@@ -74,7 +75,8 @@ impl<P: Program> World<P> {
             reads: 0,
         }));
         if self.observers.wants.faults {
-            self.record(What::Started { node, pid, incarnation });
+            let mode = self.machines[node.index()].setup.config.mode;
+            self.record(What::Started { node, mode, pid, incarnation });
         }
         self.carry_out(node);
     }
@@ -93,9 +95,11 @@ impl<P: Program> World<P> {
         };
         running.listening = true;
         let (ip, port) = (setup.ip, setup.config.port);
-        let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
-        for (number, port) in [(port, Port::Clients), (bus_port, Port::Bus)] {
-            self.network.doors_mut().open(self.now, ip, number, node, port);
+        let doors = self.network.doors_mut();
+        doors.open(self.now, ip, port, node, Port::Clients);
+        if setup.config.mode == Mode::Cluster {
+            let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
+            doors.open(self.now, ip, bus_port, node, Port::Bus);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::id::Ids;
 use crate::network::graph::Delay;
 use crate::network::message::Kind;
 use crate::network::{NodeNo, Site};
+use crate::node::config::Mode;
 use crate::node::effect::{Exit, LinkId, Loss, Notice};
 use crate::node::log::{Level, Role};
 use crate::node::packet::Packet;
@@ -187,6 +188,8 @@ pub enum What<'a> {
     Started {
         /// For which node.
         node: NodeNo,
+        /// What it is.
+        mode: Mode,
         /// Its process id.
         pid: u32,
         /// How many were started before.

@@ -185,15 +185,24 @@ fn of_master<'n>(node: &Node) -> Option<Line<'n>> {
     })
 }
 
-fn describe_all(call: &Call<'_, '_>, wanted: impl Fn(&Line<'_>) -> bool) -> Reply {
+fn text_of_all(call: &Call<'_, '_>, wanted: impl Fn(&Line<'_>) -> bool) -> String {
     let now = call.ctx.now.secs();
     let wanted = lines(call.node).into_iter().filter(wanted);
-    Reply::bulk(wanted.map(|line| line.describe(now)).collect::<String>())
+    wanted.map(|line| line.describe(now)).collect()
+}
+
+fn describe_all(call: &Call<'_, '_>, wanted: impl Fn(&Line<'_>) -> bool) -> Reply {
+    Reply::bulk(text_of_all(call, wanted))
+}
+
+/// The line of the client that says the command.
+pub(super) fn own_line(call: &Call<'_, '_>) -> String {
+    text_of_all(call, |line| line.link == call.client)
 }
 
 /// CLIENT INFO
 pub(super) fn info(call: &Call<'_, '_>) -> Reply {
-    describe_all(call, |line| line.link == call.client)
+    Reply::bulk(own_line(call))
 }
 
 /// `CLIENT LIST [TYPE type|ID id …]`

@@ -28,9 +28,13 @@ pub(super) fn echo(call: &mut Call<'_, '_>) -> Answer {
 
 /// SELECT index: a cluster has one database (§11.15).
 pub(super) fn select(call: &mut Call<'_, '_>) -> Answer {
-    match error::database(call.word(1))? {
-        0 => Ok(Reply::ok()),
-        _ => Err(CommandError::fixed("ERR SELECT is not allowed in cluster mode")),
+    let number = error::database(call.word(1))?;
+    if call.node.in_cluster_mode() && number != 0 {
+        return Err(CommandError::fixed("ERR SELECT is not allowed in cluster mode"));
+    }
+    match error::is_first_database(number)? {
+        true => Ok(Reply::ok()),
+        false => Err(CommandError::OTHER_DATABASE),
     }
 }
 
@@ -78,7 +82,7 @@ pub(super) fn hello(call: &mut Call<'_, '_>) -> Answer {
         ("version", Reply::bulk(server::VERSION)),
         ("proto", Reply::Int(2)),
         ("id", Reply::Int(id as i64)),
-        ("mode", Reply::bulk("cluster")),
+        ("mode", Reply::bulk(call.node.config.mode.word())),
         ("role", Reply::bulk(role)),
         ("modules", Reply::Array(Vec::new())),
     ];

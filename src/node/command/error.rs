@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::node::command::Spec;
 use crate::node::number;
 use crate::resp::Reply;
 
@@ -28,6 +29,15 @@ impl CommandError {
     pub(crate) const SAME_OBJECT: CommandError =
         CommandError::fixed("ERR source and destination objects are the same");
 
+    /// A plain server was told something that only a node of a cluster knows.
+    pub(crate) const NO_CLUSTER: CommandError =
+        CommandError::fixed("ERR This instance has cluster support disabled");
+    /// A plain server would have other databases than the first.
+    pub(crate) const OTHER_DATABASE: CommandError =
+        CommandError::fixed("ERR databases other than 0 are not modelled here");
+    pub(crate) const NO_SUCH_DATABASE: CommandError =
+        CommandError::fixed("ERR DB index is out of range");
+
     /// An error whose text, with its code, is known.
     pub(crate) const fn fixed(text: &'static str) -> CommandError {
         CommandError(Cow::Borrowed(text))
@@ -45,6 +55,11 @@ impl CommandError {
     /// An error with the generic code.
     pub(crate) fn err(text: impl fmt::Display) -> CommandError {
         CommandError::coded(format_args!("ERR {text}"))
+    }
+
+    /// Redis would do it, a virtual node does not.
+    pub(crate) fn not_modelled(spec: &Spec) -> CommandError {
+        CommandError::err(format_args!("'{}' is not modelled here", spec.name))
     }
 
     /// A command was given with too few or too many arguments.
@@ -78,9 +93,22 @@ pub(crate) fn text(argument: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(argument)
 }
 
-/// An argument that must be an integer of 32 bits: the number of a database.
+/// An argument that must be an integer of 32 bits: the number of a database, if there is one.
 pub(crate) fn database(argument: &[u8]) -> Result<i32, CommandError> {
     i32::try_from(integer(argument)?).map_err(|_| CommandError::NOT_AN_INT)
+}
+
+/// `databases`: of which a cluster uses the first only, and of which the others are always empty here.
+const DATABASES: std::ops::Range<i32> = 0..16;
+
+/// The number of a database that a plain server has; says whether it is the first, which is the only one
+/// that can hold keys here.
+pub(crate) fn is_first_database(number: i32) -> Result<bool, CommandError> {
+    match number {
+        0 => Ok(true),
+        number if DATABASES.contains(&number) => Ok(false),
+        _ => Err(CommandError::NO_SUCH_DATABASE),
+    }
 }
 
 /// An argument that must be a count. What is not even a number is told to be out of range, too.

@@ -210,30 +210,28 @@ fn insert(keys: &mut Keyspace, key: &[u8], entry: Entry) {
     }
 }
 
-/// `databases`: of which a cluster uses the first only.
-const DATABASES: std::ops::Range<i32> = 0..16;
-
 /// `COPY source destination [DB 0] [REPLACE]`
 pub(super) fn copy(call: &mut Call<'_, '_>) -> Answer {
     let (from, to) = (call.word(1), call.word(2));
     let mut replace = false;
-    let mut database = 0;
+    let mut is_elsewhere = false;
     let mut at = 3;
     while at < call.args.len() {
         if call.is(at, "replace") {
             replace = true;
         } else if call.is(at, "db") && at + 1 < call.args.len() {
             at += 1;
-            database = error::database(call.word(at))?;
-            if !DATABASES.contains(&database) {
-                return Err(CommandError::fixed("ERR DB index is out of range"));
-            }
+            let database = error::database(call.word(at))?;
+            is_elsewhere = !error::is_first_database(database)?;
         } else {
             return Err(CommandError::SYNTAX);
         }
         at += 1;
     }
-    if database != 0 {
+    if is_elsewhere && !call.node.in_cluster_mode() {
+        return Err(CommandError::OTHER_DATABASE);
+    }
+    if is_elsewhere {
         return Err(CommandError::fixed(
             "ERR Copying to another database is not allowed in cluster mode",
         ));

@@ -194,7 +194,8 @@ fn send(call: &Call<'_, '_>, key: &[u8], replace: bool) -> Option<Args> {
     let entry = call.node.keys.get(key)?;
     let ttl = entry.expires.map_or(0, |deadline| (deadline - call.now()).0.max(1));
     let dump = rdb::dump(&entry.value);
-    let mut words = args([b"RESTORE-ASKING".as_slice(), key, ttl.to_string().as_bytes(), &dump]);
+    let restore: &[u8] = if call.node.in_cluster_mode() { b"RESTORE-ASKING" } else { b"RESTORE" };
+    let mut words = args([restore, key, ttl.to_string().as_bytes(), &dump]);
     if replace {
         words.push(b"REPLACE".to_vec());
     }

@@ -25,6 +25,7 @@ mod server;
 mod set;
 pub(crate) mod slowlog;
 mod spec;
+mod standalone;
 mod stream;
 mod string;
 mod table;
@@ -151,7 +152,7 @@ fn check(
         return Err(reject(node, client, Some(spec), CommandError::arity(spec.name)));
     }
     if matches!(spec.action, Action::NotModelled) {
-        let error = CommandError::err(format_args!("'{}' is not modelled here", spec.name));
+        let error = CommandError::not_modelled(spec);
         return Err(reject(node, client, Some(spec), error));
     }
     let mut slot = None;
@@ -231,6 +232,8 @@ fn call(
     let mut call = Call { node, ctx, client, args, spec, slot, in_exec, instead: Vec::new() };
     let outcome = match spec.action {
         Action::Answer(command) => command(&mut call).into(),
+        Action::InCluster(command) if call.node.in_cluster_mode() => command(&mut call).into(),
+        Action::InCluster(_) => Outcome::Reply(CommandError::NO_CLUSTER.into()),
         Action::Control(command) => command(&mut call),
         // Refused before, by `check`.
         Action::NotModelled => Outcome::Replies(Vec::new()),

@@ -87,11 +87,16 @@ pub(super) fn punsubscribe(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Replies(replies)
 }
 
-/// PUBLISH channel message: answers how many listen here, then tells the other nodes (§4.7).
+/// PUBLISH channel message: answers how many listen here, then tells the other nodes (§4.7). A plain
+/// server tells its replicas.
 pub(super) fn publish(call: &mut Call<'_, '_>) -> Answer {
     let (channel, message) = (call.word(1), call.word(2));
     let receivers = call.node.deliver(call.ctx, channel, message);
-    call.node.broadcast_publish(call.ctx, channel, message);
+    if call.node.in_cluster_mode() {
+        call.node.broadcast_publish(call.ctx, channel, message);
+    } else {
+        call.node.propagate(call.ctx, call.args.to_vec());
+    }
     Ok(Reply::Int(receivers as i64))
 }
 

@@ -254,28 +254,6 @@ pub(super) fn shutdown(call: &mut Call<'_, '_>) -> Outcome {
     Outcome::Replies(Vec::new())
 }
 
-/// REPLICAOF and SLAVEOF
-pub(super) fn replicaof(_: &mut Call<'_, '_>) -> Answer {
-    Err(CommandError::fixed("ERR REPLICAOF not allowed in cluster mode."))
-}
-
-/// FAILOVER
-pub(super) fn failover(_: &mut Call<'_, '_>) -> Answer {
-    Err(CommandError::fixed(
-        "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.",
-    ))
-}
-
-/// MOVE
-pub(super) fn move_key(_: &mut Call<'_, '_>) -> Answer {
-    Err(CommandError::fixed("ERR MOVE is not allowed in cluster mode"))
-}
-
-/// SWAPDB
-pub(super) fn swapdb(_: &mut Call<'_, '_>) -> Answer {
-    Err(CommandError::fixed("ERR SWAPDB is not allowed in cluster mode"))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::node::lab::Lab;

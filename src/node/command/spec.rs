@@ -81,6 +81,8 @@ pub(crate) enum Action {
     Answer(fn(&mut Call<'_, '_>) -> Answer),
     /// It may also not answer, answer later, or several times.
     Control(fn(&mut Call<'_, '_>) -> Outcome),
+    /// It answers at once, in cluster mode only.
+    InCluster(fn(&mut Call<'_, '_>) -> Answer),
     /// Redis has it, a virtual node does not.
     NotModelled,
 }

@@ -8,13 +8,17 @@ use crate::node::command::error::Answer;
 use crate::node::command::spec::{Action, KeyPositions, Spec, Traits};
 use crate::node::command::{
     Outcome, blocking, cluster, connection, debug, hash, key, list, migrate, publish, replicate,
-    scan, server, set, slowlog, stream, string, transaction, wait,
+    scan, server, set, slowlog, standalone, stream, string, transaction, wait,
 };
 
 use Action::NotModelled;
 
 const fn answer(command: fn(&mut Call<'_, '_>) -> Answer) -> Action {
     Action::Answer(command)
+}
+
+const fn in_cluster(command: fn(&mut Call<'_, '_>) -> Answer) -> Action {
+    Action::InCluster(command)
 }
 
 const fn control(command: fn(&mut Call<'_, '_>) -> Outcome) -> Action {
@@ -66,7 +70,7 @@ const MOVABLEKEYS: u32 = Traits::MOVABLEKEYS.0;
 pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("acl", -2, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], NotModelled),
     command("append", 3, WRITE | DENYOOM | FAST, [1, 1, 1], &["string"], answer(string::append)),
-    command("asking", 1, FAST, [0, 0, 0], &["keyspace"], answer(connection::asking)),
+    command("asking", 1, FAST, [0, 0, 0], &["keyspace"], in_cluster(connection::asking)),
     command("auth", -2, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH, [0, 0, 0], &["connection"], answer(connection::auth)),
     command("bgrewriteaof", 1, ADMIN | NOSCRIPT, [0, 0, 0], &[], answer(server::bgrewriteaof)),
     command("bgsave", -1, ADMIN | NOSCRIPT, [0, 0, 0], &[], answer(server::bgsave)),
@@ -82,7 +86,7 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("bzpopmax", -3, WRITE | NOSCRIPT | FAST, [1, -2, 1], &["sortedset", "blocking"], NotModelled),
     command("bzpopmin", -3, WRITE | NOSCRIPT | FAST, [1, -2, 1], &["sortedset", "blocking"], NotModelled),
     command("client", -2, ADMIN | NOSCRIPT | RANDOM | LOADING | STALE, [0, 0, 0], &["connection"], control(connection::client)),
-    command("cluster", -2, ADMIN | RANDOM | STALE, [0, 0, 0], &[], answer(cluster::cluster)),
+    command("cluster", -2, ADMIN | RANDOM | STALE, [0, 0, 0], &[], in_cluster(cluster::cluster)),
     command("command", -1, RANDOM | LOADING | STALE, [0, 0, 0], &["connection"], answer(server::command)),
     command("config", -2, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], answer(server::config)),
     command("copy", -3, WRITE | DENYOOM, [1, 2, 1], &["keyspace"], answer(key::copy)),
@@ -100,7 +104,7 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("exists", -2, READONLY | FAST, [1, -1, 1], &["keyspace"], answer(key::exists)),
     command("expire", 3, WRITE | FAST, [1, 1, 1], &["keyspace"], answer(key::expire)),
     command("expireat", 3, WRITE | FAST, [1, 1, 1], &["keyspace"], answer(key::expireat)),
-    command("failover", -1, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(server::failover)),
+    command("failover", -1, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(standalone::failover)),
     command("flushall", -1, WRITE, [0, 0, 0], &["keyspace", "dangerous"], answer(key::flushall)),
     command("flushdb", -1, WRITE, [0, 0, 0], &["keyspace", "dangerous"], answer(key::flushdb)),
     command("geoadd", -5, WRITE | DENYOOM, [1, 1, 1], &["geo"], NotModelled),
@@ -162,7 +166,7 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("migrate", -6, WRITE | RANDOM | MOVABLEKEYS, [0, 0, 0], &["keyspace", "dangerous"], control(migrate::migrate)),
     command("module", -2, ADMIN | NOSCRIPT, [0, 0, 0], &[], NotModelled),
     command("monitor", 1, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], NotModelled),
-    command("move", 3, WRITE | FAST, [1, 1, 1], &["keyspace"], answer(server::move_key)),
+    command("move", 3, WRITE | FAST, [1, 1, 1], &["keyspace"], answer(standalone::move_key)),
     command("mset", -3, WRITE | DENYOOM, [1, -1, 2], &["string"], answer(string::mset)),
     command("msetnx", -3, WRITE | DENYOOM, [1, -1, 2], &["string"], answer(string::msetnx)),
     command("multi", 1, NOSCRIPT | LOADING | STALE | FAST, [0, 0, 0], &["transaction"], answer(transaction::multi)),
@@ -185,12 +189,12 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("pubsub", -2, PUBSUB | RANDOM | LOADING | STALE, [0, 0, 0], &[], answer(publish::pubsub)),
     command("punsubscribe", -1, PUBSUB | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], control(publish::punsubscribe)),
     command("randomkey", 1, READONLY | RANDOM, [0, 0, 0], &["keyspace"], answer(key::randomkey)),
-    command("readonly", 1, FAST, [0, 0, 0], &["keyspace"], answer(connection::readonly)),
+    command("readonly", 1, FAST, [0, 0, 0], &["keyspace"], in_cluster(connection::readonly)),
     command("readwrite", 1, FAST, [0, 0, 0], &["keyspace"], answer(connection::readwrite)),
     command("rename", 3, WRITE, [1, 2, 1], &["keyspace"], answer(key::rename)),
     command("renamenx", 3, WRITE | FAST, [1, 2, 1], &["keyspace"], answer(key::renamenx)),
     command("replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE, [0, 0, 0], &[], control(replicate::replconf)),
-    command("replicaof", 3, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(server::replicaof)),
+    command("replicaof", 3, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(standalone::replicaof)),
     command("reset", 1, NOSCRIPT | LOADING | STALE | FAST, [0, 0, 0], &["connection"], control(connection::reset)),
     command("restore", -4, WRITE | DENYOOM, [1, 1, 1], &["keyspace", "dangerous"], answer(migrate::restore)),
     command("restore-asking", -4, WRITE | DENYOOM | ASKING, [1, 1, 1], &["keyspace", "dangerous"], answer(migrate::restore)),
@@ -216,7 +220,7 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("sinter", -2, READONLY | SORT_FOR_SCRIPT, [1, -1, 1], &["set"], answer(set::sinter)),
     command("sinterstore", -3, WRITE | DENYOOM, [1, -1, 1], &["set"], answer(set::sinterstore)),
     command("sismember", 3, READONLY | FAST, [1, 1, 1], &["set"], answer(set::sismember)),
-    command("slaveof", 3, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(server::replicaof)),
+    command("slaveof", 3, ADMIN | NOSCRIPT | STALE, [0, 0, 0], &[], answer(standalone::replicaof)),
     command("slowlog", -2, ADMIN | RANDOM | LOADING | STALE, [0, 0, 0], &[], answer(slowlog::slowlog)),
     command("smembers", 2, READONLY | SORT_FOR_SCRIPT, [1, 1, 1], &["set"], answer(set::smembers)),
     command("smismember", -3, READONLY | FAST, [1, 1, 1], &["set"], answer(set::smismember)),
@@ -232,7 +236,7 @@ pub(crate) static COMMANDS: [Spec; 224] = numbered([
     command("substr", 4, READONLY, [1, 1, 1], &["string"], answer(string::getrange)),
     command("sunion", -2, READONLY | SORT_FOR_SCRIPT, [1, -1, 1], &["set"], answer(set::sunion)),
     command("sunionstore", -3, WRITE | DENYOOM, [1, -1, 1], &["set"], answer(set::sunionstore)),
-    command("swapdb", 3, WRITE | FAST, [0, 0, 0], &["keyspace", "dangerous"], answer(server::swapdb)),
+    command("swapdb", 3, WRITE | FAST, [0, 0, 0], &["keyspace", "dangerous"], answer(standalone::swapdb)),
     command("sync", 1, ADMIN | NOSCRIPT, [0, 0, 0], &[], control(replicate::sync)),
     command("time", 1, RANDOM | LOADING | STALE | FAST, [0, 0, 0], &[], answer(server::time)),
     command("touch", -2, READONLY | FAST, [1, -1, 1], &["keyspace"], answer(key::exists)),

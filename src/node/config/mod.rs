@@ -23,6 +23,8 @@ use crate::time::Millis;
 pub struct Config {
     /// `port`
     pub port: u16,
+    /// `cluster-enabled`
+    pub mode: Mode,
     /// `cluster-node-timeout`, NT in the rules, in milliseconds.
     pub node_timeout: Millis,
     /// `cluster-replica-validity-factor`; 0 disables the data age test.
@@ -97,6 +99,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             port: 6379,
+            mode: Mode::Cluster,
             node_timeout: Millis(15_000),
             replica_validity_factor: 10,
             migration_barrier: 1,
@@ -135,6 +138,26 @@ impl Default for Config {
             loglevel: Level::Notice,
             kept: BTreeMap::new(),
             lines: Vec::new(),
+        }
+    }
+}
+
+/// What a server is: `cluster-enabled`, which is `yes` here unless it is said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A node of a cluster.
+    Cluster,
+    /// A plain server: it has no bus, no nodes.conf and no slots, and sends nobody elsewhere.
+    Standalone,
+}
+
+impl Mode {
+    /// What the server calls it, in its log and in INFO.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Mode::Cluster => "cluster",
+            Mode::Standalone => "standalone",
         }
     }
 }
@@ -263,8 +286,8 @@ mod tests {
         let said = |error: Result<(), ConfigError>| error.unwrap_err().to_string();
         assert_eq!(said(config.set("clutser", "1")), "there is no directive `clutser`");
         assert_eq!(
-            said(config.set("cluster-enabled", "no")),
-            "`cluster-enabled` cannot be `no`: argument must be 'yes': every node is a cluster node"
+            said(config.set("cluster-enabled", "maybe")),
+            "`cluster-enabled` cannot be `maybe`: argument must be 'yes' or 'no'"
         );
         assert_eq!(
             said(config.set("repl-timeout", "0")),
@@ -274,6 +297,16 @@ mod tests {
             said(config.set("save", "60")),
             "`save` cannot be `60`: argument must be pairs of seconds (1 or more) and changes"
         );
+    }
+
+    #[test]
+    fn a_server_is_a_node_of_a_cluster_unless_it_is_said_otherwise_1_2() {
+        let mut config = Config::default();
+        assert_eq!(config.mode, Mode::Cluster);
+        assert_eq!(config.get("cluster-enabled").as_deref(), Some("yes"));
+        config.set("cluster-enabled", "no").unwrap();
+        assert_eq!(config.mode, Mode::Standalone);
+        assert_eq!(config.get("cluster-enabled").as_deref(), Some("no"));
     }
 
     #[test]

@@ -10,8 +10,6 @@ use crate::node::number;
 pub enum Kind {
     /// `yes` or `no`
     YesNo,
-    /// Only `yes`: the other choice is not modelled.
-    Yes,
     /// Only `no`: the other choice needs something that a virtual node does not have.
     No,
     /// An integer between two bounds.
@@ -119,7 +117,7 @@ impl Kind {
     /// If it is not of this kind.
     pub fn parse(self, text: &str) -> Result<Setting<'_>, Mismatch> {
         match self {
-            Kind::YesNo | Kind::Yes | Kind::No => self.parse_flag(text),
+            Kind::YesNo | Kind::No => self.parse_flag(text),
             Kind::Integer(low, high) => {
                 let number = number::parse(text.as_bytes())
                     .ok_or_else(|| said("argument couldn't be parsed into an integer"))?;
@@ -150,9 +148,6 @@ impl Kind {
             _ => return Err(said("argument must be 'yes' or 'no'")),
         };
         match (self, on) {
-            (Kind::Yes, false) => {
-                Err(Mismatch::Unsaid("argument must be 'yes': every node is a cluster node"))
-            }
             (Kind::No, true) => Err(said(
                 "Active defragmentation cannot be enabled: it requires a Redis server compiled \
                  with a modified Jemalloc like the one shipped by default with the Redis source \

@@ -6,7 +6,7 @@
 
 use crate::node::config::directive::{Directive, Place};
 use crate::node::config::setting::{AppendFsync, Kind, Setting, merge_limits, yes_no};
-use crate::node::config::{Config, DisklessLoad};
+use crate::node::config::{Config, DisklessLoad, Mode};
 use crate::node::log::Level;
 
 const MAX: i64 = i64::MAX;
@@ -139,6 +139,21 @@ const LOG_LEVEL: Directive = choice!("loglevel", loglevel, [
     "warning" => Level::Warning,
 ]);
 
+/// CONFIG SET cannot change what a server is.
+const CLUSTER_ENABLED: Directive = Directive {
+    fixed: true,
+    ..special(
+        "cluster-enabled",
+        Kind::YesNo,
+        |config| yes_no(config.mode == Mode::Cluster).to_owned(),
+        |config, setting| {
+            if let Setting::Flag(on) = setting {
+                config.mode = if on { Mode::Cluster } else { Mode::Standalone };
+            }
+        },
+    )
+};
+
 /// Out of range it is brought into range, not refused.
 const HZ: Directive = special(
     "hz",
@@ -232,7 +247,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     kept("jemalloc-bg-thread", None, Kind::YesNo, "yes"),
     kept("activedefrag", None, Kind::No, "no"),
     fixed("syslog-enabled", None, Kind::YesNo, "no"),
-    fixed("cluster-enabled", None, Kind::Yes, "yes"),
+    CLUSTER_ENABLED,
     flag!("appendonly", None, appendonly),
     flag!("cluster-allow-reads-when-down", None, allow_reads_when_down),
     kept("crash-log-enabled", None, Kind::YesNo, "yes"),

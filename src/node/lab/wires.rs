@@ -164,9 +164,9 @@ impl Lab {
 
     /// Opens a bus link to a peer, or else a replication link.
     fn dial(&mut self, opener: usize, link: LinkId, peer: Option<PeerIx>, to: Endpoint) {
-        let found =
-            (0..self.nodes.len()).find(|&node| Some(ip(node)) == to.ip && to.cport == 17_000);
         let replicates = peer.is_none();
+        let right_port = if replicates { to.port == 7_000 } else { to.cport == 17_000 };
+        let found = (0..self.nodes.len()).find(|&node| Some(ip(node)) == to.ip && right_port);
         let peer = peer.unwrap_or(PeerIx(0));
         let acceptor = found.unwrap_or(opener);
         let connection = Connection { opener, peer, acceptor, up: false, replicates };

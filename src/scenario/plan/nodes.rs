@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::id::{Endpoint, NodeId};
 use crate::network::NodeNo;
-use crate::node::config::{self, Config, ConfigError, rewrite};
+use crate::node::config::{self, Config, ConfigError, Mode, rewrite};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::file::{
     ClusterTable, Directive, Directives, NodeTable, NodesConf, ScenarioFile,
@@ -27,6 +27,9 @@ const PID_MAX: u32 = 4_194_304;
 const SPREAD: Span = Span::secs(1);
 /// Every node knows every other one, so memory grows with the square; whoever runs so many has to have it.
 const NODES_MAX: u64 = 10_000;
+
+/// The directive that makes a server a node of a cluster, or a plain one.
+const CLUSTER_ENABLED: &str = "cluster-enabled";
 
 type Nodes = (Roster, Vec<NodePlan>, Option<Formation>);
 
@@ -91,13 +94,15 @@ impl Builder<'_, '_> {
             self.port_out_of_range("first-port", place);
             return None;
         }
+        self.must_be_in_cluster_mode();
         let count = u64::from(masters) * (1 + u64::from(replicas));
         if let Some(mistake) = too_many(masters, count, first, formed, &span) {
             self.reader.complain(mistake);
             return None;
         }
         for port in (first..=PORT_MAX).take(count as usize) {
-            self.add(SocketAddr::new(HOME, port), &Directives::default(), span.clone());
+            let config = self.configure(port, &Directives::default());
+            self.add(SocketAddr::new(HOME, port), config, span.clone());
         }
         if let Some(zones) = &cluster.zones {
             self.deal(&zones.value, &zones.span, masters as usize);
@@ -110,6 +115,20 @@ impl Builder<'_, '_> {
         }
         let spread = self.spread(spread);
         formed.then_some(Formation { masters, replicas_per_master: replicas, spread })
+    }
+
+    /// Complains about shared directives that make the nodes of `[cluster]` plain servers.
+    fn must_be_in_cluster_mode(&mut self) {
+        let said = self.shared.0.iter().rfind(|directive| directive.is(CLUSTER_ENABLED));
+        let Some(said) = said.filter(|said| said.value.value.eq_ignore_ascii_case("no")) else {
+            return;
+        };
+        let message = "plain servers do not make up a cluster";
+        let label = "the nodes of `[cluster]` have to be in cluster mode";
+        let mistake = Diagnostic::new(message, said.value.span.clone(), label);
+        let hint =
+            "say it of a `[[node]]` beside the cluster: config = { cluster-enabled = false }";
+        self.reader.complain(mistake.hint(hint));
     }
 
     /// Deals the nodes of a cluster to zones. The replicas of a master follow it at the distance of
@@ -164,6 +183,21 @@ impl Builder<'_, '_> {
         spread
     }
 
+    /// A plain server has no bus port above its own.
+    fn port_is_possible(&mut self, port: &Located<u16>, mode: Mode) {
+        match mode {
+            Mode::Cluster if !(1..=PORT_MAX).contains(&port.value) => {
+                self.port_out_of_range("port", port.span.clone());
+            }
+            Mode::Standalone if port.value == 0 => {
+                let label = "nobody listens on port 0";
+                let mistake = Diagnostic::new("`port` is out of range", port.span.clone(), label);
+                self.reader.complain(mistake);
+            }
+            _ => {}
+        }
+    }
+
     fn port_out_of_range(&mut self, key: &str, place: Bytes) {
         let label = format!("not between 1 and {PORT_MAX}: the bus port is {BUS_OFFSET} higher");
         self.reader.complain(Diagnostic::new(format!("`{key}` is out of range"), place, label));
@@ -171,11 +205,13 @@ impl Builder<'_, '_> {
 
     fn node(&mut self, node: &NodeTable) {
         let port = node.port.value;
-        if !(1..=PORT_MAX).contains(&port) {
-            self.port_out_of_range("port", node.port.span.clone());
+        let config = self.configure(port, &node.config);
+        self.port_is_possible(&node.port, config.mode);
+        if config.mode == Mode::Standalone {
+            self.has_no_identity(node);
         }
         let address = SocketAddr::new(self.ip(node), port);
-        let added = self.add(address, &node.config, node.port.span.clone());
+        let added = self.add(address, config, node.port.span.clone());
         let id = node.id.as_ref().and_then(|id| self.id(id));
         let pids = self.pids(node);
         let nodes_conf = node.nodes_conf.as_ref().and_then(|conf| self.nodes_conf(conf, id));
@@ -193,6 +229,19 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// Complains about what only a node of a cluster has.
+    fn has_no_identity(&mut self, node: &NodeTable) {
+        let id = node.id.as_ref().map(|id| &id.span);
+        let nodes_conf = node.nodes_conf.as_ref().map(|conf| &conf.span);
+        for (what, span) in [("id", id), ("nodes.conf", nodes_conf)] {
+            if let Some(span) = span {
+                let message = format!("a plain server has no {what}");
+                let label = "this one has `cluster-enabled = false`";
+                self.reader.complain(Diagnostic::new(message, span.clone(), label));
+            }
+        }
+    }
+
     /// The node's clock has to show a date that a scenario could start at.
     fn clock_offset(&mut self, text: Option<&Located<String>>) -> i64 {
         let offset = self.reader.unit("a duration", text, 0, units::signed_duration);
@@ -207,17 +256,22 @@ impl Builder<'_, '_> {
     }
 
     /// Adds a node; false if its address is taken.
-    fn add(&mut self, address: SocketAddr, own: &Directives, place: Bytes) -> bool {
-        if let Err(taken) = self.roster.add(address) {
-            let message = format!("two nodes have the address {address}");
-            let first = self.places[taken.index()].clone();
-            self.reader
-                .complain(Diagnostic::new(message, place, "again here").see(first, "first here"));
-            return false;
+    fn add(&mut self, address: SocketAddr, config: Config, place: Bytes) -> bool {
+        let added = match self.roster.add(address) {
+            Ok(added) => added,
+            Err(taken) => {
+                let message = format!("two nodes have the address {address}");
+                let first = self.places[taken.index()].clone();
+                let mistake = Diagnostic::new(message, place, "again here");
+                self.reader.complain(mistake.see(first, "first here"));
+                return false;
+            }
+        };
+        if config.mode == Mode::Standalone {
+            self.roster.set_plain(added);
         }
-        self.bus_port_is_free(address, &place);
+        self.bus_port_is_free(added, &place);
         self.places.push(place);
-        let config = self.configure(address.port(), own);
         self.nodes.push(NodePlan {
             address,
             config,
@@ -230,10 +284,13 @@ impl Builder<'_, '_> {
     }
 
     /// Complains if a node's bus port is another's port for clients: one of them could not listen.
-    fn bus_port_is_free(&mut self, address: SocketAddr, place: &Bytes) {
+    fn bus_port_is_free(&mut self, node: NodeNo, place: &Bytes) {
+        let address = self.roster.address(node);
         let at = |port: Option<u16>| self.roster.at(SocketAddr::new(address.ip(), port?));
         let above = at(address.port().checked_add(BUS_OFFSET));
+        let above = above.filter(|_| self.roster.is_member(node));
         let below = at(address.port().checked_sub(BUS_OFFSET));
+        let below = below.filter(|&below| self.roster.is_member(below));
         let Some(other) = above.or(below) else { return };
         let port = address.port().max(self.roster.address(other).port());
         let message = format!("port {port} is taken twice");
@@ -269,7 +326,7 @@ impl Builder<'_, '_> {
 
     fn set(&mut self, config: &mut Config, directive: &Directive, port: u16) -> Option<String> {
         let Directive { name, value } = directive;
-        if name.value.eq_ignore_ascii_case("port") {
+        if directive.is("port") {
             let message = "the port of a node is not a directive here";
             let mistake = Diagnostic::new(message, name.span.clone(), "set in the wrong place");
             self.reader.complain(mistake.hint("say `port = …` in its `[[node]]`"));

@@ -16,7 +16,7 @@ use crate::scenario::plan::validate::faults::Broken;
 use crate::scenario::plan::{Formation, PlannedStep, WorkloadPlan};
 use crate::scenario::roster::Roster;
 use crate::scenario::source::Bytes;
-use crate::scenario::step::{Command, Manner, ProcessAction, RedisCli, Step, check_name};
+use crate::scenario::step::{Command, Manner, Nameable, ProcessAction, RedisCli, Step, check_name};
 use crate::scenario::units::human;
 use crate::time::{Span, Time};
 
@@ -187,6 +187,9 @@ impl Check<'_> {
                 }
             }
             Step::Network(fault) => self.fault(fault, step),
+            Step::Let(_, Nameable::Number(node, _)) => {
+                self.must_be_member(*node, "it knows of no cluster", step);
+            }
             Step::Command(_) | Step::Wait(_) | Step::Let(..) | Step::Note(_) => {}
         }
     }
@@ -268,14 +271,22 @@ impl Check<'_> {
             | Condition::NodesAgree
             | Condition::EpochsDiffer
             | Condition::Every(_)
-            | Condition::SlotOwner(..) => self.somebody_must_have_run(step),
+            | Condition::SlotOwner(_, None) => self.somebody_must_have_run(step),
+            Condition::SlotOwner(_, Some(owner)) => {
+                self.must_be_member(*owner, "it owns no slots", step);
+                self.somebody_must_have_run(step);
+            }
             Condition::Running(_, false) | Condition::Output(_) => {}
-            Condition::Running(node, true)
-            | Condition::State(node, _)
+            Condition::State(node, _)
             | Condition::Knows(node, _)
             | Condition::Sees(node, ..)
-            | Condition::Field(node, ..)
-            | Condition::Key(node, ..) => self.must_have_run(*node, step),
+            | Condition::Field(node, ..) => {
+                self.must_be_member(*node, "it knows of no cluster", step);
+                self.must_have_run(*node, step);
+            }
+            Condition::Running(node, true) | Condition::Key(node, ..) => {
+                self.must_have_run(*node, step);
+            }
         }
     }
 
@@ -288,6 +299,13 @@ impl Check<'_> {
             Asked::Nodes(nodes) => nodes.iter().for_each(|&node| self.must_have_run(node, step)),
         }
         self.mind(inquiry.command_at(0));
+    }
+
+    fn must_be_member(&mut self, node: NodeNo, label: &str, step: &PlannedStep) {
+        if !self.roster.is_member(node) {
+            let message = format!("{} is not in cluster mode", self.roster.name(node));
+            self.complain(message, step, label);
+        }
     }
 
     fn somebody_must_have_run(&mut self, step: &PlannedStep) {

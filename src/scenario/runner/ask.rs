@@ -112,7 +112,7 @@ impl Runner<'_> {
             Asked::Cluster(node) => vec![*node],
             Asked::Running => {
                 let runs = |node: &NodeNo| self.world.status(*node) == ProcessStatus::Running;
-                self.plan.roster.all().filter(runs).collect()
+                self.plan.roster.members().filter(runs).collect()
             }
         }
     }

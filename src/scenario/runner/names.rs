@@ -1,6 +1,8 @@
 //! Nodes and numbers that are found out while the scenario runs, and the steps that name them.
 
 use crate::network::NodeNo;
+use crate::node::Node;
+use crate::node::bus::Bus;
 use crate::scenario::plan::PlannedStep;
 use crate::scenario::record::{Ending, What};
 use crate::scenario::runner::question::{id_of, number};
@@ -19,11 +21,11 @@ impl Runner<'_> {
                 (Named::Node(node), self.plan.name(node))
             }
             Nameable::Number(node, field) => {
-                let Some(its) = self.world.node(*node) else {
+                let Some(bus) = self.world.node(*node).and_then(Node::cluster) else {
                     let label = format!("{} does not run", self.plan.name(*node));
                     return self.fail(Ending::Impossible, "nobody says this number now", label);
                 };
-                let number = number(its, field);
+                let number = number(bus, field);
                 (Named::Number(number), number.to_string())
             }
         };
@@ -46,11 +48,12 @@ impl Runner<'_> {
         let runs = |node: &NodeNo| world.status(*node) == ProcessStatus::Running;
         let id = |node| id_of(world, node);
         let master_of = |node: NodeNo| {
-            let bus = &world.node(node)?.bus;
+            let bus = world.node(node)?.cluster()?;
             Some(bus.id_of(world.ids(), bus.my_master()?))
         };
-        let owns = |node: NodeNo, slots: &dyn Fn(&crate::node::bus::Bus) -> bool| {
-            world.node(node).is_some_and(|node| node.bus.is_master() && slots(&node.bus))
+        let owns = |node: NodeNo, slots: &dyn Fn(&Bus) -> bool| {
+            let bus = world.node(node).and_then(Node::cluster);
+            bus.is_some_and(|bus| bus.is_master() && slots(bus))
         };
         let fits = |&node: &NodeNo| match selector {
             Selector::AnyNode => true,
@@ -62,7 +65,7 @@ impl Runner<'_> {
                 id(node).is_some_and(|id| master_of(replica) == Some(id))
             }
         };
-        let all = self.plan.roster.all();
+        let all = self.plan.roster.members();
         match selector {
             // It need not run itself.
             Selector::MasterOf(_) => all.filter(fits).collect(),

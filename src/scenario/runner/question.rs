@@ -40,35 +40,35 @@ impl<'a> Question<'a> {
                 let mut running = each.iter().filter(|(node, _)| is_up(world, *node)).peekable();
                 running.peek().is_some() && running.all(|(_, inner)| self.ask(world, inner))
             }
-            Condition::EpochsDiffer => self.all_say(world, |_, node| epochs_differ(node)),
+            Condition::EpochsDiffer => self.all_say(world, |_, bus| epochs_differ(bus)),
             Condition::Cluster(state) => {
                 let ok = *state == State::Ok;
-                self.all_say(world, |_, node| node.bus.state_ok == ok)
+                self.all_say(world, |_, bus| bus.state_ok == ok)
             }
             Condition::NodesAgree => self.nodes_agree(world),
             Condition::SlotOwner(slot, owner) => {
                 let id = owner.map(|owner| id_of(world, owner));
-                self.all_say(world, |world, node| match id {
-                    None => node.bus.slots.owner(*slot).is_none(),
-                    Some(id) => id.is_some() && owner_id(world, node, *slot) == id,
+                self.all_say(world, |world, bus| match id {
+                    None => bus.slots.owner(*slot).is_none(),
+                    Some(id) => id.is_some() && owner_id(world, bus, *slot) == id,
                 })
             }
             Condition::Running(node, running) => is_up(world, *node) == *running,
             Condition::State(node, state) => {
                 let ok = *state == State::Ok;
-                world.node(*node).is_some_and(|node| node.bus.state_ok == ok)
+                bus_of(world, *node).is_some_and(|bus| bus.state_ok == ok)
             }
             Condition::Knows(node, count) => {
-                world.node(*node).is_some_and(|node| node.bus.table.len() as u64 == *count)
+                bus_of(world, *node).is_some_and(|bus| bus.table.len() as u64 == *count)
             }
             Condition::Sees(node, subject, sight) => self.sees(world, *node, *subject, *sight),
             Condition::Field(node, field, comparison, value) => {
-                world.node(*node).is_some_and(|node| {
+                bus_of(world, *node).is_some_and(|bus| {
                     let right = match value {
                         Operand::Number(value) => *value,
-                        Operand::Field(other) => number(node, other),
+                        Operand::Field(other) => number(bus, other),
                     };
-                    comparison.holds(number(node, field), right)
+                    comparison.holds(number(bus, field), right)
                 })
             }
             Condition::Key(node, key, value) => {
@@ -79,41 +79,39 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Whether at least one node runs, and all that do say yes.
-    fn all_say(&mut self, world: &World, says: impl Fn(&World, &Node) -> bool) -> bool {
+    /// Whether at least one node of the cluster runs, and all that do say yes.
+    fn all_say(&mut self, world: &World, says: impl Fn(&World, &Bus) -> bool) -> bool {
         let no = |node: NodeNo| {
-            is_up(world, node) && world.node(node).is_some_and(|node| !says(world, node))
+            is_up(world, node) && bus_of(world, node).is_some_and(|bus| !says(world, bus))
         };
         if no(self.suspect) {
             return false;
         }
-        match self.plan.roster.all().find(|&node| no(node)) {
+        match self.plan.roster.members().find(|&node| no(node)) {
             Some(node) => {
                 self.suspect = node;
                 false
             }
-            None => self.plan.roster.all().any(|node| is_up(world, node)),
+            None => self.plan.roster.members().any(|node| is_up(world, node)),
         }
     }
 
     fn nodes_agree(&mut self, world: &World) -> bool {
-        let Some(first) = self.plan.roster.all().find(|&node| is_up(world, node)) else {
-            return false;
-        };
-        let Some(first) = world.node(first) else { return false };
+        let first = self.plan.roster.members().find(|&node| is_up(world, node));
+        let Some(first) = first.and_then(|first| bus_of(world, first)) else { return false };
         // Where each owner's slots begin and end, which is the same if all have the same owners.
-        let owners = |node: &Node| {
-            let name = |(first, last, owner)| (first, last, node.bus.table.node(owner));
-            node.bus.slots.runs().map(name).collect::<Vec<_>>()
+        let owners = |bus: &Bus| {
+            let name = |(first, last, owner)| (first, last, bus.table.node(owner));
+            bus.slots.runs().map(name).collect::<Vec<_>>()
         };
         let theirs = owners(first);
-        self.all_say(world, |_, node| owners(node) == theirs)
+        self.all_say(world, |_, bus| owners(bus) == theirs)
     }
 
     fn sees(&self, world: &World, node: NodeNo, subject: NodeNo, sight: Sight) -> bool {
-        let Some(observer) = world.node(node) else { return false };
+        let Some(observer) = bus_of(world, node) else { return false };
         let peers = self.peers(world, observer, subject);
-        let is = |peer: PeerIx| looks(&observer.bus, peer, sight);
+        let is = |peer: PeerIx| looks(observer, peer, sight);
         match sight {
             Sight::Unknown => peers.is_empty(),
             _ => peers.into_iter().any(is),
@@ -122,8 +120,8 @@ impl<'a> Question<'a> {
 
     /// The entries of a node's table for another node: by its id, else by its address, under which
     /// it is listed while it is greeted and has no name yet.
-    fn peers(&self, world: &World, observer: &Node, subject: NodeNo) -> Vec<PeerIx> {
-        let table = &observer.bus.table;
+    fn peers(&self, world: &World, observer: &Bus, subject: NodeNo) -> Vec<PeerIx> {
+        let table = &observer.table;
         let by_id = id_of(world, subject).and_then(|id| table.find_id(world.ids(), id));
         if let Some(peer) = by_id {
             return vec![peer];
@@ -150,9 +148,7 @@ impl<'a> Question<'a> {
                 let found = self.describe(world, inner);
                 if found.is_empty() { "it is so".to_owned() } else { format!("found: {found}") }
             }
-            Condition::Cluster(_) => self.tally(world, |_, node| {
-                if node.bus.state_ok { "ok".to_owned() } else { "fail".to_owned() }
-            }),
+            Condition::Cluster(_) => self.tally(world, |_, bus| state_word(bus).to_owned()),
             Condition::Every(each) => {
                 let mut running = each.iter().filter(|(node, _)| is_up(world, *node));
                 let Some((node, inner)) = running
@@ -163,53 +159,54 @@ impl<'a> Question<'a> {
                 format!("{}: {}", self.plan.name(*node), self.describe(world, inner))
             }
             Condition::NodesAgree => "they do not".to_owned(),
-            Condition::EpochsDiffer => self.tally(world, |_, node| {
-                if epochs_differ(node) { "they do".to_owned() } else { "they do not".to_owned() }
+            Condition::EpochsDiffer => self.tally(world, |_, bus| {
+                if epochs_differ(bus) { "they do".to_owned() } else { "they do not".to_owned() }
             }),
-            Condition::SlotOwner(slot, _) => self
-                .tally(world, |world, node| self.owner_name(world, owner_id(world, node, *slot))),
+            Condition::SlotOwner(slot, _) => {
+                self.tally(world, |world, bus| self.owner_name(world, owner_id(world, bus, *slot)))
+            }
             Condition::Running(node, _) => format!("it is {}", status_word(world.status(*node))),
             Condition::State(node, _)
             | Condition::Knows(node, _)
             | Condition::Sees(node, ..)
-            | Condition::Field(node, ..)
-            | Condition::Key(node, ..) => match world.node(*node) {
-                None => format!("{} does not run", self.plan.name(*node)),
-                Some(node) => self.describe_node(world, node, condition),
+            | Condition::Field(node, ..) => match bus_of(world, *node) {
+                None => self.does_not_run(*node),
+                Some(bus) => self.describe_view(world, bus, condition),
+            },
+            Condition::Key(node, key, _) => match world.node(*node) {
+                None => self.does_not_run(*node),
+                Some(node) => describe_key(node, key),
             },
             Condition::Output(_) if self.output.trim().is_empty() => "there was none".to_owned(),
             Condition::Output(_) => format!("the output was: {}", self.output.trim_end()),
         }
     }
 
-    fn describe_node(&self, world: &World, node: &Node, condition: &Condition) -> String {
+    fn does_not_run(&self, node: NodeNo) -> String {
+        format!("{} does not run", self.plan.name(node))
+    }
+
+    fn describe_view(&self, world: &World, bus: &Bus, condition: &Condition) -> String {
         match condition {
-            Condition::State(..) => state_word(node).to_owned(),
-            Condition::Knows(..) => node.bus.table.len().to_string(),
-            Condition::Field(_, field, ..) => number(node, field).to_string(),
-            Condition::Key(_, key, _) => match node.keys.get(key.as_bytes()) {
-                None => "there is no such key".to_owned(),
-                Some(entry) => match &entry.value {
-                    Value::String(value) => format!("{:?}", String::from_utf8_lossy(value)),
-                    _ => "it holds no string".to_owned(),
-                },
-            },
+            Condition::State(..) => state_word(bus).to_owned(),
+            Condition::Knows(..) => bus.table.len().to_string(),
+            Condition::Field(_, field, ..) => number(bus, field).to_string(),
             Condition::Sees(_, subject, _) => {
-                let peers = self.peers(world, node, *subject);
+                let peers = self.peers(world, bus, *subject);
                 let Some(&peer) = peers.first() else { return "it is unknown".to_owned() };
-                let words = SIGHTS.iter().filter(|(_, sight)| looks(&node.bus, peer, *sight));
+                let words = SIGHTS.iter().filter(|(_, sight)| looks(bus, peer, *sight));
                 words.map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
             }
             _ => String::new(),
         }
     }
 
-    /// What the running nodes say, and which say what.
-    fn tally(&self, world: &World, says: impl Fn(&World, &Node) -> String) -> String {
+    /// What the running nodes of the cluster say, and which say what.
+    fn tally(&self, world: &World, says: impl Fn(&World, &Bus) -> String) -> String {
         let mut answers: Vec<(String, Vec<String>)> = Vec::new();
-        for no in self.plan.roster.all().filter(|&node| is_up(world, node)) {
-            let Some(node) = world.node(no) else { continue };
-            let answer = says(world, node);
+        for no in self.plan.roster.members().filter(|&node| is_up(world, node)) {
+            let Some(bus) = bus_of(world, no) else { continue };
+            let answer = says(world, bus);
             match answers.iter_mut().find(|(known, _)| *known == answer) {
                 Some((_, names)) => names.push(self.plan.name(no)),
                 None => answers.push((answer, vec![self.plan.name(no)])),
@@ -233,10 +230,24 @@ impl<'a> Question<'a> {
     }
 }
 
+/// What a running node knows of its cluster; a plain server knows of none.
+fn bus_of(world: &World, node: NodeNo) -> Option<&Bus> {
+    world.node(node)?.cluster()
+}
+
+/// What a node has at a key.
+fn describe_key(node: &Node, key: &str) -> String {
+    match node.keys.get(key.as_bytes()).map(|entry| &entry.value) {
+        None => "there is no such key".to_owned(),
+        Some(Value::String(value)) => format!("{:?}", String::from_utf8_lossy(value)),
+        Some(_) => "it holds no string".to_owned(),
+    }
+}
+
 /// A node's id: what its process says, or what its nodes.conf says, or what it began with.
 pub(super) fn id_of(world: &World, node: NodeNo) -> Option<NodeId> {
     if let Some(running) = world.node(node) {
-        return Some(running.bus.id_of(world.ids(), running.bus.myself));
+        return running.cluster().map(|bus| bus.id_of(world.ids(), bus.myself));
     }
     let saved = world.disk(node)?.nodes_conf.as_deref().and_then(|text| {
         let myself = text.lines().find(|line| line.contains("myself"))?;
@@ -246,8 +257,8 @@ pub(super) fn id_of(world: &World, node: NodeNo) -> Option<NodeId> {
 }
 
 /// Whether no two masters of a node's table have the same config epoch.
-fn epochs_differ(node: &Node) -> bool {
-    let table = &node.bus.table;
+fn epochs_differ(bus: &Bus) -> bool {
+    let table = &bus.table;
     let masters = table.order().iter().filter(|&&peer| table.flags(peer).is_master());
     let mut epochs: Vec<_> = masters.map(|&peer| table.peer(peer).config_epoch).collect();
     epochs.sort_unstable();
@@ -259,24 +270,20 @@ fn is_up(world: &World, node: NodeNo) -> bool {
     matches!(world.status(node), ProcessStatus::Running | ProcessStatus::Blocked)
 }
 
-fn owner(node: &Node, slot: Slot) -> Option<crate::id::NodeIx> {
-    node.bus.slots.owner(slot).map(|owner| node.bus.table.node(owner))
-}
-
-fn owner_id(world: &World, node: &Node, slot: Slot) -> Option<NodeId> {
-    owner(node, slot).map(|owner| world.ids().id(owner))
+fn owner_id(world: &World, bus: &Bus, slot: Slot) -> Option<NodeId> {
+    bus.slots.owner(slot).map(|owner| world.ids().id(bus.table.node(owner)))
 }
 
 /// A number of a node's CLUSTER INFO.
-pub(super) fn number(node: &Node, field: &Field) -> u64 {
-    let text = node.bus.info_text();
+pub(super) fn number(bus: &Bus, field: &Field) -> u64 {
+    let text = bus.info_text();
     let line = text.lines().find_map(|line| line.strip_prefix(field.0.as_str())?.strip_prefix(':'));
     // Counters of messages that were never sent are left out (§10.1).
     line.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
-fn state_word(node: &Node) -> &'static str {
-    if node.bus.state_ok { "ok" } else { "fail" }
+fn state_word(bus: &Bus) -> &'static str {
+    if bus.state_ok { "ok" } else { "fail" }
 }
 
 fn status_word(status: ProcessStatus) -> &'static str {

@@ -13,7 +13,7 @@ use crate::world::World;
 /// The workloads of a plan, none of which has begun.
 pub(super) fn of(plan: &Plan, seed: Seed, world: &mut World) -> Crew {
     let addresses: Vec<SocketAddr> =
-        plan.roster.all().map(|node| plan.roster.address(node)).collect();
+        plan.roster.members().map(|node| plan.roster.address(node)).collect();
     let workloads = (0..)
         .zip(&plan.workloads)
         .map(|(number, its)| Workload::new(seed, number, its.settings.clone(), &addresses));

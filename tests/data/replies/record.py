@@ -5,7 +5,8 @@
 
 A file is a list of commands and their replies:
 
-    #            a comment; "#! fresh" leaves the server without slots
+    #            a comment; "#! fresh" leaves the server without slots, "#! plain" starts one that is
+                 not in cluster mode
     > GET k      a command of the first client; "2> GET k" of the second
     "v"          its replies; "2< …" is something that another client got meanwhile
     wait 250     let so many milliseconds pass
@@ -124,7 +125,9 @@ def collect(clients, me):
 def record(binary, path):
     lines = open(path).read().splitlines()
     folder = tempfile.mkdtemp()
-    config = [f"port {PORT}", "cluster-enabled yes", f"dir {folder}", "cluster-node-timeout 3000"]
+    plain = "#! plain" in lines
+    mode = "no" if plain else "yes"
+    config = [f"port {PORT}", f"cluster-enabled {mode}", f"dir {folder}", "cluster-node-timeout 3000"]
     open(folder + "/redis.conf", "w").write("\n".join(config) + "\n")
     server = subprocess.Popen([binary, folder + "/redis.conf"], stdout=subprocess.DEVNULL)
     out, clients = [], {}
@@ -135,7 +138,7 @@ def record(binary, path):
                 break
             except OSError:
                 time.sleep(0.05)
-        if "#! fresh" not in lines:
+        if "#! fresh" not in lines and not plain:
             clients["1"].send([b"CLUSTER", b"ADDSLOTS"] + [b"%d" % n for n in range(16384)])
             time.sleep(4)
             collect(clients, "1")
