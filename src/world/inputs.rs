@@ -34,8 +34,9 @@ impl<P: Program> World<P> {
         self.hand_over(node, arrived);
     }
 
-    /// Lets a process go on that may have been blocked: it finishes what it was doing, then reads
-    /// what has come in, then runs a cron that is overdue (§0.1.1).
+    /// Lets a process go on that may have been blocked: it finishes what it was doing, then runs a
+    /// cron that is overdue, and what has come in meanwhile it reads in its next pass (§0.1.1). A
+    /// stopped process does the same: the signal ends its poll without an event.
     pub(super) fn wake(&mut self, node: NodeNo) {
         loop {
             let Some(running) = &mut self.machines[node.index()].running else { return };
@@ -46,6 +47,8 @@ impl<P: Program> World<P> {
             if !running.is_blocked() && !running.deferred.is_empty() {
                 self.out.effects = std::mem::take(&mut running.deferred);
                 self.carry_out(node);
+            } else if running.runs_overdue_cron() {
+                self.tick(node);
             } else if let Some(pending) = next.and_then(|at| running.inbox.remove(at)) {
                 running.stop_reading();
                 self.current = pending.id;
@@ -58,8 +61,6 @@ impl<P: Program> World<P> {
             } else if std::mem::take(&mut running.load_step) {
                 self.fingerprint.absorb(u64::from(node.0) << 8 | 27);
                 self.handle(node, Input::LoadStep);
-            } else if std::mem::take(&mut running.tick_overdue) {
-                self.tick(node);
             } else {
                 return;
             }

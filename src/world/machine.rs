@@ -184,6 +184,11 @@ impl<P> Running<P> {
         self.paused || !matches!(self.busy, Busy::No)
     }
 
+    /// Whether a cron is overdue and can run now; it is not overdue any more then.
+    pub(crate) fn runs_overdue_cron(&mut self) -> bool {
+        !self.is_blocked() && !self.load_step && std::mem::take(&mut self.tick_overdue)
+    }
+
     /// Whether it takes this all the same: what it reads, and a signal that ends its loading.
     pub(crate) fn takes(&self, arrived: &Arrived) -> bool {
         let loads = self.load_step || matches!(self.busy, Busy::Reading(..));

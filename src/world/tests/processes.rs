@@ -54,6 +54,7 @@ fn a_paused_process_finds_everything_later_and_in_order() {
         [Seen::Accepted, Seen::Packet(1), Seen::Closed, Seen::Accepted, Seen::Packet(2)]
     );
     assert_eq!(stage.puppet(1).ticks.len(), ticks + 1, "one tick is overdue, not fifty");
+    assert_eq!(stage.puppet(1).seen_before_tick, 1, "and comes before all that waits");
     stage.run(Span::millis(99));
     assert_eq!(stage.puppet(1).ticks.len(), ticks + 1);
 }

@@ -47,6 +47,8 @@ pub(super) struct Puppet {
     pub(super) config_text: Option<String>,
     pub(super) seen: Vec<(Wall, Seen)>,
     pub(super) ticks: Vec<Wall>,
+    /// How much it had seen when it ticked last.
+    pub(super) seen_before_tick: usize,
     opened: Option<LinkId>,
     accepted: Option<LinkId>,
     caller: Option<LinkId>,
@@ -132,6 +134,7 @@ impl Program for Puppet {
             config_text: boot.disk.nodes_conf.map(|text| text.to_string()),
             seen: Vec::new(),
             ticks: Vec::new(),
+            seen_before_tick: 0,
             opened: None,
             accepted: None,
             caller: None,
@@ -141,7 +144,10 @@ impl Program for Puppet {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Ctx<'_>) {
         let seen = match input {
             Input::BootStep => return ctx.out.effects.push(Effect::Listen),
-            Input::Tick => return self.ticks.push(ctx.now),
+            Input::Tick => {
+                self.seen_before_tick = self.seen.len();
+                return self.ticks.push(ctx.now);
+            }
             Input::ClientAccepted(_) => return,
             Input::Command(client, words) => return self.obey(client, &words, ctx.out),
             Input::LinkUp(_) => Seen::Up,
