@@ -9,7 +9,7 @@ mod workloads;
 
 use crate::admin::split_args;
 use crate::network::NodeNo;
-use crate::scenario::condition::Condition;
+use crate::scenario::condition::{Condition, Sight};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::inquiry::{Asked, Inquiry};
 use crate::scenario::plan::validate::faults::Broken;
@@ -277,9 +277,15 @@ impl Check<'_> {
                 self.somebody_must_have_run(step);
             }
             Condition::Running(_, false) | Condition::Output(_) => {}
+            Condition::Sees(node, other, sight) => {
+                self.must_be_member(*node, "it knows of no cluster", step);
+                if *sight != Sight::Unknown {
+                    self.must_be_member(*other, "no node of the cluster knows of it", step);
+                }
+                self.must_have_run(*node, step);
+            }
             Condition::State(node, _)
             | Condition::Knows(node, _)
-            | Condition::Sees(node, ..)
             | Condition::Field(node, ..) => {
                 self.must_be_member(*node, "it knows of no cluster", step);
                 self.must_have_run(*node, step);
