@@ -13,6 +13,7 @@ use crate::rng::{Purpose, Seed};
 use crate::time::Time;
 use crate::world::disk::{DiskWays, VirtualDisk};
 use crate::world::event::Due;
+use crate::world::fingerprint::EventTag;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
 use crate::world::setup::NodeSetup;
 use crate::world::{Program, What, World};
@@ -83,7 +84,7 @@ impl<P: Program> World<P> {
 
     /// A node of a formed cluster starts by itself, unless somebody was faster.
     pub(super) fn start_formed(&mut self, node: NodeNo) {
-        self.fingerprint.absorb(u64::from(node.0) << 8 | 32);
+        self.fingerprint.absorb_event(EventTag::FormedStart, node.0);
         if self.machines[node.index()].running.is_none() {
             self.execute(node);
         }
@@ -113,7 +114,7 @@ impl<P: Program> World<P> {
     }
 
     pub(super) fn end_crash(&mut self, node: NodeNo) {
-        self.fingerprint.absorb(u64::from(node.0) << 8 | 33);
+        self.fingerprint.absorb_event(EventTag::CrashEnd, node.0);
         self.end_process(node, Some(Exit::Crash));
     }
 

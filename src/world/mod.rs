@@ -62,7 +62,7 @@ use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
 use crate::world::disk::DiskWays;
 use crate::world::event::{Event, Happening, Incarnation, LinkEvent};
-use crate::world::fingerprint::Fingerprint;
+use crate::world::fingerprint::{Fingerprint, OutsideTag};
 use crate::world::lane::Lane;
 use crate::world::machine::Machine;
 use crate::world::observe::Observers;
@@ -336,11 +336,11 @@ impl<P: Program> World<P> {
     }
 
     /// Begins something that comes from outside and that nothing in the run has caused.
-    fn begin_outside(&mut self, tag: u64, about: u64) {
+    fn begin_outside(&mut self, tag: OutsideTag, subject: u32) {
         self.current = self.fresh_id();
         self.cause = EventId(0);
         self.fingerprint.absorb(self.now.0);
-        self.fingerprint.absorb(tag << 32 ^ about);
+        self.fingerprint.absorb_outside(tag, subject);
     }
 
     #[inline]

@@ -128,7 +128,7 @@ impl<P: Program> World<P> {
         if self.armed.contains_key(&node) {
             return Err(FaultError::IsArmed);
         }
-        self.interfere(17, node, Fault::Arm(node, armed));
+        self.interfere(Fault::Arm(node, armed));
         self.armed.insert(node, armed);
         Ok(())
     }

@@ -43,7 +43,7 @@ impl<P: Program> World<P> {
     /// If there is no such node.
     pub fn slow_disk(&mut self, node: NodeNo, takes: Span) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(18, node, Fault::SlowDisk(node, takes));
+        self.interfere(Fault::SlowDisk(node, takes));
         match takes {
             Span::ZERO => self.slow_disks.remove(&node),
             takes => self.slow_disks.insert(node, SlowDisk { takes, was_waited_for: false }),
@@ -76,7 +76,7 @@ impl<P: Program> World<P> {
     /// If there is none.
     pub fn lose_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(19, node, Fault::LoseConfig(node));
+        self.interfere(Fault::LoseConfig(node));
         let machine = &mut self.machines[node.index()];
         if !machine.disk.lose_config() {
             return Err(FaultError::NoConfig);
@@ -92,7 +92,7 @@ impl<P: Program> World<P> {
     /// If there is none.
     pub fn tear_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(20, node, Fault::TearConfig(node));
+        self.interfere(Fault::TearConfig(node));
         match self.machines[node.index()].disk.tear_config() {
             true => Ok(()),
             false => Err(FaultError::NoConfig),
@@ -105,7 +105,7 @@ impl<P: Program> World<P> {
     /// If there is no such node.
     pub fn snapshot(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(22, node, Fault::Snapshot(node));
+        self.interfere(Fault::Snapshot(node));
         let machine = &self.machines[node.index()];
         let mut disk = machine.disk.clone();
         if let Some(running) = &machine.running {
@@ -134,7 +134,7 @@ impl<P: Program> World<P> {
         }
         machine.disk = disk.clone();
         machine.setup.id = *id;
-        self.interfere(23, node, Fault::Restore(node));
+        self.interfere(Fault::Restore(node));
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl<P: Program> World<P> {
             return Err(FaultError::NoFiles);
         }
         machine.setup.id = None;
-        self.interfere(24, node, Fault::LoseDisk(node));
+        self.interfere(Fault::LoseDisk(node));
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl<P: Program> World<P> {
             return Err(FaultError::AlreadyRunning);
         }
         self.check_address(node, SocketAddr::new(ip, port))?;
-        self.interfere(21, node, Fault::Move(node, ip, port));
+        self.interfere(Fault::Move(node, ip, port));
         let setup = &mut self.machines[node.index()].setup;
         setup.ip = ip;
         setup.config.port = port;
