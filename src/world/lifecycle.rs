@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::id::Endpoint;
-use crate::network::doors::Port;
 use crate::network::message::Message;
+use crate::network::ports::Service;
 use crate::network::{NodeNo, Site};
 use crate::node::config::Mode;
 use crate::node::effect::{Ctx, Exit};
@@ -41,7 +41,7 @@ impl<P: Program> World<P> {
     pub(super) fn execute(&mut self, node: NodeNo) {
         let subject = u64::from(node.0);
         self.network.set_power(node, true);
-        self.take_place(node);
+        self.claim_address(node);
         let machine = &mut self.machines[node.index()];
         let pid = machine.next_pid();
         let incarnation = machine.incarnations;
@@ -96,11 +96,11 @@ impl<P: Program> World<P> {
         };
         running.listening = true;
         let (ip, port) = (setup.ip, setup.config.port);
-        let doors = self.network.doors_mut();
-        doors.open(self.now, ip, port, node, Port::Clients);
+        let ports = self.network.ports_mut();
+        ports.listen(self.now, ip, port, node, Service::Clients);
         if setup.config.mode == Mode::Cluster {
             let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
-            doors.open(self.now, ip, bus_port, node, Port::Bus);
+            ports.listen(self.now, ip, bus_port, node, Service::Bus);
         }
     }
 
@@ -135,7 +135,7 @@ impl<P: Program> World<P> {
             machine.setup.config.clone_from(config);
         }
         machine.disk.write_keys(running.program.surviving_keys(death));
-        self.network.doors_mut().close(node);
+        self.network.ports_mut().stop_listening(node);
         let mut unread = BTreeSet::new();
         for pending in running.inbox {
             if let Some(link) = pending.arrived.link() {

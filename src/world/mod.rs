@@ -131,7 +131,7 @@ impl<P: Program> World<P> {
         for (node, its) in (0..count).map(NodeNo).zip(&setup.nodes) {
             for port in [its.config.port, its.config.port.saturating_add(Endpoint::BUS_PORT_OFFSET)]
             {
-                network.doors_mut().found(its.ip, port, node);
+                network.ports_mut().claim(its.ip, port, node);
             }
         }
         let ways = setup.disks;

@@ -171,20 +171,20 @@ impl<P: Program> World<P> {
         setup.ip = ip;
         setup.config.port = port;
         setup.config.edit("port", &port.to_string());
-        self.take_place(node);
+        self.claim_address(node);
         Ok(())
     }
 
     /// What is sent to a node's address comes to this node from now on. Another node may have had the
     /// address meanwhile.
-    pub(super) fn take_place(&mut self, node: NodeNo) {
+    pub(super) fn claim_address(&mut self, node: NodeNo) {
         let address = self.address(node);
         let (ip, port) = (address.ip(), address.port());
-        self.network.settle(node, ip);
-        let doors = self.network.doors_mut();
-        if !doors.belongs_to(ip, port, node) {
+        self.network.set_address(node, ip);
+        let ports = self.network.ports_mut();
+        if !ports.belongs_to(ip, port, node) {
             let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
-            doors.move_to(ip, [port, bus_port], node);
+            ports.move_to(ip, [port, bus_port], node);
         }
     }
 
