@@ -41,8 +41,8 @@ impl<P: Program> World<P> {
     fn set_time_limit(&mut self, node: NodeNo) {
         let Some(running) = &mut self.machines[node.index()].running else { return };
         let Busy::Calling(call) = &mut running.busy else { return };
-        running.call_limits += 1;
-        call.limit = running.call_limits;
+        running.call_timeouts += 1;
+        call.limit = running.call_timeouts;
         let (timeout, limit) = (call.timeout, call.limit);
         self.due_in(node, timeout, Due::CallTimeout(limit));
     }

@@ -135,9 +135,9 @@ impl<P: Program> World<P> {
     /// # Errors
     /// When the budget of events is used up.
     pub fn run_until_news(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
-        let before = self.turns;
+        let before = self.notices;
         while self.step_until(limit)? {
-            if !self.clients.news.is_empty() || self.turns != before {
+            if !self.clients.news.is_empty() || self.notices != before {
                 return Ok(true);
             }
         }

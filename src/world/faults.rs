@@ -200,7 +200,12 @@ impl<P: Program> World<P> {
     }
 
     /// Makes one direction slower than usual by this much, from now on; zero makes it normal again.
-    pub fn delay(&mut self, from: impl Into<Site>, to: impl Into<Site>, delay: impl Into<Delay>) {
+    pub fn set_delay(
+        &mut self,
+        from: impl Into<Site>,
+        to: impl Into<Site>,
+        delay: impl Into<Delay>,
+    ) {
         let (from, to, delay) = (from.into(), to.into(), delay.into());
         self.disturb(Fault::Delay(from, to, delay), |paths| {
             paths.change(from, to, |path| path.delay = delay);
@@ -208,7 +213,7 @@ impl<P: Program> World<P> {
     }
 
     /// Makes one direction lose this many of a thousand segments, from now on.
-    pub fn drop(&mut self, from: impl Into<Site>, to: impl Into<Site>, per_mille: u16) {
+    pub fn set_loss(&mut self, from: impl Into<Site>, to: impl Into<Site>, per_mille: u16) {
         let (from, to) = (from.into(), to.into());
         self.disturb(Fault::Loss(from, to, per_mille), |paths| {
             paths.change(from, to, |path| path.loss_per_mille = per_mille);

@@ -56,7 +56,7 @@ impl<P: Program> World<P> {
                 if let Some(link) = link {
                     self.drop_reference(link);
                 }
-            } else if std::mem::take(&mut running.load_step) {
+            } else if std::mem::take(&mut running.load_step_due) {
                 self.fingerprint.absorb_event(EventTag::LoadStep, node.0);
                 self.handle(node, Input::LoadStep);
             } else if std::mem::take(&mut running.tick_overdue) {

@@ -11,7 +11,7 @@ use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
 use crate::rng::{Purpose, Seed};
 use crate::time::Time;
-use crate::world::disk::{DiskWays, VirtualDisk};
+use crate::world::disk::{DiskConfig, VirtualDisk};
 use crate::world::event::Due;
 use crate::world::fingerprint::EventTag;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
@@ -22,9 +22,14 @@ use crate::world::{Program, What, World};
 const TICKS: u64 = 1 << 32;
 
 impl<P: Program> Machine<P> {
-    pub(super) fn new(seed: Seed, node: u32, setup: NodeSetup, ways: DiskWays) -> Machine<P> {
+    pub(super) fn new(
+        seed: Seed,
+        node: u32,
+        setup: NodeSetup,
+        disk_config: DiskConfig,
+    ) -> Machine<P> {
         Machine {
-            disk: VirtualDisk::new(setup.disk.clone(), ways),
+            disk: VirtualDisk::new(setup.disk.clone(), disk_config),
             clock_offset: setup.clock_offset,
             drift: 0,
             drifts_since: Time::ZERO,
@@ -71,9 +76,9 @@ impl<P: Program> World<P> {
             inbox: Default::default(),
             tick_overdue: false,
             loop_draws: self.seed.stream(Purpose::Loop, subject | TICKS, u64::from(incarnation)),
-            call_limits: 0,
-            load_step: false,
-            reads: 0,
+            call_timeouts: 0,
+            load_step_due: false,
+            read_timeouts: 0,
         }));
         if self.observers.wants.faults {
             let mode = self.machines[node.index()].setup.config.mode;

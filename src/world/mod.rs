@@ -60,7 +60,7 @@ use crate::resp::Reply;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
-use crate::world::disk::DiskWays;
+use crate::world::disk::DiskConfig;
 use crate::world::event::{Event, Happening, Incarnation, LinkEvent};
 use crate::world::fingerprint::{Fingerprint, OutsideTag};
 use crate::world::lane::Lane;
@@ -96,7 +96,7 @@ pub struct World<P: Program = Node> {
     traps: Traps,
     /// Where nodes are to die.
     armed: BTreeMap<NodeNo, Armed>,
-    disk_ways: DiskWays,
+    disk_config: DiskConfig,
     slow_disks: BTreeMap<NodeNo, SlowDisk>,
     /// What disks held when somebody copied them.
     snapshots: BTreeMap<NodeNo, Snapshot>,
@@ -104,7 +104,7 @@ pub struct World<P: Program = Node> {
     stats: Stats,
     fingerprint: Fingerprint,
     /// How many notices nodes have given.
-    turns: u64,
+    notices: u64,
 }
 
 /// The next tick of a process.
@@ -134,9 +134,9 @@ impl<P: Program> World<P> {
                 network.ports_mut().claim(its.ip, port, node);
             }
         }
-        let ways = setup.disks;
+        let disk_config = setup.disks;
         let machines = (0..).zip(setup.nodes);
-        let machines = machines.map(|(node, its)| Machine::new(seed, node, its, ways));
+        let machines = machines.map(|(node, its)| Machine::new(seed, node, its, disk_config));
         let mut world = World {
             seed,
             start: setup.start,
@@ -157,13 +157,13 @@ impl<P: Program> World<P> {
             spare_replies: Spare::default(),
             traps: Traps::new(),
             armed: BTreeMap::new(),
-            disk_ways: ways,
-            slow_disks: SlowDisk::all(ways.sync_takes, count),
+            disk_config,
+            slow_disks: SlowDisk::all(disk_config.sync_takes, count),
             snapshots: BTreeMap::new(),
             observers: Observers::default(),
             stats: Stats::default(),
             fingerprint: Fingerprint::default(),
-            turns: 0,
+            notices: 0,
         };
         if let Some(formation) = formed {
             world.schedule_starts(&formation);

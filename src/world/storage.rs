@@ -76,13 +76,13 @@ impl<P: Program> World<P> {
     /// If there is none.
     pub fn lose_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(Fault::LoseConfig(node));
         let machine = &mut self.machines[node.index()];
         if !machine.disk.lose_config() {
             return Err(FaultError::NoConfig);
         }
         // The id stood in that file and nowhere else.
         machine.setup.id = None;
+        self.interfere(Fault::LoseConfig(node));
         Ok(())
     }
 
@@ -92,11 +92,11 @@ impl<P: Program> World<P> {
     /// If there is none.
     pub fn tear_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(Fault::TearConfig(node));
-        match self.machines[node.index()].disk.tear_config() {
-            true => Ok(()),
-            false => Err(FaultError::NoConfig),
+        if !self.machines[node.index()].disk.tear_config() {
+            return Err(FaultError::NoConfig);
         }
+        self.interfere(Fault::TearConfig(node));
+        Ok(())
     }
 
     /// Copies what is on a node's disk, with all that a process has written, synced or not.
