@@ -70,11 +70,11 @@ fn disturb(world: &mut World, draws: &mut SmallStream) -> ClientNo {
             Ok(())
         }
         9 => {
-            world.delay(from, to, Span::millis(u64::from(draws.below(300))));
+            world.set_delay(from, to, Span::millis(u64::from(draws.below(300))));
             Ok(())
         }
         10 => {
-            world.drop(from, to, draws.below(300) as u16);
+            world.set_loss(from, to, draws.below(300) as u16);
             Ok(())
         }
         11 => {
@@ -105,8 +105,8 @@ fn mend(world: &mut World, clients: Vec<ClientNo>) {
     for from in (0..NODES).map(NodeNo) {
         for to in (0..NODES).map(|node| Site::Node(NodeNo(node))).chain([Site::Clients]) {
             for (from, to) in [(from.into(), to), (to, Site::from(from))] {
-                world.delay(from, to, Span::ZERO);
-                world.drop(from, to, 0);
+                world.set_delay(from, to, Span::ZERO);
+                world.set_loss(from, to, 0);
             }
         }
         let _ = world.resume(from);

@@ -4,6 +4,7 @@ mod common;
 
 use std::ops::ControlFlow;
 
+use redis_cluster_sim::network::NodeNo;
 use redis_cluster_sim::scenario::record::{Ending, Record, Sink, What};
 use redis_cluster_sim::scenario::{self, runner};
 use redis_cluster_sim::time::{Span, Time};
@@ -325,4 +326,44 @@ fn a_day_of_partitions_goes_as_it_did_in_reality() {
     same(&PUBLISHED, 300);
     // Several times as long as a core takes that has nothing else to do.
     assert!(took < 600, "a day takes a minute or two, not {took} s");
+}
+
+#[test]
+fn clients_find_the_nodes_of_the_cluster_also_behind_a_plain_server() {
+    let text = r#"
+        [config]
+        cluster-node-timeout = 2000
+        [[node]]
+        port = 6000
+        config = { cluster-enabled = false }
+        [[node]]
+        port = 7000
+        [[node]]
+        port = 7001
+        [[node]]
+        port = 7002
+        [[workload]]
+        name = "w"
+        keys = 1
+        [script]
+        steps = [
+          "start all",
+          "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002",
+          "> yes",
+          "wait until cluster ok within 20s",
+          "start workload w",
+          "wait 1s",
+          "send via 7000 set w:0:0 -3",
+          "wait 1s",
+          "stop workload w",
+        ]
+    "#;
+    let summary = &summaries(text, 1)[0];
+    let lost = summary.losses.len() as u64;
+    assert!(summary.acknowledged > 150 && lost > 50, "{summary:?}");
+    assert_eq!(summary.kept + lost, summary.acknowledged);
+    // The slot of w:0:0 is the third node's of the file, which is the second of the cluster.
+    let by: Vec<NodeNo> =
+        summary.losses.iter().filter_map(|loss| Some(loss.acknowledged?.1)).collect();
+    assert!(by.iter().all(|&node| node == NodeNo(2)), "{by:?}");
 }

@@ -2,9 +2,9 @@
 //! each packet touches one twice, so it is kept small: places and addresses are numbers here.
 
 use crate::network::addresses::AddressIx;
-use crate::network::doors::DoorIx;
 use crate::network::held::HeldList;
 use crate::network::message::Kind;
+use crate::network::ports::PortIx;
 use crate::network::{NodeNo, Site};
 use crate::node::effect::LinkId;
 use crate::rng::{Purpose, Seed, SmallStream};
@@ -142,7 +142,8 @@ pub(crate) struct Connection {
     /// How many events and buffered inputs refer to it.
     pub(crate) references: u32,
     pub(crate) opener_ip: AddressIx,
-    pub(crate) door: DoorIx,
+    /// What was dialled.
+    pub(crate) dialled: PortIx,
     pub(crate) opener_port: u16,
     pub(crate) kind: Kind,
     /// Whether what the opener sends is held back until what it sent before is acknowledged.
@@ -156,7 +157,7 @@ impl Connection {
         kind: Kind,
         tag: u32,
         (from, to): (Option<Site>, Option<Site>),
-        (opener_ip, door): (AddressIx, DoorIx),
+        (opener_ip, dialled): (AddressIx, PortIx),
         mut flows: [Flow; 2],
     ) -> Connection {
         let opener_port = EPHEMERAL_FIRST + flows[0].draws.below(EPHEMERAL_COUNT) as u16;
@@ -167,7 +168,7 @@ impl Connection {
             tag,
             references: 0,
             opener_ip,
-            door,
+            dialled,
             opener_port,
             kind,
             holds_back: false,
@@ -177,7 +178,7 @@ impl Connection {
 
     /// What stands for a number that was never used.
     pub(crate) fn none() -> Connection {
-        let nowhere = (AddressIx(0), DoorIx(0));
+        let nowhere = (AddressIx(0), PortIx(0));
         let flows = [(); 2].map(|()| Flow::new(Seed(0).small_stream(Purpose::Latency, 0, 0)));
         let mut none = Connection::new(Kind::Bus, 0, (None, None), nowhere, flows);
         none.ends[0].state = EndState::Absent;

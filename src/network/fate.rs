@@ -23,9 +23,9 @@ pub enum Verdict {
 pub enum Receiver {
     /// A socket.
     There,
-    /// Nothing: it was closed, and the sender is being told already, or its machine is dark.
+    /// Nothing: it was closed, and the sender is being told already, or its machine has no power.
     Gone,
-    /// A machine that was dark and is up again.
+    /// A machine that had no power and is up again.
     Forgetful,
 }
 

@@ -18,11 +18,11 @@
 
 mod addresses;
 pub mod connection;
-pub(crate) mod doors;
 pub mod fate;
 pub mod graph;
 mod held;
 pub mod message;
+pub(crate) mod ports;
 mod transport;
 
 use std::net::{IpAddr, Ipv4Addr};

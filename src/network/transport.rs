@@ -10,11 +10,11 @@ use indexmap::IndexMap;
 
 use crate::network::addresses::{AddressBook, AddressIx};
 use crate::network::connection::{Connection, EndState};
-use crate::network::doors::{Doors, Listener};
 use crate::network::fate::{DELAYED_ACK, Receiver, Rule, Verdict, next_retransmission};
 use crate::network::graph::{Path, Paths, SiteHasher};
 use crate::network::held::{Held, HeldList};
 use crate::network::message::{Kind, Message};
+use crate::network::ports::{Listener, Ports};
 use crate::network::{NetworkConfig, NodeNo, Sent, Site};
 use crate::node::effect::{LinkEnd, LinkId};
 use crate::node::table::PeerIx;
@@ -33,17 +33,17 @@ pub struct Network {
     paths: Paths,
     connections: Vec<Connection>,
     addresses: AddressBook,
-    /// Where the nodes are.
-    homes: Vec<AddressIx>,
-    /// Where the clients are that sit beside no node.
-    clients_home: AddressIx,
-    doors: Doors,
+    /// The address of each node.
+    node_addresses: Vec<AddressIx>,
+    /// The address of the clients that sit beside no node.
+    clients_address: AddressIx,
+    ports: Ports,
     held: Held,
     /// When the first message was sent of those whose acknowledgements cannot come back, by the
     /// sender's end.
     unanswered: BTreeMap<LinkId, Time>,
     /// Nodes whose machines have no power.
-    dark: BTreeSet<NodeNo>,
+    without_power: BTreeSet<NodeNo>,
     hits: Hits,
     /// Ends that send nothing of what they hold until they are told to go on.
     stopped: BTreeSet<LinkId>,
@@ -58,20 +58,21 @@ impl Network {
         nodes: impl IntoIterator<Item = IpAddr>,
     ) -> Network {
         let mut addresses = AddressBook::default();
-        let clients_home = addresses.number(config.client_ip);
-        let homes: Vec<AddressIx> = nodes.into_iter().map(|ip| addresses.number(ip)).collect();
+        let clients_address = addresses.number(config.client_ip);
+        let node_addresses: Vec<AddressIx> =
+            nodes.into_iter().map(|ip| addresses.number(ip)).collect();
         Network {
             config,
             seed,
-            paths: Paths::new(homes.len() as u32),
+            paths: Paths::new(node_addresses.len() as u32),
             connections: Vec::new(),
             addresses,
-            homes,
-            clients_home,
-            doors: Doors::default(),
+            node_addresses,
+            clients_address,
+            ports: Ports::default(),
             held: Held::default(),
             unanswered: BTreeMap::new(),
-            dark: BTreeSet::new(),
+            without_power: BTreeSet::new(),
             hits: Hits::default(),
             stopped: BTreeSet::new(),
         }
@@ -116,21 +117,21 @@ impl Network {
     pub(crate) fn link_end(&self, link: LinkId) -> LinkEnd {
         let connection = self.connection(link);
         let opener_ip = self.addresses.ip(connection.opener_ip);
-        let door = self.doors.door(connection.door);
+        let dialled = self.ports.get(connection.dialled);
         if link.is_opener() {
             LinkEnd {
                 id: link,
                 // A bus connection is tagged with the index of the peer it was opened to.
                 peer: (connection.kind == Kind::Bus).then_some(PeerIx(connection.tag as u16)),
                 local_ip: opener_ip,
-                remote_ip: door.ip,
-                remote_port: door.port,
+                remote_ip: dialled.ip,
+                remote_port: dialled.number,
             }
         } else {
             LinkEnd {
                 id: link,
                 peer: None,
-                local_ip: door.ip,
+                local_ip: dialled.ip,
                 remote_ip: opener_ip,
                 remote_port: connection.opener_port,
             }
@@ -141,12 +142,12 @@ impl Network {
     #[inline]
     pub(crate) fn listener(&self, link: LinkId) -> Option<Listener> {
         let connection = self.connection(link);
-        self.doors.door(connection.door).listener(connection.kind)
+        self.ports.get(connection.dialled).listener(connection.kind)
     }
 
-    /// All addresses.
-    pub(crate) fn doors_mut(&mut self) -> &mut Doors {
-        &mut self.doors
+    /// All ports.
+    pub(crate) fn ports_mut(&mut self) -> &mut Ports {
+        &mut self.ports
     }
 
     /// Sends a message from an open end.
@@ -172,7 +173,9 @@ impl Network {
         let other = connection.end(from.other());
         let receiver = match other.state {
             state if state.is_in_use() => Receiver::There,
-            EndState::Vanished if !is_dark(&self.dark, other.site()) => Receiver::Forgetful,
+            EndState::Vanished if !lacks_power(&self.without_power, other.site()) => {
+                Receiver::Forgetful
+            }
             _ => Receiver::Gone,
         };
         let may_send_at = connection.may_send_at(from, now);
@@ -325,14 +328,14 @@ impl Network {
     /// Whether a machine has power.
     pub(crate) fn set_power(&mut self, node: NodeNo, on: bool) {
         if on {
-            self.dark.remove(&node);
+            self.without_power.remove(&node);
         } else {
-            self.dark.insert(node);
+            self.without_power.insert(node);
         }
     }
 
-    fn is_dark(&self, site: Option<Site>) -> bool {
-        is_dark(&self.dark, site)
+    fn lacks_power(&self, site: Option<Site>) -> bool {
+        lacks_power(&self.without_power, site)
     }
 
     fn note_hit(&mut self, now: Time, from: LinkId, path: Path) {
@@ -400,6 +403,6 @@ fn note_hit(hits: &mut Hits, connection: &Connection, from: LinkId, now: Time) {
     }
 }
 
-fn is_dark(dark: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
-    site.and_then(Site::node).is_some_and(|node| dark.contains(&node))
+fn lacks_power(without_power: &BTreeSet<NodeNo>, site: Option<Site>) -> bool {
+    site.and_then(Site::node).is_some_and(|node| without_power.contains(&node))
 }

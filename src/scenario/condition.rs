@@ -166,7 +166,7 @@ impl Comparison {
 pub fn parse(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
     let word = cursor.take("a condition")?;
     match word.text.as_str() {
-        "not" => Ok(Condition::Not(Box::new(parse(cursor)?))),
+        "not" => opposite(cursor),
         "cluster" => Ok(Condition::Cluster(cursor.one_of("`ok` or `fail`", &STATES)?)),
         "nodes" => cursor.keyword("agree").map(|_| Condition::NodesAgree),
         "epochs" => cursor.keyword("differ").map(|_| Condition::EpochsDiffer),
@@ -178,6 +178,19 @@ pub fn parse(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
         }
         _ => of_node(word, cursor),
     }
+}
+
+/// What is behind `not`. A second one would say nothing, and any number of them would have no end.
+fn opposite(cursor: &mut Cursor<'_>) -> Result<Condition, Diagnostic> {
+    if let Some(second) = cursor.take_if("not") {
+        let mistake = Diagnostic::new(
+            "a condition has one `not` at most",
+            second.span.clone(),
+            "this is the second",
+        );
+        return Err(mistake.hint("leave both out"));
+    }
+    Ok(Condition::Not(Box::new(parse(cursor)?)))
 }
 
 /// The same of every node that runs and is in cluster mode.

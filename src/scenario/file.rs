@@ -1,9 +1,8 @@
 //! The keys of a scenario file.
 //!
 //! These types are the format: the loader reads them, the JSON Schema that editors use is derived
-//! from them, and the checker of keys and types (`shape`) walks that
-//! schema. What the values mean (durations, dates, steps) is read from them in
-//! [`plan`](crate::scenario::plan).
+//! from them, and the checker of keys and types (`shape`) walks that schema. What the values mean
+//! (durations, dates, steps) is read from them in [`plan`](crate::scenario::plan).
 
 use std::fmt;
 

@@ -45,7 +45,7 @@ pub(crate) struct Key(pub(crate) u32);
 /// What is known of an acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// The number that it brought its key to.
+    /// The number that it brought its key to; 0 if somebody else had set the key below that.
     pub(crate) value: u32,
     /// Which write of the workload it is: what it appended to a list.
     pub(crate) number: u64,
@@ -148,7 +148,7 @@ impl Books {
         let slot = page.slot.index();
         let is_deposed = self.holders[slot] != Some(by) && self.deposed.contains_key(&by);
         if is_deposed {
-            if value > page.inherited {
+            if value > page.inherited || value == 0 {
                 let event = self.merge_of(by, now);
                 self.lose(key, value, Some((now, by)), event);
                 return;
@@ -156,7 +156,12 @@ impl Books {
         } else {
             if value <= page.value {
                 let event = self.event(now, Cause::Unseen(by));
-                self.cut_back(key, value - 1, event);
+                self.cut_back(key, value.saturating_sub(1), event);
+                if value == 0 {
+                    // The key does not count this write, so it is not there either.
+                    self.lose(key, value, Some((now, by)), event);
+                    return;
+                }
             }
             self.holders[slot] = Some(by);
         }

@@ -247,7 +247,7 @@ impl Client {
     }
 
     fn somebody(&mut self, shared: &Shared) -> NodeNo {
-        NodeNo(self.draws.below(shared.addresses.len() as u32))
+        shared.members[self.draws.below(shared.members.len() as u32) as usize]
     }
 
     /// The connection to a node, which is opened if there is none.
@@ -264,8 +264,9 @@ impl Client {
         let to = match (shared.settings.library, shared.settings.site) {
             (Library::Usual, _) => self.somebody(shared),
             (Library::RedisRbCluster, site) => {
-                let first = site.gate().node().map_or(0, |node| node.0);
-                NodeNo((first + self.in_vain) % shared.addresses.len() as u32)
+                let own = site.gate().node();
+                let first = shared.members.iter().position(|&node| Some(node) == own).unwrap_or(0);
+                shared.members[(first + self.in_vain as usize) % shared.members.len()]
             }
         };
         self.in_vain = self.in_vain.wrapping_add(1);

@@ -27,9 +27,16 @@ pub struct Workload {
 
 impl Workload {
     /// Clients that have not begun. `number` is the workload's place in its crew and sets its choices
-    /// apart from those of others; the clients know the addresses of all nodes.
+    /// apart from those of others. `addresses` are those of all nodes of the run, and `members`, of whom
+    /// there is one at least, the nodes of the cluster, whose addresses the clients know.
     #[must_use]
-    pub fn new(seed: Seed, number: u32, settings: Settings, addresses: &[SocketAddr]) -> Workload {
+    pub fn new(
+        seed: Seed,
+        number: u32,
+        settings: Settings,
+        addresses: &[SocketAddr],
+        members: &[NodeNo],
+    ) -> Workload {
         let count = settings.clients;
         let shared = Shared {
             number,
@@ -38,7 +45,8 @@ impl Workload {
             phrases: Phrases::new(&settings),
             settings,
             addresses: addresses.to_vec(),
-            directory: addresses.iter().copied().zip((0..).map(NodeNo)).collect(),
+            members: members.to_vec(),
+            directory: members.iter().map(|&node| (addresses[node.index()], node)).collect(),
             tally: Tally::default(),
             outages: Outages::new(),
             begins: false,

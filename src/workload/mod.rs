@@ -1,8 +1,8 @@
 //! Virtual clients that keep books: what they wrote, what was acknowledged, and what became of it.
 //!
 //! A [`Workload`] is a number of clients that count up keys of their own (INCR), or append to lists
-//! of their own (RPUSH), as fast as they are told to, and that behave as real cluster clients do: they keep a map of the slots, follow
-//! redirections, give up waiting, and try again. Each key is written by one client only and by one
+//! of their own (RPUSH), as fast as they are told to, and that behave as real cluster clients do: they
+//! keep a map of the slots, follow redirections, give up waiting, and try again. Each key is written by one client only and by one
 //! command at a time, so a reply says how many writes its key has seen, and every write has a name:
 //! its key and the number that it brought the key to.
 //!

@@ -18,7 +18,11 @@ pub(crate) struct Shared {
     /// The place of the workload in its crew.
     pub(crate) number: u32,
     pub(crate) settings: Settings,
+    /// The address of each node of the run, by its number.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// The nodes of the cluster, which are those that clients know. Plain servers are none.
+    pub(crate) members: Vec<NodeNo>,
+    /// The members by their addresses.
     pub(crate) directory: Directory,
     pub(crate) books: Books,
     pub(crate) checks: Checks,

@@ -10,6 +10,7 @@ use crate::node::effect::{CallError, CallResult, LinkId};
 use crate::resp::Args;
 use crate::time::Span;
 use crate::world::event::Due;
+use crate::world::fingerprint::EventTag;
 use crate::world::machine::{Arrived, Busy, Call, Pending};
 use crate::world::{Program, World};
 
@@ -40,8 +41,8 @@ impl<P: Program> World<P> {
     fn set_time_limit(&mut self, node: NodeNo) {
         let Some(running) = &mut self.machines[node.index()].running else { return };
         let Busy::Calling(call) = &mut running.busy else { return };
-        running.call_limits += 1;
-        call.limit = running.call_limits;
+        running.call_timeouts += 1;
+        call.limit = running.call_timeouts;
         let (timeout, limit) = (call.timeout, call.limit);
         self.due_in(node, timeout, Due::CallTimeout(limit));
     }
@@ -61,7 +62,7 @@ impl<P: Program> World<P> {
 
     /// Something comes back to a node that calls.
     pub(super) fn answer(&mut self, node: NodeNo, link: LinkId, message: Message) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 48);
+        self.fingerprint.absorb_event(EventTag::CallAnswer, link.0);
         let Some(call) = self.calling(node) else { return };
         match message {
             Message::Reply(reply) => {
@@ -81,7 +82,7 @@ impl<P: Program> World<P> {
     }
 
     pub(super) fn call_timeout(&mut self, node: NodeNo, limit: u32) {
-        self.fingerprint.absorb(u64::from(node.0) << 8 | 49);
+        self.fingerprint.absorb_event(EventTag::CallTimeout, node.0);
         let Some(call) = self.calling(node) else { return };
         if call.limit != limit {
             return;

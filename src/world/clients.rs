@@ -13,6 +13,7 @@ use crate::network::{Dial, NodeNo, Site};
 use crate::node::effect::LinkId;
 use crate::resp::{Args, Reply};
 use crate::time::Time;
+use crate::world::fingerprint::{EventTag, OutsideTag};
 use crate::world::{BudgetSpent, Program, World};
 
 /// A client: one connection, from dialling to closing.
@@ -99,7 +100,7 @@ impl<P: Program> World<P> {
 
     fn open_client(&mut self, from: Site, ip: IpAddr, port: u16, kept: Kept) -> ClientNo {
         let client = ClientNo(u32::try_from(self.clients.all.len()).unwrap_or(u32::MAX));
-        self.begin_outside(1, u64::from(client.0));
+        self.begin_outside(OutsideTag::ClientConnect, client.0);
         let link = self.out.new_link();
         self.clients.all.push(Client { link: Some(link), kept });
         self.dial(Dial { link, kind: Kind::Client, tag: client.0, from, to_ip: ip, to_port: port });
@@ -108,7 +109,7 @@ impl<P: Program> World<P> {
 
     /// Sends a command. If the connection is lost, nobody gets it.
     pub fn client_send(&mut self, client: ClientNo, args: impl Into<Arc<Args>>) {
-        self.begin_outside(2, u64::from(client.0));
+        self.begin_outside(OutsideTag::ClientSend, client.0);
         if let Some(link) = self.clients.all[client.0 as usize].link {
             self.transmit(link, Message::Request(args.into()));
         }
@@ -134,9 +135,9 @@ impl<P: Program> World<P> {
     /// # Errors
     /// When the budget of events is used up.
     pub fn run_until_news(&mut self, limit: Time) -> Result<bool, BudgetSpent> {
-        let before = self.turns;
+        let before = self.notices;
         while self.step_until(limit)? {
-            if !self.clients.news.is_empty() || self.turns != before {
+            if !self.clients.news.is_empty() || self.notices != before {
                 return Ok(true);
             }
         }
@@ -146,7 +147,7 @@ impl<P: Program> World<P> {
 
     /// Closes a client's connection. What it has experienced can still be taken.
     pub fn client_close(&mut self, client: ClientNo) {
-        self.begin_outside(3, u64::from(client.0));
+        self.begin_outside(OutsideTag::ClientClose, client.0);
         if let Some(link) = self.clients.all[client.0 as usize].link.take() {
             self.close(link);
         }
@@ -169,7 +170,7 @@ impl<P: Program> World<P> {
     }
 
     pub(super) fn client_event(&mut self, client: u32, event: ClientEvent) {
-        self.fingerprint.absorb(u64::from(client) << 8 | 50);
+        self.fingerprint.absorb_event(EventTag::Client, client);
         self.clients.events += 1;
         let its = &mut self.clients.all[client as usize];
         if matches!(event, ClientEvent::Refused | ClientEvent::Closed) {

@@ -9,7 +9,7 @@ use crate::time::{Span, Time, Wall};
 
 /// How disks behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DiskWays {
+pub struct DiskConfig {
     /// Whether a disk has what it is told to sync; else it only says so, and has what the kernel writes
     /// back of its own accord.
     pub syncs: bool,
@@ -23,9 +23,9 @@ pub struct DiskWays {
     pub sync_takes: Span,
 }
 
-impl Default for DiskWays {
-    fn default() -> DiskWays {
-        DiskWays {
+impl Default for DiskConfig {
+    fn default() -> DiskConfig {
+        DiskConfig {
             syncs: true,
             loses_unsynced: true,
             tears: false,
@@ -47,20 +47,20 @@ pub struct VirtualDisk {
     dirty_since: Option<Time>,
     /// When the sync of nodes.conf ends that was begun last.
     sync_ends: Option<Time>,
-    ways: DiskWays,
+    config: DiskConfig,
 }
 
 impl VirtualDisk {
     /// A disk with these files, all of them safely on it.
     #[must_use]
-    pub fn new(mut files: Disk, ways: DiskWays) -> VirtualDisk {
-        files.ignores_syncs = !ways.syncs;
+    pub fn new(mut files: Disk, config: DiskConfig) -> VirtualDisk {
+        files.ignores_syncs = !config.syncs;
         VirtualDisk {
             synced: files.nodes_conf.clone(),
             files,
             dirty_since: None,
             sync_ends: None,
-            ways,
+            config,
         }
     }
 
@@ -75,7 +75,7 @@ impl VirtualDisk {
         self.write_back(now);
         self.files.nodes_conf = Some(text);
         self.dirty_since.get_or_insert(now);
-        self.sync_ends = sync.filter(|_| self.ways.syncs).map(|takes| now + takes);
+        self.sync_ends = sync.filter(|_| self.config.syncs).map(|takes| now + takes);
     }
 
     /// What was written is on the disk.
@@ -133,12 +133,12 @@ impl VirtualDisk {
     /// The power fails: what was not synced is gone. Says how much of the keys is.
     /// `clock` is the machine's own.
     pub(crate) fn lose_power(&mut self, now: Time, clock: Wall) -> Death {
-        if !self.ways.loses_unsynced {
+        if !self.config.loses_unsynced {
             return Death::Killed;
         }
         self.write_back(now);
         let torn = self.files.nodes_conf.as_deref().and_then(first_half);
-        match torn.filter(|_| self.ways.tears && self.dirty_since.is_some()) {
+        match torn.filter(|_| self.config.tears && self.dirty_since.is_some()) {
             Some(torn) => self.files.nodes_conf = Some(torn.into()),
             None => self.files.nodes_conf.clone_from(&self.synced),
         }
@@ -163,8 +163,8 @@ mod tests {
     /// How long a sync takes.
     const SYNC: Span = Span::millis(5);
 
-    fn disk(ways: DiskWays) -> VirtualDisk {
-        VirtualDisk::new(Disk::default(), ways)
+    fn disk(config: DiskConfig) -> VirtualDisk {
+        VirtualDisk::new(Disk::default(), config)
     }
 
     fn text(disk: &VirtualDisk) -> Option<&str> {
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_torn_file_ends_within_a_line() {
-        let mut disk = disk(DiskWays::default());
+        let mut disk = disk(DiskConfig::default());
         assert!(!disk.tear_config() && !disk.lose_config(), "there is none");
         let whole = "one two three four\nvars currentEpoch 0 lastVoteEpoch 0\n";
         disk.write_config(whole.into(), Some(Span::ZERO), LATER);
@@ -188,8 +188,8 @@ mod tests {
     }
 
     /// What is left of two files when the power fails so long after the second was written.
-    fn left(ways: DiskWays, fsync: bool, after: Span) -> String {
-        let mut disk = disk(ways);
+    fn left(config: DiskConfig, fsync: bool, after: Span) -> String {
+        let mut disk = disk(config);
         disk.write_config("the first one".into(), Some(Span::ZERO), Time::ZERO);
         disk.write_back(LATER + WRITE_BACK);
         let then = LATER + WRITE_BACK;
@@ -201,26 +201,26 @@ mod tests {
 
     #[test]
     fn only_a_power_failure_loses_what_was_not_synced_or_written_back() {
-        let ways = DiskWays::default();
-        assert_eq!(left(ways, true, SYNC), "the second one");
-        assert_eq!(left(ways, true, Span::millis(4)), "the first one", "it is being synced");
-        assert_eq!(left(ways, false, Span::secs(29)), "the first one");
-        assert_eq!(left(ways, false, Span::secs(30)), "the second one");
+        let config = DiskConfig::default();
+        assert_eq!(left(config, true, SYNC), "the second one");
+        assert_eq!(left(config, true, Span::millis(4)), "the first one", "it is being synced");
+        assert_eq!(left(config, false, Span::secs(29)), "the first one");
+        assert_eq!(left(config, false, Span::secs(30)), "the second one");
     }
 
     #[test]
     fn a_disk_that_lies_loses_what_it_said_was_synced() {
-        let ways = DiskWays { syncs: false, ..DiskWays::default() };
-        assert_eq!(left(ways, true, Span::secs(29)), "the first one");
-        assert_eq!(left(ways, true, Span::secs(30)), "the second one");
+        let config = DiskConfig { syncs: false, ..DiskConfig::default() };
+        assert_eq!(left(config, true, Span::secs(29)), "the first one");
+        assert_eq!(left(config, true, Span::secs(30)), "the second one");
     }
 
     #[test]
     fn a_power_failure_may_tear_what_was_not_synced_or_lose_nothing() {
-        let tears = DiskWays { tears: true, ..DiskWays::default() };
+        let tears = DiskConfig { tears: true, ..DiskConfig::default() };
         assert_eq!(left(tears, false, Span::ZERO), "the second");
         assert_eq!(left(tears, true, SYNC), "the second one");
-        let keeps = DiskWays { loses_unsynced: false, ..DiskWays::default() };
+        let keeps = DiskConfig { loses_unsynced: false, ..DiskConfig::default() };
         assert_eq!(left(keeps, false, Span::ZERO), "the second one");
     }
 }

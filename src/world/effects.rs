@@ -60,7 +60,7 @@ impl<P: Program> World<P> {
         if self.armed.is_empty() && self.slow_disks.is_empty() {
             return None;
         }
-        write_before_sending(effects, self.disk_ways.save_first);
+        write_before_sending(effects, self.disk_config.save_first);
         self.cut_short(node, effects)
     }
 
@@ -110,7 +110,7 @@ impl<P: Program> World<P> {
                 self.record(What::Log { node, pid, wall, level, role, text: &text });
             }
             Effect::Notice(notice) => {
-                self.turns += 1;
+                self.notices += 1;
                 self.record(What::Notice { node, notice });
             }
             Effect::Sleep(span) => return self.sleep(node, span),

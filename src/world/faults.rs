@@ -4,6 +4,7 @@ use crate::network::graph::{Delay, Paths};
 use crate::network::{NodeNo, Site};
 use crate::time::Time;
 use crate::world::event::LinkEvent;
+use crate::world::fingerprint::OutsideTag;
 use crate::world::machine::{Arrived, Busy, Running};
 use crate::world::observe::Fault;
 use crate::world::{FaultError, Program, What, World};
@@ -18,7 +19,7 @@ impl<P: Program> World<P> {
         if machine.running.is_some() {
             return Err(FaultError::AlreadyRunning);
         }
-        self.begin_outside(4, u64::from(node.0));
+        self.begin_outside(OutsideTag::Start, node.0);
         self.execute(node);
         Ok(())
     }
@@ -29,7 +30,7 @@ impl<P: Program> World<P> {
     /// If it does not run.
     pub fn kill(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.running(node)?;
-        self.interfere(5, node, Fault::Kill(node));
+        self.interfere(Fault::Kill(node));
         self.end_process(node, None);
         Ok(())
     }
@@ -42,7 +43,7 @@ impl<P: Program> World<P> {
         if matches!(self.running(node)?.busy, Busy::Crashing) {
             return Err(FaultError::AlreadyCrashing);
         }
-        self.interfere(6, node, Fault::Crash(node));
+        self.interfere(Fault::Crash(node));
         self.begin_crash(node);
         Ok(())
     }
@@ -53,7 +54,7 @@ impl<P: Program> World<P> {
     /// If it does not run.
     pub fn terminate(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.running(node)?;
-        self.interfere(7, node, Fault::Terminate(node));
+        self.interfere(Fault::Terminate(node));
         self.take_in(node, Arrived::Terminate);
         Ok(())
     }
@@ -67,7 +68,7 @@ impl<P: Program> World<P> {
         if self.running(node)?.paused {
             return Err(FaultError::AlreadyPaused);
         }
-        self.interfere(8, node, Fault::Pause(node));
+        self.interfere(Fault::Pause(node));
         self.running(node)?.paused = true;
         Ok(())
     }
@@ -80,7 +81,7 @@ impl<P: Program> World<P> {
         if !self.running(node)?.paused {
             return Err(FaultError::NotPaused(self.status(node)));
         }
-        self.interfere(9, node, Fault::Resume(node));
+        self.interfere(Fault::Resume(node));
         self.running(node)?.paused = false;
         self.wake(node);
         Ok(())
@@ -93,7 +94,7 @@ impl<P: Program> World<P> {
     /// If it does not run.
     pub fn power_off(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.running(node)?;
-        self.interfere(12, node, Fault::PowerOff(node));
+        self.interfere(Fault::PowerOff(node));
         self.lose_power(node);
         Ok(())
     }
@@ -116,7 +117,7 @@ impl<P: Program> World<P> {
         if self.machines.get(node.index()).is_none() {
             return Err(FaultError::NoSuchNode(node));
         }
-        self.interfere(10, node, Fault::Clock(node, offset));
+        self.interfere(Fault::Clock(node, offset));
         self.machines[node.index()].clock_offset = offset;
         Ok(())
     }
@@ -138,7 +139,7 @@ impl<P: Program> World<P> {
         if self.machines.get(node.index()).is_none() {
             return Err(FaultError::NoSuchNode(node));
         }
-        self.interfere(13, node, Fault::Drift(node, drift));
+        self.interfere(Fault::Drift(node, drift));
         let now = self.now;
         self.machines[node.index()].set_drift(drift, now);
         Ok(())
@@ -172,7 +173,7 @@ impl<P: Program> World<P> {
 
     /// Cuts these paths, all at once, or mends them.
     pub fn change_cuts(&mut self, pairs: &[(NodeNo, NodeNo)], cut: bool) {
-        self.begin_outside(14, u64::from(cut));
+        self.begin_outside(OutsideTag::Cuts, u32::from(cut));
         if self.observers.wants.faults {
             for &(from, to) in pairs {
                 let (from, to) = (from.into(), to.into());
@@ -199,7 +200,12 @@ impl<P: Program> World<P> {
     }
 
     /// Makes one direction slower than usual by this much, from now on; zero makes it normal again.
-    pub fn delay(&mut self, from: impl Into<Site>, to: impl Into<Site>, delay: impl Into<Delay>) {
+    pub fn set_delay(
+        &mut self,
+        from: impl Into<Site>,
+        to: impl Into<Site>,
+        delay: impl Into<Delay>,
+    ) {
         let (from, to, delay) = (from.into(), to.into(), delay.into());
         self.disturb(Fault::Delay(from, to, delay), |paths| {
             paths.change(from, to, |path| path.delay = delay);
@@ -207,7 +213,7 @@ impl<P: Program> World<P> {
     }
 
     /// Makes one direction lose this many of a thousand segments, from now on.
-    pub fn drop(&mut self, from: impl Into<Site>, to: impl Into<Site>, per_mille: u16) {
+    pub fn set_loss(&mut self, from: impl Into<Site>, to: impl Into<Site>, per_mille: u16) {
         let (from, to) = (from.into(), to.into());
         self.disturb(Fault::Loss(from, to, per_mille), |paths| {
             paths.change(from, to, |path| path.loss_per_mille = per_mille);
@@ -219,8 +225,10 @@ impl<P: Program> World<P> {
         machine.running.as_deref_mut().ok_or(FaultError::NotRunning)
     }
 
-    pub(super) fn interfere(&mut self, tag: u64, node: NodeNo, fault: Fault<'_>) {
-        self.begin_outside(tag, u64::from(node.0));
+    /// Begins a fault, and tells observers of it.
+    pub(super) fn interfere(&mut self, fault: Fault<'_>) {
+        let (tag, subject) = in_fingerprint(&fault);
+        self.begin_outside(tag, subject);
         if self.observers.wants.faults {
             self.record(What::Fault(fault));
         }
@@ -228,10 +236,7 @@ impl<P: Program> World<P> {
 
     /// Changes the network. Kernels that can send again what they hold will do so.
     fn disturb(&mut self, fault: Fault<'_>, change: impl FnOnce(&mut Paths)) {
-        self.begin_outside(11, 0);
-        if self.observers.wants.faults {
-            self.record(What::Fault(fault));
-        }
+        self.interfere(fault);
         self.change_paths(change);
     }
 
@@ -240,4 +245,35 @@ impl<P: Program> World<P> {
             self.schedule_at(link, at, LinkEvent::Resend(since));
         }
     }
+}
+
+/// What stands for a fault in the fingerprint: its kind, and the node that it hits first.
+fn in_fingerprint(fault: &Fault<'_>) -> (OutsideTag, u32) {
+    let (tag, node) = match *fault {
+        Fault::Kill(node) => (OutsideTag::Kill, node),
+        Fault::Crash(node) => (OutsideTag::Crash, node),
+        Fault::Terminate(node) => (OutsideTag::Terminate, node),
+        Fault::Pause(node) => (OutsideTag::Pause, node),
+        Fault::Resume(node) => (OutsideTag::Resume, node),
+        Fault::PowerOff(node) => (OutsideTag::PowerOff, node),
+        Fault::Clock(node, _) => (OutsideTag::Clock, node),
+        Fault::Drift(node, _) => (OutsideTag::Drift, node),
+        Fault::Partition(_)
+        | Fault::Cut(..)
+        | Fault::Mend(..)
+        | Fault::Heal
+        | Fault::Delay(..)
+        | Fault::Loss(..) => return (OutsideTag::Paths, 0),
+        Fault::Trap((from, ..), _) => (OutsideTag::Trap, from),
+        Fault::Release(from, _) => (OutsideTag::Release, from),
+        Fault::Arm(node, _) => (OutsideTag::Arm, node),
+        Fault::SlowDisk(node, _) => (OutsideTag::SlowDisk, node),
+        Fault::LoseConfig(node) => (OutsideTag::LoseConfig, node),
+        Fault::TearConfig(node) => (OutsideTag::TearConfig, node),
+        Fault::Snapshot(node) => (OutsideTag::Snapshot, node),
+        Fault::Restore(node) => (OutsideTag::Restore, node),
+        Fault::LoseDisk(node) => (OutsideTag::LoseDisk, node),
+        Fault::Move(node, ..) => (OutsideTag::Move, node),
+    };
+    (tag, node.0)
 }

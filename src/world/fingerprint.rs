@@ -3,6 +3,67 @@
 //! Two runs that did the same have the same fingerprint; two runs that differ anywhere almost
 //! certainly do not. Observers do not touch it.
 
+/// What happens within a run, as a fingerprint tells it apart. The numbers are part of every
+/// fingerprint that was ever noted down: they stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventTag {
+    SynRetry = 1,
+    Syn = 2,
+    SynAck = 3,
+    Refused = 4,
+    Resend = 5,
+    OrphanGivenUp = 6,
+    BootStep = 16,
+    CallDone = 17,
+    Terminate = 18,
+    Established = 19,
+    Request = 20,
+    /// Closed or reset.
+    ConnectionOver = 21,
+    Tick = 22,
+    Awake = 23,
+    ChildExit = 24,
+    Replication = 25,
+    TransferDone = 26,
+    LoadStep = 27,
+    ReadTimeout = 28,
+    FormedStart = 32,
+    CrashEnd = 33,
+    CallAnswer = 48,
+    CallTimeout = 49,
+    Client = 50,
+}
+
+/// What is done to a run from outside, as a fingerprint tells it apart. The numbers stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutsideTag {
+    ClientConnect = 1,
+    ClientSend = 2,
+    ClientClose = 3,
+    Start = 4,
+    Kill = 5,
+    Crash = 6,
+    Terminate = 7,
+    Pause = 8,
+    Resume = 9,
+    Clock = 10,
+    /// Any change of the paths but that of many cuts at once.
+    Paths = 11,
+    PowerOff = 12,
+    Drift = 13,
+    Cuts = 14,
+    Trap = 15,
+    Release = 16,
+    Arm = 17,
+    SlowDisk = 18,
+    LoseConfig = 19,
+    TearConfig = 20,
+    Move = 21,
+    Snapshot = 22,
+    Restore = 23,
+    LoseDisk = 24,
+}
+
 /// A running hash of 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(u64);
@@ -19,6 +80,17 @@ impl Fingerprint {
     pub fn absorb(&mut self, word: u64) {
         let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = mixed ^ (mixed >> 29);
+    }
+
+    /// Takes in what happens, and the number of the node, connection or client that it happens to.
+    #[inline]
+    pub(crate) fn absorb_event(&mut self, tag: EventTag, subject: u32) {
+        self.absorb(u64::from(subject) << 8 | tag as u64);
+    }
+
+    /// Takes in what is done from outside, and the number of the node or client that it is done to.
+    pub(crate) fn absorb_outside(&mut self, tag: OutsideTag, subject: u32) {
+        self.absorb((tag as u64) << 32 ^ u64::from(subject));
     }
 
     /// Takes in some bytes and how many they are.

@@ -7,6 +7,7 @@ use crate::node::packet::Packet;
 use crate::node::replication::message::ReplMessage;
 use crate::time::Span;
 use crate::world::event::{Due, Incarnation};
+use crate::world::fingerprint::EventTag;
 use crate::world::machine::{Arrived, Busy, Pending};
 use crate::world::queue::Key;
 use crate::world::{NextTick, Program, What, World};
@@ -58,8 +59,8 @@ impl<P: Program> World<P> {
                 if let Some(link) = link {
                     self.drop_reference(link);
                 }
-            } else if std::mem::take(&mut running.load_step) {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 27);
+            } else if std::mem::take(&mut running.load_step_due) {
+                self.fingerprint.absorb_event(EventTag::LoadStep, node.0);
                 self.handle(node, Input::LoadStep);
             } else {
                 return;
@@ -74,27 +75,27 @@ impl<P: Program> World<P> {
             Arrived::Connected(link) => self.connected(node, link),
             Arrived::Lost(link, loss) => self.lost(node, link, loss),
             Arrived::BootStep => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 16);
+                self.fingerprint.absorb_event(EventTag::BootStep, node.0);
                 self.handle(node, Input::BootStep);
             }
             Arrived::CallDone(result) => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 17);
+                self.fingerprint.absorb_event(EventTag::CallDone, node.0);
                 self.handle(node, Input::CallDone(result));
             }
             Arrived::ChildExit(pid) => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 24);
+                self.fingerprint.absorb_event(EventTag::ChildExit, node.0);
                 self.handle(node, Input::ChildExit(pid));
             }
             Arrived::TransferDone(number) => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 26);
+                self.fingerprint.absorb_event(EventTag::TransferDone, node.0);
                 self.handle(node, Input::TransferDone(number));
             }
             Arrived::ReadTimeout(_) => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 28);
+                self.fingerprint.absorb_event(EventTag::ReadTimeout, node.0);
                 self.handle(node, Input::ReadTimeout);
             }
             Arrived::Terminate => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 18);
+                self.fingerprint.absorb_event(EventTag::Terminate, node.0);
                 self.handle(node, Input::Terminate);
             }
         }
@@ -155,7 +156,7 @@ impl<P: Program> World<P> {
                 self.out.packets.give(packet);
             }
             Message::Established => {
-                self.fingerprint.absorb(u64::from(link.0) << 8 | 19);
+                self.fingerprint.absorb_event(EventTag::Established, link.0);
                 let end = self.network.link_end(link);
                 match self.network.connection(link).kind {
                     Kind::Bus => self.handle(node, Input::Accepted(end)),
@@ -164,14 +165,14 @@ impl<P: Program> World<P> {
                 }
             }
             Message::Replication(message) => {
-                self.fingerprint.absorb(u64::from(link.0) << 8 | 25);
+                self.fingerprint.absorb_event(EventTag::Replication, link.0);
                 self.fingerprint.absorb(message.wire_bytes());
                 let content = self.spare_messages.unpack(message, ReplMessage::Newline);
                 let end = self.network.link_end(link);
                 self.handle(node, Input::ReplMessage(end, content));
             }
             Message::Request(args) => {
-                self.fingerprint.absorb(u64::from(link.0) << 8 | 20);
+                self.fingerprint.absorb_event(EventTag::Request, link.0);
                 args.iter().for_each(|word| self.fingerprint.absorb_bytes(word));
                 self.stats.commands += 1;
                 if self.observers.wants.commands {
@@ -182,11 +183,11 @@ impl<P: Program> World<P> {
             }
             Message::Reply(_) => {}
             Message::Close => {
-                self.fingerprint.absorb(u64::from(link.0) << 8 | 21);
+                self.fingerprint.absorb_event(EventTag::ConnectionOver, link.0);
                 self.lost(node, link, Loss::Closed);
             }
             Message::Reset => {
-                self.fingerprint.absorb(u64::from(link.0) << 8 | 21);
+                self.fingerprint.absorb_event(EventTag::ConnectionOver, link.0);
                 self.lost(node, link, Loss::Reset);
             }
         }
@@ -217,7 +218,7 @@ impl<P: Program> World<P> {
     #[inline]
     fn tick(&mut self, node: NodeNo) {
         self.stats.ticks += 1;
-        self.fingerprint.absorb(u64::from(node.0) << 8 | 22);
+        self.fingerprint.absorb_event(EventTag::Tick, node.0);
         self.handle(node, Input::Tick);
         let Some(running) = &mut self.machines[node.index()].running else { return };
         let extra = running.loop_draws.span(TICK_EXTRA_LOW, TICK_EXTRA_HIGH);
@@ -243,7 +244,7 @@ impl<P: Program> World<P> {
             Due::ChildExit(pid) => self.take_in(node, Arrived::ChildExit(pid)),
             Due::TransferDone(number) => self.take_in(node, Arrived::TransferDone(number)),
             Due::Awake => {
-                self.fingerprint.absorb(u64::from(node.0) << 8 | 23);
+                self.fingerprint.absorb_event(EventTag::Awake, node.0);
                 running.busy = Busy::No;
                 self.wake(node);
             }

@@ -45,7 +45,7 @@ impl<T> Lane<T> {
         first
     }
 
-    /// When the earliest item is due, if there is one.
+    /// When the earliest item is due; [`Key::NEVER`] if there is none.
     #[must_use]
     #[inline]
     pub fn peek(&self) -> Key {

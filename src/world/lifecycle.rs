@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use crate::id::Endpoint;
-use crate::network::doors::Port;
 use crate::network::message::Message;
+use crate::network::ports::Service;
 use crate::network::{NodeNo, Site};
 use crate::node::config::Mode;
 use crate::node::effect::{Ctx, Exit};
 use crate::node::process::{Boot, Death};
 use crate::rng::{Purpose, Seed};
 use crate::time::Time;
-use crate::world::disk::{DiskWays, VirtualDisk};
+use crate::world::disk::{DiskConfig, VirtualDisk};
 use crate::world::event::Due;
+use crate::world::fingerprint::EventTag;
 use crate::world::machine::{Arrived, Busy, Machine, Running};
 use crate::world::setup::NodeSetup;
 use crate::world::{Program, What, World};
@@ -21,9 +22,14 @@ use crate::world::{Program, What, World};
 const TICKS: u64 = 1 << 32;
 
 impl<P: Program> Machine<P> {
-    pub(super) fn new(seed: Seed, node: u32, setup: NodeSetup, ways: DiskWays) -> Machine<P> {
+    pub(super) fn new(
+        seed: Seed,
+        node: u32,
+        setup: NodeSetup,
+        disk_config: DiskConfig,
+    ) -> Machine<P> {
         Machine {
-            disk: VirtualDisk::new(setup.disk.clone(), ways),
+            disk: VirtualDisk::new(setup.disk.clone(), disk_config),
             clock_offset: setup.clock_offset,
             drift: 0,
             drifts_since: Time::ZERO,
@@ -40,7 +46,7 @@ impl<P: Program> World<P> {
     pub(super) fn execute(&mut self, node: NodeNo) {
         let subject = u64::from(node.0);
         self.network.set_power(node, true);
-        self.take_place(node);
+        self.claim_address(node);
         let machine = &mut self.machines[node.index()];
         let pid = machine.next_pid();
         let incarnation = machine.incarnations;
@@ -70,9 +76,9 @@ impl<P: Program> World<P> {
             inbox: Default::default(),
             tick_overdue: false,
             loop_draws: self.seed.stream(Purpose::Loop, subject | TICKS, u64::from(incarnation)),
-            call_limits: 0,
-            load_step: false,
-            reads: 0,
+            call_timeouts: 0,
+            load_step_due: false,
+            read_timeouts: 0,
         }));
         if self.observers.wants.faults {
             let mode = self.machines[node.index()].setup.config.mode;
@@ -83,7 +89,7 @@ impl<P: Program> World<P> {
 
     /// A node of a formed cluster starts by itself, unless somebody was faster.
     pub(super) fn start_formed(&mut self, node: NodeNo) {
-        self.fingerprint.absorb(u64::from(node.0) << 8 | 32);
+        self.fingerprint.absorb_event(EventTag::FormedStart, node.0);
         if self.machines[node.index()].running.is_none() {
             self.execute(node);
         }
@@ -95,11 +101,11 @@ impl<P: Program> World<P> {
         };
         running.listening = true;
         let (ip, port) = (setup.ip, setup.config.port);
-        let doors = self.network.doors_mut();
-        doors.open(self.now, ip, port, node, Port::Clients);
+        let ports = self.network.ports_mut();
+        ports.listen(self.now, ip, port, node, Service::Clients);
         if setup.config.mode == Mode::Cluster {
             let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
-            doors.open(self.now, ip, bus_port, node, Port::Bus);
+            ports.listen(self.now, ip, bus_port, node, Service::Bus);
         }
     }
 
@@ -113,7 +119,7 @@ impl<P: Program> World<P> {
     }
 
     pub(super) fn end_crash(&mut self, node: NodeNo) {
-        self.fingerprint.absorb(u64::from(node.0) << 8 | 33);
+        self.fingerprint.absorb_event(EventTag::CrashEnd, node.0);
         self.end_process(node, Some(Exit::Crash));
     }
 
@@ -134,7 +140,7 @@ impl<P: Program> World<P> {
             machine.setup.config.clone_from(config);
         }
         machine.disk.write_keys(running.program.surviving_keys(death));
-        self.network.doors_mut().close(node);
+        self.network.ports_mut().stop_listening(node);
         let mut unread = BTreeSet::new();
         for pending in running.inbox {
             if let Some(link) = pending.arrived.link() {

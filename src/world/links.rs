@@ -10,6 +10,7 @@ use crate::network::{Attempt, Dial, Sent, Site};
 use crate::node::effect::{CallError, LinkId, Loss};
 use crate::time::Time;
 use crate::world::event::LinkEvent;
+use crate::world::fingerprint::EventTag;
 use crate::world::machine::Arrived;
 use crate::world::{ClientEvent, Program, What, World};
 
@@ -31,7 +32,7 @@ impl<P: Program> World<P> {
     }
 
     pub(super) fn retry(&mut self, link: LinkId, attempt: u32) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 1);
+        self.fingerprint.absorb_event(EventTag::SynRetry, link.0);
         if self.network.connection(link).end(link).state == EndState::Connecting {
             self.attempt(link, attempt);
         }
@@ -39,7 +40,7 @@ impl<P: Program> World<P> {
 
     /// A SYN reaches the host that is dialled.
     pub(super) fn syn(&mut self, link: LinkId) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 2);
+        self.fingerprint.absorb_event(EventTag::Syn, link.0);
         let connection = self.network.connection(link);
         if connection.end(link).state != EndState::Connecting {
             return;
@@ -70,7 +71,7 @@ impl<P: Program> World<P> {
 
     /// The other side has answered a SYN.
     pub(super) fn syn_ack(&mut self, link: LinkId) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 3);
+        self.fingerprint.absorb_event(EventTag::SynAck, link.0);
         if !self.network.establish(link) {
             return;
         }
@@ -94,7 +95,7 @@ impl<P: Program> World<P> {
 
     /// Nobody listens where a SYN was sent, or nobody ever answered.
     pub(super) fn refused(&mut self, link: LinkId) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 4);
+        self.fingerprint.absorb_event(EventTag::Refused, link.0);
         let connection = self.network.connection(link);
         if connection.end(link).state != EndState::Connecting {
             return;
@@ -176,7 +177,7 @@ impl<P: Program> World<P> {
     /// A kernel's retransmission timer fires. If the path has been cut again meanwhile, mending it
     /// sets a new timer.
     pub(super) fn resend(&mut self, link: LinkId, since: Time) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 5);
+        self.fingerprint.absorb_event(EventTag::Resend, link.0);
         if self.network.resends_at(self.now, link).is_some_and(|(_, held)| held == since) {
             self.send_held(link);
         }
@@ -218,7 +219,7 @@ impl<P: Program> World<P> {
     /// A kernel gives up what a closed end still holds (§3.9.2). The other side never learns that
     /// the connection is over.
     pub(super) fn orphan(&mut self, link: LinkId) {
-        self.fingerprint.absorb(u64::from(link.0) << 8 | 6);
+        self.fingerprint.absorb_event(EventTag::OrphanGivenUp, link.0);
         if self.network.gives_up_at(link).is_some_and(|at| at <= self.now) {
             self.drop_held(link);
         }

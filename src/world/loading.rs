@@ -38,7 +38,7 @@ impl<P: Program> World<P> {
     pub(super) fn load_for(&mut self, node: NodeNo, span: Span) {
         self.make_busy(node, Busy::Sleeping);
         if let Some(running) = &mut self.machines[node.index()].running {
-            running.load_step = true;
+            running.load_step_due = true;
         }
         self.due_in(node, span, Due::Awake);
     }
@@ -46,8 +46,8 @@ impl<P: Program> World<P> {
     /// A process waits for what comes in on one connection.
     pub(super) fn read_from(&mut self, node: NodeNo, link: LinkId, limit: Span) {
         let Some(running) = &mut self.machines[node.index()].running else { return };
-        running.reads += 1;
-        let number = running.reads;
+        running.read_timeouts += 1;
+        let number = running.read_timeouts;
         running.busy = Busy::Reading(link, number);
         self.due_in(node, limit, Due::ReadTimeout(number));
     }

@@ -62,11 +62,11 @@ pub(crate) struct Running<P> {
     pub(crate) tick_overdue: bool,
     pub(crate) loop_draws: Stream,
     /// How many time limits of calls were set so far.
-    pub(crate) call_limits: u32,
+    pub(crate) call_timeouts: u32,
     /// It is loading: before anything but its input it goes on with that.
-    pub(crate) load_step: bool,
-    /// How often it began to wait for one connection.
-    pub(crate) reads: u32,
+    pub(crate) load_step_due: bool,
+    /// How many time limits of reading from one connection were set so far.
+    pub(crate) read_timeouts: u32,
 }
 
 /// What keeps a process from doing anything else.
@@ -78,7 +78,7 @@ pub(crate) enum Busy {
     Sleeping,
     /// It waits for another server.
     Calling(Call),
-    /// It reads from this connection, for the time of this number.
+    /// It reads from this connection, until the time limit of this number.
     Reading(LinkId, u32),
     /// It crashes.
     Crashing,
@@ -191,7 +191,7 @@ impl<P> Running<P> {
 
     /// Whether it takes this all the same: what it reads, and a signal that ends its loading.
     pub(crate) fn takes(&self, arrived: &Arrived) -> bool {
-        let loads = self.load_step || matches!(self.busy, Busy::Reading(..));
+        let loads = self.load_step_due || matches!(self.busy, Busy::Reading(..));
         !self.paused
             && match arrived {
                 Arrived::Terminate => loads,

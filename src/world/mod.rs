@@ -60,9 +60,9 @@ use crate::resp::Reply;
 use crate::rng::{Purpose, Seed};
 use crate::time::{Span, Time, Wall};
 use crate::world::clients::Clients;
-use crate::world::disk::DiskWays;
+use crate::world::disk::DiskConfig;
 use crate::world::event::{Event, Happening, Incarnation, LinkEvent};
-use crate::world::fingerprint::Fingerprint;
+use crate::world::fingerprint::{Fingerprint, OutsideTag};
 use crate::world::lane::Lane;
 use crate::world::machine::Machine;
 use crate::world::observe::Observers;
@@ -96,7 +96,7 @@ pub struct World<P: Program = Node> {
     traps: Traps,
     /// Where nodes are to die.
     armed: BTreeMap<NodeNo, Armed>,
-    disk_ways: DiskWays,
+    disk_config: DiskConfig,
     slow_disks: BTreeMap<NodeNo, SlowDisk>,
     /// What disks held when somebody copied them.
     snapshots: BTreeMap<NodeNo, Snapshot>,
@@ -104,7 +104,7 @@ pub struct World<P: Program = Node> {
     stats: Stats,
     fingerprint: Fingerprint,
     /// How many notices nodes have given.
-    turns: u64,
+    notices: u64,
 }
 
 /// The next tick of a process.
@@ -131,12 +131,12 @@ impl<P: Program> World<P> {
         for (node, its) in (0..count).map(NodeNo).zip(&setup.nodes) {
             for port in [its.config.port, its.config.port.saturating_add(Endpoint::BUS_PORT_OFFSET)]
             {
-                network.doors_mut().found(its.ip, port, node);
+                network.ports_mut().claim(its.ip, port, node);
             }
         }
-        let ways = setup.disks;
+        let disk_config = setup.disks;
         let machines = (0..).zip(setup.nodes);
-        let machines = machines.map(|(node, its)| Machine::new(seed, node, its, ways));
+        let machines = machines.map(|(node, its)| Machine::new(seed, node, its, disk_config));
         let mut world = World {
             seed,
             start: setup.start,
@@ -157,13 +157,13 @@ impl<P: Program> World<P> {
             spare_replies: Spare::default(),
             traps: Traps::new(),
             armed: BTreeMap::new(),
-            disk_ways: ways,
-            slow_disks: SlowDisk::all(ways.sync_takes, count),
+            disk_config,
+            slow_disks: SlowDisk::all(disk_config.sync_takes, count),
             snapshots: BTreeMap::new(),
             observers: Observers::default(),
             stats: Stats::default(),
             fingerprint: Fingerprint::default(),
-            turns: 0,
+            notices: 0,
         };
         if let Some(formation) = formed {
             world.schedule_starts(&formation);
@@ -336,11 +336,11 @@ impl<P: Program> World<P> {
     }
 
     /// Begins something that comes from outside and that nothing in the run has caused.
-    fn begin_outside(&mut self, tag: u64, about: u64) {
+    fn begin_outside(&mut self, tag: OutsideTag, subject: u32) {
         self.current = self.fresh_id();
         self.cause = EventId(0);
         self.fingerprint.absorb(self.now.0);
-        self.fingerprint.absorb(tag << 32 ^ about);
+        self.fingerprint.absorb_outside(tag, subject);
     }
 
     #[inline]

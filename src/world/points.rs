@@ -128,7 +128,7 @@ impl<P: Program> World<P> {
         if self.armed.contains_key(&node) {
             return Err(FaultError::IsArmed);
         }
-        self.interfere(17, node, Fault::Arm(node, armed));
+        self.interfere(Fault::Arm(node, armed));
         self.armed.insert(node, armed);
         Ok(())
     }
@@ -146,7 +146,7 @@ impl<P: Program> World<P> {
             return None;
         }
         self.armed.remove(&node);
-        match self.disk_ways.save_first {
+        match self.disk_config.save_first {
             true => effects.retain_mut(|effect| point.comes_after(effect)),
             false => cut_as_it_comes(point, effects),
         }

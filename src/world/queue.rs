@@ -137,7 +137,7 @@ impl<T> Queue<T> {
         self.soon.pop()
     }
 
-    /// When the earliest item is due, if there is one.
+    /// When the earliest item is due; [`Key::NEVER`] if there is none.
     #[must_use]
     #[inline]
     pub fn peek(&self) -> Key {

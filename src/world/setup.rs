@@ -8,7 +8,7 @@ use crate::node::config::Config;
 use crate::node::process::{Disk, Host};
 use crate::rng::Seed;
 use crate::time::{Span, Wall};
-use crate::world::disk::DiskWays;
+use crate::world::disk::DiskConfig;
 use crate::world::formation::Formation;
 
 /// Everything that decides how a run begins.
@@ -28,7 +28,7 @@ pub struct Setup {
     /// and its sockets stay open.
     pub crash_report: Span,
     /// How all disks behave.
-    pub disks: DiskWays,
+    pub disks: DiskConfig,
     /// How many events may be processed before the run is stopped.
     pub event_budget: u64,
 }
@@ -63,7 +63,7 @@ impl Setup {
             nodes,
             formed: None,
             crash_report: Span::millis(166),
-            disks: DiskWays::default(),
+            disks: DiskConfig::default(),
             event_budget: u64::MAX,
         }
     }

@@ -43,7 +43,7 @@ impl<P: Program> World<P> {
     /// If there is no such node.
     pub fn slow_disk(&mut self, node: NodeNo, takes: Span) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(18, node, Fault::SlowDisk(node, takes));
+        self.interfere(Fault::SlowDisk(node, takes));
         match takes {
             Span::ZERO => self.slow_disks.remove(&node),
             takes => self.slow_disks.insert(node, SlowDisk { takes, was_waited_for: false }),
@@ -76,13 +76,13 @@ impl<P: Program> World<P> {
     /// If there is none.
     pub fn lose_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(19, node, Fault::LoseConfig(node));
         let machine = &mut self.machines[node.index()];
         if !machine.disk.lose_config() {
             return Err(FaultError::NoConfig);
         }
         // The id stood in that file and nowhere else.
         machine.setup.id = None;
+        self.interfere(Fault::LoseConfig(node));
         Ok(())
     }
 
@@ -92,11 +92,11 @@ impl<P: Program> World<P> {
     /// If there is none.
     pub fn tear_config(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(20, node, Fault::TearConfig(node));
-        match self.machines[node.index()].disk.tear_config() {
-            true => Ok(()),
-            false => Err(FaultError::NoConfig),
+        if !self.machines[node.index()].disk.tear_config() {
+            return Err(FaultError::NoConfig);
         }
+        self.interfere(Fault::TearConfig(node));
+        Ok(())
     }
 
     /// Copies what is on a node's disk, with all that a process has written, synced or not.
@@ -105,7 +105,7 @@ impl<P: Program> World<P> {
     /// If there is no such node.
     pub fn snapshot(&mut self, node: NodeNo) -> Result<(), FaultError> {
         self.check_node(node)?;
-        self.interfere(22, node, Fault::Snapshot(node));
+        self.interfere(Fault::Snapshot(node));
         let machine = &self.machines[node.index()];
         let mut disk = machine.disk.clone();
         if let Some(running) = &machine.running {
@@ -134,7 +134,7 @@ impl<P: Program> World<P> {
         }
         machine.disk = disk.clone();
         machine.setup.id = *id;
-        self.interfere(23, node, Fault::Restore(node));
+        self.interfere(Fault::Restore(node));
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl<P: Program> World<P> {
             return Err(FaultError::NoFiles);
         }
         machine.setup.id = None;
-        self.interfere(24, node, Fault::LoseDisk(node));
+        self.interfere(Fault::LoseDisk(node));
         Ok(())
     }
 
@@ -166,25 +166,25 @@ impl<P: Program> World<P> {
             return Err(FaultError::AlreadyRunning);
         }
         self.check_address(node, SocketAddr::new(ip, port))?;
-        self.interfere(21, node, Fault::Move(node, ip, port));
+        self.interfere(Fault::Move(node, ip, port));
         let setup = &mut self.machines[node.index()].setup;
         setup.ip = ip;
         setup.config.port = port;
         setup.config.edit("port", &port.to_string());
-        self.take_place(node);
+        self.claim_address(node);
         Ok(())
     }
 
     /// What is sent to a node's address comes to this node from now on. Another node may have had the
     /// address meanwhile.
-    pub(super) fn take_place(&mut self, node: NodeNo) {
+    pub(super) fn claim_address(&mut self, node: NodeNo) {
         let address = self.address(node);
         let (ip, port) = (address.ip(), address.port());
-        self.network.settle(node, ip);
-        let doors = self.network.doors_mut();
-        if !doors.belongs_to(ip, port, node) {
+        self.network.set_address(node, ip);
+        let ports = self.network.ports_mut();
+        if !ports.belongs_to(ip, port, node) {
             let bus_port = port.saturating_add(Endpoint::BUS_PORT_OFFSET);
-            doors.move_to(ip, [port, bus_port], node);
+            ports.move_to(ip, [port, bus_port], node);
         }
     }
 

@@ -38,7 +38,7 @@ impl<P: Program> World<P> {
         if self.traps.contains_key(&bait) {
             return Err(FaultError::TrapIsSet);
         }
-        self.interfere(15, bait.0, Fault::Trap(bait, trap));
+        self.interfere(Fault::Trap(bait, trap));
         self.traps.insert(bait, trap);
         Ok(())
     }
@@ -52,7 +52,7 @@ impl<P: Program> World<P> {
     /// Lets go on what is held on the way from one node to another. Says on how many connections
     /// anything was.
     pub fn release(&mut self, from: NodeNo, to: NodeNo) -> usize {
-        self.interfere(16, from, Fault::Release(from, to));
+        self.interfere(Fault::Release(from, to));
         let held = self.network.stopped_between(from.into(), to.into());
         for &link in &held {
             self.network.go_on(link);

@@ -15,16 +15,16 @@ use crate::time::Time;
 
 impl Network {
     /// A node has this address from now on.
-    pub(crate) fn settle(&mut self, node: NodeNo, ip: IpAddr) {
-        self.homes[node.index()] = self.addresses.number(ip);
+    pub(crate) fn set_address(&mut self, node: NodeNo, ip: IpAddr) {
+        self.node_addresses[node.index()] = self.addresses.number(ip);
     }
 
-    /// The address of a place.
+    /// The address that connections come from at a place.
     #[inline]
-    fn home(&self, site: Site) -> AddressIx {
+    fn address_of(&self, site: Site) -> AddressIx {
         match site {
-            Site::Node(node) | Site::Beside(node) => self.homes[node.index()],
-            Site::Clients => self.clients_home,
+            Site::Node(node) | Site::Beside(node) => self.node_addresses[node.index()],
+            Site::Clients => self.clients_address,
         }
     }
 
@@ -36,13 +36,15 @@ impl Network {
             let subject = site_number(from) << 32 | site_number(to);
             self.seed.small_stream(Purpose::Latency, subject, now.0)
         };
-        let door = self.doors.number(dial.to_ip, dial.to_port);
-        let (from, to) = (Some(dial.from), self.doors.door(door).owner.map(Site::Node));
+        let dialled = self.ports.index(dial.to_ip, dial.to_port);
+        let (from, to) = (Some(dial.from), self.ports.get(dialled).owner.map(Site::Node));
         let flows = [Flow::new(draws(from, to)), Flow::new(draws(to, from))];
-        let home = self.home(dial.from);
-        let mut connection = Connection::new(dial.kind, dial.tag, (from, to), (home, door), flows);
-        connection.holds_back =
-            self.config.nagle && dial.kind == Kind::Bus && self.addresses.ip(home) == dial.to_ip;
+        let opener_ip = self.address_of(dial.from);
+        let mut connection =
+            Connection::new(dial.kind, dial.tag, (from, to), (opener_ip, dialled), flows);
+        connection.holds_back = self.config.nagle
+            && dial.kind == Kind::Bus
+            && self.addresses.ip(opener_ip) == dial.to_ip;
         let at = dial.link.connection();
         while self.connections.len() <= at {
             self.connections.push(Connection::none());
@@ -55,9 +57,9 @@ impl Network {
 
     /// Sends a SYN, for the `attempt`-th time after the first.
     pub(crate) fn attempt(&mut self, now: Time, link: LinkId, attempt: u32) -> Attempt {
-        let undisturbed = self.paths.all_intact() && self.dark.is_empty();
+        let undisturbed = self.paths.all_intact() && self.without_power.is_empty();
         if undisturbed || self.gets_through(now, link) {
-            return self.knock(now, link);
+            return self.syn_arrives(now, link);
         }
         let back_off = self.config.syn_back_off;
         let next = now + connect_retry(attempt, back_off);
@@ -75,9 +77,9 @@ impl Network {
         if !way.is_closed() {
             self.note_hit(now, link.other(), back);
         }
-        let dark = self.is_dark(self.connection(link).end(link.other()).site());
+        let powerless = self.lacks_power(self.connection(link).end(link.other()).site());
         let draws = &mut self.connection_mut(link).flow_mut(link).draws;
-        !(dark
+        !(powerless
             || way.is_closed()
             || back.is_closed()
             || fate::lost(way, draws)
@@ -86,11 +88,11 @@ impl Network {
 
     /// A SYN gets to the other host.
     #[inline]
-    fn knock(&mut self, now: Time, link: LinkId) -> Attempt {
+    fn syn_arrives(&mut self, now: Time, link: LinkId) -> Attempt {
         let (paths, config) = (&self.paths, &self.config);
         let connection = &mut self.connections[link.connection()];
         let arrival = hop(paths, config, connection, link, now);
-        match self.doors.door(connection.door).listener(connection.kind) {
+        match self.ports.get(connection.dialled).listener(connection.kind) {
             Some(_) => Attempt::Arrives(arrival),
             None => Attempt::Unheard(hop(paths, config, connection, link.other(), arrival)),
         }

@@ -1,14 +1,14 @@
 //! Replication: how a replica gets its master's data and stays up to date (Appendix A).
 //!
 //! It is a conversation over ordinary connections to the master's client port, apart from the
-//! cluster bus. The bus decides *whom* to follow and tells it here (`follow`,
-//! `unfollow`); what comes back is how much of the master's history is known (the offset by
-//! which replicas are ranked, §8.3), and how old that knowledge is (§8.2.2).
+//! cluster bus. The bus decides *whom* to follow and tells it here (`follow`, `unfollow`); what comes
+//! back is how much of the master's history is known (the offset by which replicas are ranked, §8.3),
+//! and how old that knowledge is (§8.2.2).
 //!
-//! One file for each side of the conversation: [`upstream`] talks to the own master, [`downstream`]
-//! to the own replicas, with `full` and
-//! `stream` for those that need everything and `snapshot` for clients that only want that, as `transfer` does for myself; [`cron`] does what is done once a
-//! second. A replica passes on to its own
+//! One file for each side of the conversation. [`upstream`] talks to the own master, with `handshake`
+//! for how it begins and `transfer` for the data set that comes. [`downstream`] talks to the own
+//! replicas, with `full` and `stream` for those that need everything and `snapshot` for clients that
+//! want nothing else. [`cron`] does what is done once a second. A replica passes on to its own
 //! replicas, byte for byte, what it gets; so all of them have one [`history`].
 //!
 //! What must not be known here: slots, epochs, votes.

@@ -9,7 +9,7 @@ use crate::scenario::located::Located;
 use crate::scenario::plan::{Header, Reader};
 use crate::scenario::units::{self, SpanRange};
 use crate::time::{Span, Wall};
-use crate::world::disk::DiskWays;
+use crate::world::disk::DiskConfig;
 
 /// 2021-05-27T00:00:00Z
 const START: Wall = Wall(1_622_073_600_000_000);
@@ -81,14 +81,14 @@ fn network(file: &ScenarioFile, reader: &mut Reader<'_>) -> NetworkConfig {
     }
 }
 
-fn disks(file: &ScenarioFile, reader: &mut Reader<'_>) -> DiskWays {
-    let default = DiskWays::default();
+fn disks(file: &ScenarioFile, reader: &mut Reader<'_>) -> DiskConfig {
+    let default = DiskConfig::default();
     let Some(table) = &file.disk else { return default };
     let is = |given: &Option<Located<bool>>, default: bool| {
         given.as_ref().map_or(default, |it| it.value)
     };
     let sync_takes = table.sync_takes.as_ref();
-    let disks = DiskWays {
+    let disks = DiskConfig {
         syncs: is(&table.syncs, default.syncs),
         loses_unsynced: is(&table.loses_unsynced, default.loses_unsynced),
         tears: is(&table.torn_writes, default.tears),
@@ -102,7 +102,7 @@ fn disks(file: &ScenarioFile, reader: &mut Reader<'_>) -> DiskWays {
 }
 
 /// Where a failure of the power loses nothing, what it would lose means nothing.
-fn nothing_is_lost(table: &DiskTable, disks: DiskWays, reader: &mut Reader<'_>) {
+fn nothing_is_lost(table: &DiskTable, disks: DiskConfig, reader: &mut Reader<'_>) {
     let contradictions = [
         (&table.syncs, !disks.syncs, "`syncs = false` means nothing"),
         (&table.torn_writes, disks.tears, "`torn-writes` means nothing"),

@@ -26,7 +26,7 @@ use crate::scenario::units::BadUnit;
 use crate::scenario::words::bad_unit;
 use crate::time::{Span, Time, Wall};
 use crate::workload::Settings;
-use crate::world::disk::DiskWays;
+use crate::world::disk::DiskConfig;
 
 /// A scenario, ready to run.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub struct Header {
     /// How the network behaves.
     pub network: NetworkConfig,
     /// How disks behave.
-    pub disks: DiskWays,
+    pub disks: DiskConfig,
     /// The machine that the nodes run on.
     pub host: Host,
     /// How long a crashing server writes its report.

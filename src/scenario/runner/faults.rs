@@ -66,13 +66,13 @@ impl Runner<'_> {
             Fault::Delay(from, to, delay) => self.impair(
                 pairs(from, to),
                 |path| path.delay != *delay,
-                |world, from, to| world.delay(from, to, *delay),
+                |world, from, to| world.set_delay(from, to, *delay),
                 *delay != Delay::NONE,
             ),
             Fault::Drop(from, to, share) => self.impair(
                 pairs(from, to),
                 |path| path.loss_per_mille != *share,
-                |world, from, to| world.drop(from, to, *share),
+                |world, from, to| world.set_loss(from, to, *share),
                 *share != 0,
             ),
             Fault::Clock(nodes, change) => self.set_clocks(nodes, *change),

@@ -4,8 +4,6 @@
 //! In the background it is as in a shell: what it prints appears between the steps, but only whole
 //! lines, and never amid the output of another command.
 
-use std::collections::VecDeque;
-
 use crate::admin::tools::{Invocation, Sent, Source, Status, ToolNo, Tools};
 use crate::admin::{ExitCode, Shell, Stuck};
 use crate::scenario::diagnostic::Diagnostic;
@@ -39,49 +37,10 @@ impl Runner<'_> {
     /// Runs redis-cli: to its end, or until it can work on alone.
     pub(super) fn redis_cli(&mut self, cli: &RedisCli) -> Outcome {
         self.pass(self.plan.header.start_up)?;
-        let dies_after = match cli.manner {
-            Manner::Aborted(requests) => Some(requests),
-            Manner::Whole | Manner::Background => None,
-        };
-        let shell = Shell { stdin_is_terminal: true, stdout_is_terminal: true, ..Shell::default() };
-        let words = cli.words.clone();
-        let invocation = Invocation { words, shell, dies_after, ..Invocation::default() };
-        let mut terminal = Terminal {
-            tool: self.tools.start(&mut self.world, invocation),
-            span: self.span.clone(),
-            job: Job::Foreground,
-            taken: (0, 0),
-            held_back: Vec::new(),
-            output: String::new(),
-        };
-        let mut typed: VecDeque<&TypedLine> = cli.typed.iter().collect();
-        let mut last = None;
-        loop {
-            self.show(&mut terminal)?;
-            match self.tools.status(terminal.tool) {
-                Status::Running if cli.manner == Manner::Background && typed.is_empty() => break,
-                Status::Running => {
-                    let tool = terminal.tool;
-                    let pauses = |_: &World, tools: &Tools| tools.status(tool) != Status::Running;
-                    let outcome = self.advance_until(FOREVER, pauses);
-                    outcome.map_err(|halt| self.unanswered_line(halt, last))?;
-                }
-                Status::Asks { question } => match typed.pop_front() {
-                    Some(line) => {
-                        self.pass(self.plan.header.typing)?;
-                        last = Some(line);
-                        self.tools.type_line(&mut self.world, terminal.tool, &line.text);
-                    }
-                    None if cli.is_session() => {
-                        self.tools.end_input(&mut self.world, terminal.tool);
-                    }
-                    None => return Err(unanswered(&terminal, &question)),
-                },
-                _ => break,
-            }
-        }
+        let mut terminal = self.open_terminal(cli);
+        let unread = self.converse(cli, &mut terminal)?;
         let tool = terminal.tool;
-        if cli.manner == Manner::Background && typed.is_empty() {
+        if cli.manner == Manner::Background && unread.is_none() {
             if cli.is_session() {
                 // It ends with its last command.
                 self.tools.end_input(&mut self.world, tool);
@@ -91,10 +50,67 @@ impl Runner<'_> {
             return Ok(());
         }
         self.conclude(terminal)?;
-        if dies_after.is_some() && self.tools.status(tool) != Status::Interrupted {
+        let was_to_die = matches!(cli.manner, Manner::Aborted(_));
+        if was_to_die && self.tools.status(tool) != Status::Interrupted {
             return self.never_aborted(tool);
         }
-        typed.front().map_or(Ok(()), |line| Err(self.unread(line)))
+        unread.map_or(Ok(()), |line| Err(self.unread(line)))
+    }
+
+    /// Starts redis-cli at a terminal of its own.
+    fn open_terminal(&mut self, cli: &RedisCli) -> Terminal {
+        let dies_after = match cli.manner {
+            Manner::Aborted(requests) => Some(requests),
+            Manner::Whole | Manner::Background => None,
+        };
+        let shell = Shell { stdin_is_terminal: true, stdout_is_terminal: true, ..Shell::default() };
+        let words = cli.words.clone();
+        let invocation = Invocation { words, shell, dies_after, ..Invocation::default() };
+        Terminal {
+            tool: self.tools.start(&mut self.world, invocation),
+            span: self.span.clone(),
+            job: Job::Foreground,
+            taken: (0, 0),
+            held_back: Vec::new(),
+            output: String::new(),
+        }
+    }
+
+    /// Types a line whenever redis-cli asks for one, until it ends, or needs nobody any more who types.
+    /// Gives back the first line that it has not read.
+    fn converse<'c>(
+        &mut self,
+        cli: &'c RedisCli,
+        terminal: &mut Terminal,
+    ) -> Outcome<Option<&'c TypedLine>> {
+        let tool = terminal.tool;
+        let mut typed = cli.typed.iter().peekable();
+        let mut last = None;
+        loop {
+            self.show(terminal)?;
+            match self.tools.status(tool) {
+                Status::Running if cli.manner == Manner::Background && typed.peek().is_none() => {
+                    return Ok(None);
+                }
+                Status::Running => {
+                    let pauses = |_: &World, tools: &Tools| tools.status(tool) != Status::Running;
+                    let outcome = self.advance_until(FOREVER, pauses);
+                    outcome.map_err(|halt| self.unanswered_line(halt, last))?;
+                }
+                Status::Asks { question } => match typed.next() {
+                    Some(line) => {
+                        self.pass(self.plan.header.typing)?;
+                        last = Some(line);
+                        self.tools.type_line(&mut self.world, tool, &line.text);
+                    }
+                    None if cli.is_session() => self.tools.end_input(&mut self.world, tool),
+                    None => return Err(unanswered(terminal, &question)),
+                },
+                Status::Ended(_) | Status::Interrupted | Status::Stuck(_) => {
+                    return Ok(typed.next());
+                }
+            }
+        }
     }
 
     /// Shows what redis-cli in the background has printed, unless another command has the terminal.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::network::NodeNo;
 use crate::rng::Seed;
 use crate::scenario::plan::Plan;
 use crate::scenario::record::{self, Ending, What};
@@ -12,11 +13,11 @@ use crate::world::World;
 
 /// The workloads of a plan, none of which has begun.
 pub(super) fn of(plan: &Plan, seed: Seed, world: &mut World) -> Crew {
-    let addresses: Vec<SocketAddr> =
-        plan.roster.members().map(|node| plan.roster.address(node)).collect();
-    let workloads = (0..)
-        .zip(&plan.workloads)
-        .map(|(number, its)| Workload::new(seed, number, its.settings.clone(), &addresses));
+    let addresses: Vec<SocketAddr> = plan.nodes.iter().map(|node| node.address).collect();
+    let members: Vec<NodeNo> = plan.roster.members().collect();
+    let workloads = (0..).zip(&plan.workloads).map(|(number, its)| {
+        Workload::new(seed, number, its.settings.clone(), &addresses, &members)
+    });
     Crew::new(workloads.collect(), world)
 }
 

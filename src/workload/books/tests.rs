@@ -314,6 +314,17 @@ fn what_is_gone_without_any_of_these_was_lost_unseen() {
 }
 
 #[test]
+fn a_write_to_a_key_that_somebody_else_has_set_below_zero_is_lost_with_all_before_it() {
+    let mut desk = Desk::new();
+    desk.write(MASTER, A, 2);
+    desk.ask(MASTER, "set {b}:0:0 -1");
+    desk.write(MASTER, A, 2);
+    assert_eq!(desk.balance(), (1, 0, 0), "the last has brought it from 0 to 1");
+    let unseen = Cause::Unseen(MASTER);
+    assert_eq!(desk.losses(), [(2, unseen), (1, unseen), (0, unseen)]);
+}
+
+#[test]
 fn nobody_knows_of_slots_that_nobody_serves() {
     let mut desk = Desk::new();
     desk.write(MASTER, A, 3);

@@ -11,6 +11,11 @@ use crate::workload::shared::Shared;
 use crate::workload::slot_map::{Redirection, redirection};
 use crate::world::{ClientEvent, ClientNo, World};
 
+/// How far a reply says that a key has been counted. It is below zero if somebody else has set it so.
+fn counted_to(value: i64) -> u32 {
+    u32::try_from(value.max(0)).unwrap_or(u32::MAX)
+}
+
 impl Client {
     /// Something came in on a connection to a node. It goes on at once, unless it has given that
     /// connection up.
@@ -86,7 +91,7 @@ impl Client {
         if is_read {
             let value = match reply {
                 Reply::Bulk(text) => counted(text),
-                Reply::Int(length) => u32::try_from(*length).unwrap_or(u32::MAX),
+                Reply::Int(length) => counted_to(*length),
                 _ => 0,
             };
             shared.tally.stale_reads += u64::from(value < floor.min(shared.books.value(key)));
@@ -94,7 +99,7 @@ impl Client {
             return self.conclude(now, shared, place);
         }
         let Reply::Int(value) = reply else { return };
-        let value = u32::try_from(*value).unwrap_or(u32::MAX);
+        let value = counted_to(*value);
         if shared.settings.quorum.is_some() {
             if let Stage::Sent { value: its, .. } = &mut command.stage {
                 *its = Some(value);

@@ -11,9 +11,8 @@ use crate::world::World;
 impl Client {
     /// From now on any node may be asked on behalf of the command in a place.
     pub(super) fn look_for_any_node(&mut self, shared: &Shared, place: usize) {
-        let nodes = (0..shared.addresses.len() as u32).map(NodeNo);
         self.untried.resize(self.commands.len(), Vec::new());
-        self.untried[place] = nodes.collect();
+        self.untried[place].clone_from(&shared.members);
     }
 
     /// Asks the next node, or gives up if there is none.

@@ -26,8 +26,8 @@ fn who_listens_when_the_syn_arrives_is_reached() {
     for (starts_after, seen) in [(5, Seen::Up), (40, Seen::Refused)] {
         let mut stage = Stage::new(2);
         stage.order(|world| world.kill(NodeNo(1)));
-        stage.world.delay(NodeNo(0), NodeNo(1), Span::millis(30));
-        stage.world.delay(NodeNo(1), NodeNo(0), Span::millis(30));
+        stage.world.set_delay(NodeNo(0), NodeNo(1), Span::millis(30));
+        stage.world.set_delay(NodeNo(1), NodeNo(0), Span::millis(30));
         let dialled = stage.world.now();
         stage.pull(0, "connect 17001");
         stage.world.run_until(dialled + Span::millis(starts_after)).expect("there is no budget");
@@ -78,7 +78,7 @@ fn what_the_closer_sent_before_still_arrives() {
 fn what_is_on_its_way_to_the_closer_is_lost() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.delay(NodeNo(1), NodeNo(0), Span::millis(20));
+    stage.world.set_delay(NodeNo(1), NodeNo(0), Span::millis(20));
     stage.pull(1, "back 1");
     stage.pull(0, "close");
     stage.run(Span::millis(50));
@@ -99,7 +99,7 @@ fn numbers_of_connections_are_used_again() {
 #[test]
 fn a_connect_that_is_given_up_leaves_no_trace() {
     let mut stage = Stage::new(2);
-    stage.world.delay(NodeNo(1), NodeNo(0), Span::millis(20));
+    stage.world.set_delay(NodeNo(1), NodeNo(0), Span::millis(20));
     stage.pull(0, "connect 17001");
     stage.pull(0, "close");
     stage.run(Span::millis(50));
@@ -236,20 +236,20 @@ fn over_a_path_that_is_cut_one_way_the_other_way_dries_up_after_200_ms() {
 fn delay_and_loss_make_a_direction_slow_and_nothing_else() {
     let mut stage = Stage::new(2);
     stage.link(0, 1);
-    stage.world.delay(NodeNo(0), NodeNo(1), Span::millis(30));
+    stage.world.set_delay(NodeNo(0), NodeNo(1), Span::millis(30));
     let sent = stage.world.now();
     stage.tell(0, "send 1");
     stage.tell(1, "back 2");
     stage.run(Span::millis(50));
     assert!(stage.seen_after(1, Seen::Packet(1), sent) >= Span::millis(30));
     assert!(stage.seen_after(0, Seen::Packet(2), sent) <= Span::millis(3));
-    stage.world.delay(NodeNo(0), NodeNo(1), Span::ZERO);
-    stage.world.drop(NodeNo(0), NodeNo(1), 1_000);
+    stage.world.set_delay(NodeNo(0), NodeNo(1), Span::ZERO);
+    stage.world.set_loss(NodeNo(0), NodeNo(1), 1_000);
     let sent = stage.world.now();
     stage.pull(0, "send 3");
     stage.run(Span::secs(300));
     assert!(!stage.seen(1).contains(&Seen::Packet(3)), "nothing ever gets through");
-    stage.world.drop(NodeNo(0), NodeNo(1), 0);
+    stage.world.set_loss(NodeNo(0), NodeNo(1), 0);
     stage.run(Span::secs(300));
     assert!(stage.seen_after(1, Seen::Packet(3), sent) >= Span::secs(300));
 }

@@ -45,7 +45,11 @@ impl Check<'_> {
     fn must_reach_somebody(&mut self, plan: &WorkloadPlan, at: Bytes) {
         let never = |status: &Status| *status == Status::NeverStarted;
         let name = &plan.settings.name;
-        if self.status.iter().all(never) {
+        if self.roster.members().next().is_none() {
+            let message = format!("workload `{name}` has no cluster to write to");
+            let label = "all nodes are plain servers";
+            self.mistakes.push(Diagnostic::new(message, at, label));
+        } else if self.status.iter().all(never) {
             let message = format!("workload `{name}` has no node that it can reach");
             let mistake = Diagnostic::new(message, at, "no node was started yet");
             self.mistakes.push(mistake.hint("start nodes first: `start all`"));
