@@ -186,7 +186,7 @@ impl<P> Running<P> {
 
     /// Whether a cron is overdue and can run now; it is not overdue any more then.
     pub(crate) fn runs_overdue_cron(&mut self) -> bool {
-        !self.is_blocked() && !self.load_step && std::mem::take(&mut self.tick_overdue)
+        !self.is_blocked() && !self.load_step_due && std::mem::take(&mut self.tick_overdue)
     }
 
     /// Whether it takes this all the same: what it reads, and a signal that ends its loading.

@@ -284,9 +284,7 @@ impl Check<'_> {
                 }
                 self.must_have_run(*node, step);
             }
-            Condition::State(node, _)
-            | Condition::Knows(node, _)
-            | Condition::Field(node, ..) => {
+            Condition::State(node, _) | Condition::Knows(node, _) | Condition::Field(node, ..) => {
                 self.must_be_member(*node, "it knows of no cluster", step);
                 self.must_have_run(*node, step);
             }
