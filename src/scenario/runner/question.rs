@@ -142,9 +142,6 @@ impl<'a> Question<'a> {
     fn describe(&self, world: &World, condition: &Condition) -> String {
         match condition {
             Condition::Not(inner) => {
-                if let Condition::Not(same) = &**inner {
-                    return self.describe(world, same);
-                }
                 let found = self.describe(world, inner);
                 if found.is_empty() { "it is so".to_owned() } else { format!("found: {found}") }
             }
